@@ -1,0 +1,3 @@
+"""Pergamon: an open, self-hosted health-data platform."""
+
+__version__ = "0.1.0"

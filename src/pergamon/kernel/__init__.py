@@ -1,0 +1,37 @@
+"""Words that every room uses. Standard library only."""
+
+from pergamon.kernel.actor import Actor, ActorKind
+from pergamon.kernel.canonical import canonical_bytes, sha256_hex
+from pergamon.kernel.clock import Clock, FixedClock, SystemClock
+from pergamon.kernel.decision import Decision, require
+from pergamon.kernel.durable import durable_write, fsync_directory, fsync_file
+from pergamon.kernel.errors import AccessDenied, Conflict, Invalid, Kind, NotFound, PergamonError, Unavailable
+from pergamon.kernel.events import Event, event_class, event_codes
+from pergamon.kernel.ids import new_id, new_secret
+
+__all__ = [
+    "AccessDenied",
+    "Actor",
+    "ActorKind",
+    "Clock",
+    "Conflict",
+    "Decision",
+    "Event",
+    "FixedClock",
+    "Invalid",
+    "Kind",
+    "NotFound",
+    "PergamonError",
+    "SystemClock",
+    "Unavailable",
+    "canonical_bytes",
+    "durable_write",
+    "event_class",
+    "event_codes",
+    "fsync_directory",
+    "fsync_file",
+    "new_id",
+    "new_secret",
+    "require",
+    "sha256_hex",
+]
