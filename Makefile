@@ -1,0 +1,48 @@
+# Every verb of the project. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check soak up bench clean lock docs
+
+help: ## List the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock build.lock pyproject.toml
+	@echo "==> installing Pergamon and its pinned parts into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r build.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation --only-binary :all: --no-binary pyspark-client -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## Run the whole way on a sample hospital: replicate, merge, transform, query, verify
+	@$(BIN)/pergamon demo
+
+test: $(STAMP) ## Run every test (unit, property, integration, journeys, docs, architecture)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
+
+check: $(STAMP) ## Run every check (format, lint, types, layers) and count the failures
+	@failed=0; for check in "ruff format --check ." "ruff check ." "mypy" "lint-imports"; do \
+	  echo "==> $$check"; $(BIN)/$$check || failed=$$((failed+1)); done; \
+	  echo "$$failed checks failed"; test $$failed -eq 0
+
+soak: $(STAMP) ## Run the long kill schedules and write their result to bench/results/
+	@$(BIN)/python -m pytest -m soak --timeout 7200
+
+up: $(STAMP) ## Start the platform and leave it running
+	@$(BIN)/pergamon up
+
+bench: $(STAMP) ## Run the benchmarks against their baselines and write bench/results/
+	@$(BIN)/python -m bench
+
+clean: ## Remove what was installed and built here (never a data directory)
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+lock: ## Resolve the dependencies anew, with hashes, naming no index
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --only-binary :all: --no-binary pyspark-client --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock
+	@echo -e "setuptools\nwheel\nhatchling" | $(BIN)/uv pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-header - -o build.lock
