@@ -1,0 +1,48 @@
+"""Where Pergamon lives. The environment is read here and nowhere else; it holds only paths and secrets."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The paths of one installation.
+
+    home: the data directory, 0700, owned by the service user: `postgres/`, `lake/`, `secrets/`, `audit/`, `run/`.
+    database_url: an outside PostgreSQL >= 15; None means the embedded one under `home`.
+    """
+
+    home: Path
+    database_url: str | None = None
+
+    @property
+    def lake(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def secrets(self) -> Path:
+        return self.home / "secrets"
+
+    @property
+    def audit(self) -> Path:
+        return self.home / "audit"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+
+def settings_from_environment(home: Path | None = None) -> Settings:
+    """Read `PERGAMON_HOME` and `PERGAMON_DATABASE_URL`; an explicit `home` wins.
+
+    Without either, the home is `$XDG_DATA_HOME/pergamon` or `~/.local/share/pergamon`.
+    """
+    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    chosen = home or Path(os.environ.get("PERGAMON_HOME") or Path(data_home) / "pergamon")
+    return Settings(home=chosen.expanduser().absolute(), database_url=os.environ.get("PERGAMON_DATABASE_URL"))
+
+
+def secret_from_environment(name: str) -> str | None:
+    """The secret `name` as `PERGAMON_SECRET_<NAME>`, dashes as underscores; None when it is not set."""
+    return os.environ.get("PERGAMON_SECRET_" + name.upper().replace("-", "_"))

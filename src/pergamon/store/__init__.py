@@ -1,0 +1,18 @@
+"""PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
+
+from pergamon.store.engine import Store
+from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
+from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
+from pergamon.store.unit_of_work import UnitOfWork
+
+__all__ = [
+    "MigrationFailed",
+    "OutboxMessage",
+    "Store",
+    "UnitOfWork",
+    "apply_migrations",
+    "claim_messages",
+    "known_migrations",
+    "mark_delivered",
+    "mark_failed",
+]

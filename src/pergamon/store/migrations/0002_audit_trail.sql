@@ -1,0 +1,27 @@
+-- The trail. Events are inserted unchained, in the transaction of the act; a sequencer chains them afterwards.
+CREATE TABLE audit_event (
+    id       text PRIMARY KEY,
+    at       timestamptz NOT NULL,
+    actor    text NOT NULL,
+    operator text,
+    code     text NOT NULL,
+    subject  text NOT NULL,
+    facts    text NOT NULL,           -- canonical JSON: the very bytes that are hashed
+    xid      xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE TABLE audit_link (
+    seq      bigint PRIMARY KEY,
+    event_id text NOT NULL UNIQUE REFERENCES audit_event (id),
+    hash     text NOT NULL
+);
+CREATE INDEX audit_event_at ON audit_event (at);
+CREATE INDEX audit_event_subject ON audit_event (subject, at);
+
+CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the trail is append-only';
+END $$;
+CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
+CREATE TRIGGER audit_link_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_link
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
