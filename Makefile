@@ -45,4 +45,4 @@ clean: ## Remove what was installed and built here (never a data directory)
 lock: ## Resolve the dependencies anew, with hashes, naming no index
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --only-binary :all: --no-binary pyspark-client --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements.lock
-	@echo -e "setuptools\nwheel\nhatchling" | $(BIN)/uv pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-header - -o build.lock
+	@echo -e "setuptools\nwheel" | $(BIN)/uv pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url --no-header - -o build.lock
