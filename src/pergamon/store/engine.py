@@ -17,7 +17,9 @@ class StoreUnavailable(Unavailable):
     code = "store.unavailable"
 
 
-SESSION_OPTIONS = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+SESSION_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+)
 
 
 class Store:

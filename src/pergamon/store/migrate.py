@@ -83,6 +83,10 @@ def _refuse_strangers(applied: dict[str, str], migrations: list[Migration]) -> N
     known = {migration.name: migration.digest for migration in migrations}
     for name, digest in applied.items():
         if name not in known:
-            raise MigrationFailed(f"the database knows migration {name}, this version does not", hint="upgrade Pergamon")
+            raise MigrationFailed(
+                f"the database knows migration {name}, this version does not", hint="upgrade Pergamon"
+            )
         if known[name] != digest:
-            raise MigrationFailed(f"migration {name} was edited after it was applied", hint="add a new migration instead")
+            raise MigrationFailed(
+                f"migration {name} was edited after it was applied", hint="add a new migration instead"
+            )
