@@ -1,0 +1,105 @@
+"""Writes the reference pages that are drawn from the code: every event of the trail, every error a caller may meet.
+
+Run `python docs/generate.py` after adding an event or an error; `tests/docs` compares the pages with the code.
+"""
+
+import inspect
+import pkgutil
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+
+import pergamon
+from pergamon.kernel import Event, PergamonError, event_class, event_codes
+
+PAGES = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py. Do not edit. -->"
+
+EVENTS_HEAD = """# Events of the trail
+
+Every act leaves an event, in the same transaction as the act. A code is for ever: it is never renamed and never given
+a second meaning. Every event also carries its id, its time, who acted, the operator behind them if there is one, and
+its subject, written `kind:name`. Facts are names, counts and identifiers, never the values of a row.
+"""
+
+ERRORS_HEAD = """# Errors
+
+A code is for ever. The kind says what a caller can do: `denied` (ask for the right), `not_found` (there is none, or you
+may not know of it), `conflict` (look again: the state has moved on), `invalid` (change what you gave), `unavailable`
+(try later). What a person sees is the message, and after it what to do.
+"""
+
+
+def import_every_room() -> None:
+    """Import all modules of the package, so that every event and error is registered."""
+    for module in pkgutil.walk_packages(pergamon.__path__, "pergamon."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+
+
+def our_events() -> list[type[Event]]:
+    """The event classes of the package, by code; those that a test defines do not count."""
+    return [cls for code in event_codes() if is_ours(cls := event_class(code))]
+
+
+def our_errors() -> list[type[PergamonError]]:
+    """The error classes of the package that have a code of their own, by code."""
+    with_code = (cls for cls in descendants(PergamonError) if is_ours(cls) and "code" in vars(cls))
+    return sorted(with_code, key=lambda cls: (cls.code, cls.__name__))
+
+
+def descendants(cls: type[PergamonError]) -> Iterator[type[PergamonError]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
+def is_ours(cls: type) -> bool:
+    return cls.__module__.startswith("pergamon.")
+
+
+def meaning(cls: type) -> str:
+    """The first paragraph of a class's own docstring, on one line; empty when it has none."""
+    text = cls.__dict__.get("__doc__") or ""
+    if text.startswith(f"{cls.__name__}("):  # what @dataclass writes when there is no docstring
+        return ""
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def events_page() -> str:
+    """The page of events: one section per room, one row per code."""
+    parts = [EVENTS_HEAD, NOTE + "\n"]
+    for room, events in groupby(our_events(), key=lambda cls: cls.code.split(".")[0]):
+        rows = [f"| `{cls.code}` | {meaning(cls)} | {facts(cls)} |" for cls in events]
+        parts.append("\n".join([f"## {room}\n", "| Event | Meaning | Facts |", "|---|---|---|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def facts(cls: type[Event]) -> str:
+    """The facts that an event carries besides its subject."""
+    return ", ".join(f"`{field.name}`" for field in fields(cls) if field.name != "subject")
+
+
+def errors_page() -> str:
+    """The page of errors: one row per code."""
+    rows = [f"| `{cls.code}` | {cls.kind} | {meaning(cls)} |" for cls in our_errors()]
+    return "\n".join([ERRORS_HEAD, NOTE + "\n", "| Code | Kind | Meaning |", "|---|---|---|", *rows, ""])
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page and the text that it must have."""
+    import_every_room()
+    return {PAGES / "events.md": events_page(), PAGES / "errors.md": errors_page()}
+
+
+def main() -> None:
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}: {text.count('| `')} codes\n")
+
+
+if __name__ == "__main__":
+    main()
