@@ -1,4 +1,4 @@
-"""Documents keep their form, their links lead somewhere, the paths they name exist, and generated pages match the code."""
+"""Documents keep their form, their links lead somewhere, the paths they name exist; generated pages match the code."""
 
 import re
 from collections import Counter
