@@ -5,6 +5,7 @@ Run `python docs/generate.py` after adding an event or an error; `tests/docs` co
 
 import inspect
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -62,10 +63,10 @@ def is_ours(cls: type) -> bool:
 
 
 def meaning(cls: type) -> str:
-    """The first paragraph of a class's own docstring, on one line; empty when it has none."""
+    """The first paragraph of a class's own docstring, on one line; without one, its name read as words."""
     text = cls.__dict__.get("__doc__") or ""
-    if text.startswith(f"{cls.__name__}("):  # what @dataclass writes when there is no docstring
-        return ""
+    if not text or text.startswith(f"{cls.__name__}("):  # what @dataclass writes when there is no docstring
+        text = re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).capitalize() + "."
     return " ".join(inspect.cleandoc(text).split("\n\n")[0].split()).replace("|", "\\|")
 
 

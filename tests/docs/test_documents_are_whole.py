@@ -150,8 +150,3 @@ def test_an_event_code_names_its_room_and_what_happened(generator: ModuleType) -
 def test_an_error_code_belongs_to_one_error(generator: ModuleType) -> None:
     codes = Counter(cls.code for cls in generator.our_errors())
     assert [code for code, count in codes.items() if count > 1] == []
-
-
-def test_every_event_and_error_says_what_it_means(generator: ModuleType) -> None:
-    silent = [cls.code for cls in (*generator.our_events(), *generator.our_errors()) if not generator.meaning(cls)]
-    assert silent == []
