@@ -42,7 +42,7 @@ class UnitOfWork:
         return self.connection.execute(sql, parameters).fetchone()
 
     def enqueue(self, topic: str, key: str, payload: dict[str, Any]) -> None:
-        """Leave a message for a second system (law 3): intent now, act after the commit. One message per topic and key."""
+        """Leave a message for a second system (law 3): intent now, act after the commit. One per topic and key."""
         self.execute(
             "INSERT INTO outbox (id, topic, key, payload, created_at) VALUES (%s, %s, %s, %s, %s) "
             "ON CONFLICT (topic, key) DO NOTHING",

@@ -14,6 +14,9 @@ CREATE TABLE audit_link (
     event_id text NOT NULL UNIQUE REFERENCES audit_event (id),
     hash     text NOT NULL
 );
+CREATE TABLE audit_pending (          -- committed, not chained yet: keeps the sequencer's cost at what is new
+    event_id text PRIMARY KEY REFERENCES audit_event (id)
+);
 CREATE INDEX audit_event_at ON audit_event (at);
 CREATE INDEX audit_event_subject ON audit_event (subject, at);
 
@@ -25,3 +28,9 @@ CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON au
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
 CREATE TRIGGER audit_link_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_link
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
+
+CREATE TABLE audit_setting (
+    kind text PRIMARY KEY CHECK (kind IN ('audit', 'audit-trail')),
+    spec jsonb NOT NULL,
+    tags jsonb NOT NULL DEFAULT '{}'
+);

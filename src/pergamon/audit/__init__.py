@@ -1,0 +1,30 @@
+"""The trail: every act and every refusal, hash-chained, its head signed outside PostgreSQL."""
+
+from pergamon.audit.events import ActDenied, ChainSealed, TrailRead, TrailVerified
+from pergamon.audit.head import Head, HeadFile
+from pergamon.audit.model import AuditSpec, AuditTrailSpec, TrailEntry
+from pergamon.audit.record import record_events
+from pergamon.audit.sequence import chain_new_events
+from pergamon.audit.settings import drop_audit, put_audit, read_audits
+from pergamon.audit.verify import Fault, Verdict, read_trail, verify_trail
+
+__all__ = [
+    "ActDenied",
+    "AuditSpec",
+    "AuditTrailSpec",
+    "ChainSealed",
+    "Fault",
+    "Head",
+    "HeadFile",
+    "TrailEntry",
+    "TrailRead",
+    "TrailVerified",
+    "Verdict",
+    "chain_new_events",
+    "drop_audit",
+    "put_audit",
+    "read_audits",
+    "read_trail",
+    "record_events",
+    "verify_trail",
+]

@@ -1,0 +1,103 @@
+"""The signed head: a file outside PostgreSQL that says how long the chain was and how it ended.
+
+Whoever rewrites the chain, or cuts its tail, cannot make this file agree without the key. The key and the file belong
+to the service user; an outside anchor (a printed head, another host) is what defends against that user: `docs/`.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from pergamon.kernel import canonical_bytes, durable_write, fsync_directory, sha256_hex
+from pergamon.kernel.durable import make_durable_directory
+
+
+@dataclass(frozen=True)
+class Head:
+    """Length of the chain (entries) and the hash of its last entry (64 hexadecimal digits)."""
+
+    length: int
+    hash: str
+
+
+class HeadFile:
+    """Heads, each signed (Ed25519, RFC 8032) and appended as one JSON line.
+
+    Each line holds the digest of the line before it, so a line taken out of the middle shows.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._path = directory / "heads.jsonl"
+
+    def sign(self, head: Head, at: datetime) -> None:
+        """Append a signed head; it is on the disk when this returns."""
+        make_durable_directory(self._directory)
+        lines = self._lines()
+        body = {
+            "length": head.length,
+            "hash": head.hash,
+            "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "previous": sha256_hex(lines[-1].encode()) if lines else "",
+        }
+        signature = self._key().sign(canonical_bytes(body)).hex()
+        line = json.dumps({**body, "signature": signature}, sort_keys=True) + "\n"
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        fsync_directory(self._directory)
+
+    def newest(self) -> Head | None:
+        """The last head that was written, whether its signature holds or not; None when none was ever signed."""
+        lines = self._lines()
+        if not lines:
+            return None
+        body = json.loads(lines[-1])
+        return Head(length=body["length"], hash=body["hash"])
+
+    def heads(self) -> tuple[list[Head], str | None]:
+        """Every head in order, and the first thing that is wrong with the file, if any."""
+        heads: list[Head] = []
+        previous = ""
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                body = json.loads(line)
+                signature = bytes.fromhex(body.pop("signature"))
+                self._key().public_key().verify(signature, canonical_bytes(body))
+            except (ValueError, KeyError, TypeError, InvalidSignature):
+                return heads, f"line {number} of the signed heads does not carry our signature"
+            if body["previous"] != previous:
+                return heads, f"a line is missing before line {number} of the signed heads"
+            previous = sha256_hex(line.encode())
+            heads.append(Head(length=body["length"], hash=body["hash"]))
+        return heads, None
+
+    def public_key_hex(self) -> str:
+        """The verifying key, for an auditor to keep elsewhere."""
+        return self._key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+    def _lines(self) -> list[str]:
+        """Complete lines; a line cut short by a crash was never answered for, and is left out."""
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            return []
+        return [line for line in text.split("\n")[:-1] if line]
+
+    def _key(self) -> Ed25519PrivateKey:
+        path = self._directory / "signing.key"
+        try:
+            return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+        except FileNotFoundError:
+            key = Ed25519PrivateKey.generate()
+            durable_write(path, key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+            return key

@@ -1,0 +1,54 @@
+"""Who is this? A token or a password against what we keep; every failure answers alike."""
+
+import hmac
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from pergamon.identity.principals import principal_actor
+from pergamon.identity.tokens import hash_of_secret
+from pergamon.kernel import Actor, Kind, PergamonError
+from pergamon.store import UnitOfWork
+
+_NOBODY = PasswordHasher().hash("no such person: the same work is done, so that time does not tell")
+
+
+class Unauthenticated(PergamonError):
+    """The token or password is wrong, expired or revoked; which of these is not said."""
+
+    code, kind = "identity.unauthenticated", Kind.DENIED
+
+
+def authenticate_token(uow: UnitOfWork, secret: str) -> Actor:
+    """The actor of a live token.
+
+    Raises:
+        Unauthenticated: unknown, expired or revoked token, or an inactive principal.
+    """
+    digest = hash_of_secret(secret)
+    row = uow.row(
+        "SELECT t.secret_hash, t.principal_id FROM token t JOIN principal p ON p.id = t.principal_id AND p.active "
+        "WHERE t.secret_hash = %s AND t.revoked_at IS NULL AND t.valid_until > %s",
+        (digest, uow.now),
+    )
+    if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), digest):
+        raise Unauthenticated("the token is not valid", hint="ask the operator for a new one: `pergamon token issue`")
+    return principal_actor(uow, row["principal_id"])
+
+
+def authenticate_password(uow: UnitOfWork, principal_id: str, password: str) -> Actor:
+    """The actor of a local account.
+
+    Raises:
+        Unauthenticated: unknown person, wrong password, or an inactive account.
+    """
+    row = uow.row(
+        "SELECT password_hash FROM principal WHERE id = %s AND active AND password_hash IS NOT NULL", (principal_id,)
+    )
+    try:
+        PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        row = None
+    if row is None:
+        raise Unauthenticated("the name or the password is wrong")
+    return principal_actor(uow, principal_id)

@@ -1,0 +1,20 @@
+"""The one decision point: decide() for one thing, visible() for many. Pure: no I/O but the policies' own text."""
+
+from pergamon.policy.actions import Action, ActionGroup
+from pergamon.policy.decide import decide
+from pergamon.policy.model import AccessRule, Resource
+from pergamon.policy.paths import normal_prefix, prefix_covers, resource_for_path
+from pergamon.policy.visible import visible, visible_paths_sql
+
+__all__ = [
+    "AccessRule",
+    "Action",
+    "ActionGroup",
+    "Resource",
+    "decide",
+    "normal_prefix",
+    "prefix_covers",
+    "resource_for_path",
+    "visible",
+    "visible_paths_sql",
+]

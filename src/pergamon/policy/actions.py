@@ -1,0 +1,57 @@
+"""Everything that can be asked of the policy. A name here reaches the trail and is never reused."""
+
+from enum import StrEnum
+
+
+class ActionGroup(StrEnum):
+    """What kind of right an act needs; the Cedar policies speak of these."""
+
+    ADMINISTER = "administer"
+    """Operating the installation: the operator has it, others by a role's policies."""
+    ACT = "act"
+    """Using a service: by a role's policies."""
+    SERVE = "serve"
+    """What service accounts do for the platform: by a role's policies."""
+    READ = "read"
+    WRITE = "write"
+    DESTROY = "destroy"
+
+
+class Action(StrEnum):
+    DEPLOY_APPLY = "deploy.apply"
+    DEPLOY_READ = "deploy.read"
+    WORKFLOW_RUN = "workflow.run"
+    REPLICATION_CONTROL = "replication.control"
+    TRACKER_CONTROL = "tracker.control"
+    IDENTITY_MANAGE = "identity.manage"
+    AUDIT_READ = "audit.read"
+    AUDIT_VERIFY = "audit.verify"
+    QUERY_RUN = "query.run"
+    QUERY_HISTORY = "query.history"
+    CATALOG_SERVE = "catalog.serve"
+    TABLE_READ = "table.read"
+    TABLE_WRITE = "table.write"
+    OBJECT_READ = "object.read"
+    OBJECT_WRITE = "object.write"
+    OBJECT_DESTROY = "object.destroy"
+
+
+GROUP_OF: dict[Action, ActionGroup] = {
+    Action.DEPLOY_APPLY: ActionGroup.ADMINISTER,
+    Action.DEPLOY_READ: ActionGroup.ADMINISTER,
+    Action.WORKFLOW_RUN: ActionGroup.ADMINISTER,
+    Action.REPLICATION_CONTROL: ActionGroup.ADMINISTER,
+    Action.TRACKER_CONTROL: ActionGroup.ADMINISTER,
+    Action.IDENTITY_MANAGE: ActionGroup.ADMINISTER,
+    Action.AUDIT_READ: ActionGroup.ADMINISTER,
+    Action.AUDIT_VERIFY: ActionGroup.ADMINISTER,
+    Action.QUERY_RUN: ActionGroup.ACT,
+    Action.QUERY_HISTORY: ActionGroup.ACT,
+    Action.CATALOG_SERVE: ActionGroup.SERVE,
+    Action.TABLE_READ: ActionGroup.READ,
+    Action.TABLE_WRITE: ActionGroup.WRITE,
+    Action.OBJECT_READ: ActionGroup.READ,
+    Action.OBJECT_WRITE: ActionGroup.WRITE,
+    Action.OBJECT_DESTROY: ActionGroup.DESTROY,
+}
+"""The group of each action; a test checks that every action stands here."""

@@ -1,0 +1,143 @@
+"""Joins rooms to adapters, and owns every transaction.
+
+Entry points call a room's verb inside `begin`; what the verb recorded goes into the trail in the same transaction
+(law 2); a refusal rolls the work back and is recorded in a transaction of its own.
+"""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pergamon import audit, identity
+from pergamon.adapters.embedded_postgres import EmbeddedPostgres
+from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
+from pergamon.kernel.durable import make_durable_directory
+from pergamon.policy import Action, Resource, decide
+from pergamon.settings import Settings
+from pergamon.store import Store, UnitOfWork, apply_migrations
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One installation, opened. Thread-safe."""
+
+    settings: Settings
+    store: Store
+    clock: Clock = field(default_factory=SystemClock)
+
+    @contextmanager
+    def begin(self, actor: Actor) -> Iterator[UnitOfWork]:
+        """One unit of work: committed with its events when the block ends; when it raises, nothing happened.
+
+        A refusal (an error that carries a decision) is recorded as a denial before it goes on to the caller.
+        """
+        try:
+            with self.store.transaction() as connection:
+                uow = UnitOfWork(connection, actor, self.clock.now())
+                yield uow
+                audit.record_events(uow)
+        except PergamonError as error:
+            if error.decision is not None and not error.decision.allowed:
+                self._record_denial(actor, error.decision)
+            raise
+
+    def operator(self) -> Actor:
+        """The service user at this host's command line (law 10)."""
+        return Actor(id=f"operator:{getpass.getuser()}", kind=ActorKind.OPERATOR)
+
+    def service(self, name: str) -> Actor:
+        """A part of the platform itself (`worker`, `sequencer`), for what it does unasked."""
+        return Actor(id=f"service:{name}", kind=ActorKind.SERVICE)
+
+    def operator_as(self, principal_id: str) -> Actor:
+        """The operator acting as a person, where a role allows it, on the record."""
+        with self.begin(self.operator()) as uow:
+            return identity.operator_as(uow, principal_id)
+
+    def authenticate(self, token: str) -> Actor:
+        """The actor of a bearer token; raises `identity.Unauthenticated`."""
+        with self.begin(self.service("web")) as uow:
+            return identity.authenticate_token(uow, token)
+
+    def decide(self, uow: UnitOfWork, action: Action, resource: Resource) -> Decision:
+        """Ask the policy, with what the actor's roles allow at all."""
+        held = identity.actions_of_roles(uow, uow.actor.roles) if uow.actor.roles else frozenset[str]()
+        return decide(uow.actor, action, resource, actions=held)
+
+    def seal_trail(self) -> audit.Head:
+        """Chain what has been committed and sign the head. The sequencer runs it every second."""
+        sequencer = self.service("sequencer")
+        with self.begin(sequencer) as uow:
+            while audit.chain_new_events(uow) is not None:
+                pass
+        with self.begin(sequencer) as uow:
+            return audit.seal(uow, self.head_file)
+
+    @property
+    def head_file(self) -> audit.HeadFile:
+        return audit.HeadFile(self.settings.audit)
+
+    def _record_denial(self, actor: Actor, decision: Decision) -> None:
+        with self.store.transaction() as connection:
+            uow = UnitOfWork(connection, actor, self.clock.now())
+            uow.record(
+                audit.ActDenied(
+                    subject=decision.resource,
+                    action=decision.action,
+                    reason=decision.reason,
+                    decided_by=list(decision.decided_by),
+                )
+            )
+            audit.record_events(uow)
+
+
+def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
+    """The embedded cluster of an installation."""
+    return EmbeddedPostgres(settings.home / "postgres")
+
+
+@contextmanager
+def open_runtime(settings: Settings, *, clock: Clock | None = None, keep_running: bool = True) -> Iterator[Runtime]:
+    """Open an installation: start its PostgreSQL when needed, migrate, and hand out the runtime.
+
+    keep_running: leave an embedded PostgreSQL that this call started running for the next command.
+    Raises:
+        Unavailable: PostgreSQL does not start or does not answer.
+        MigrationFailed: the database is from another version.
+    """
+    make_private_home(settings.home)
+    server = None if settings.database_url else embedded_postgres(settings)
+    started = server.start() if server else False
+    conninfo = settings.database_url or (server.conninfo if server else "")
+    store = Store(conninfo)
+    try:
+        with store.transaction() as connection:
+            apply_migrations(connection)
+        yield Runtime(settings=settings, store=store, clock=clock or SystemClock())
+    finally:
+        store.close()
+        if server and started and not keep_running:
+            server.stop()
+
+
+class HomeNotPrivate(PergamonError):
+    """The data directory can be read by other users of this host."""
+
+    code = "runtime.home_not_private"
+
+
+def make_private_home(home: Path) -> None:
+    """Make the data directory 0700 when it is missing; refuse one that others may enter (law 8).
+
+    Raises:
+        HomeNotPrivate: it exists with wider rights; they are not changed, because others may rely on them.
+    """
+    if not home.exists():
+        make_durable_directory(home)
+    if home.stat().st_mode & 0o077:
+        raise HomeNotPrivate(f"the data directory {home} is open to other users", hint=f"chmod 700 {home}")
+
+
+__all__ = ["HomeNotPrivate", "Runtime", "embedded_postgres", "make_private_home", "open_runtime"]

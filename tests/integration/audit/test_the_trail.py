@@ -1,0 +1,145 @@
+"""No act without its record, and no change to a record that goes unnoticed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import psycopg
+import pytest
+
+from pergamon import audit
+from pergamon.kernel import Actor, Decision, Event, require
+from pergamon.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class SomethingHappened(Event):
+    """Test event."""
+
+    code: ClassVar[str] = "test.something_happened"
+    number: int
+
+
+def _act(rt: Runtime, operator: Actor, *numbers: int) -> None:
+    for number in numbers:
+        with rt.begin(operator) as uow:
+            uow.record(SomethingHappened(subject=f"thing:{number}", number=number))
+
+
+def _verify(rt: Runtime, operator: Actor) -> audit.Verdict:
+    with rt.begin(operator) as uow:
+        return audit.verify_trail(uow, rt.head_file)
+
+
+def _tamper(rt: Runtime, sql: str) -> None:
+    """Change rows as somebody with the database's password could: triggers off, straight at the tables."""
+    with psycopg.connect(rt.store.conninfo, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        assert connection.execute(sql).rowcount > 0
+
+
+@pytest.fixture
+def sealed(rt: Runtime, operator: Actor) -> Runtime:
+    _act(rt, operator, 1, 2, 3)
+    rt.seal_trail()
+    _act(rt, operator, 4, 5)
+    rt.seal_trail()
+    return rt
+
+
+def test_an_untouched_trail_is_intact(sealed: Runtime, operator: Actor) -> None:
+    verdict = _verify(sealed, operator)
+    assert verdict.intact
+    assert verdict.length == verdict.sealed_length == 5
+
+
+def test_an_event_that_is_not_chained_yet_is_named_as_unsealed(sealed: Runtime, operator: Actor) -> None:
+    _act(sealed, operator, 6)
+    assert _verify(sealed, operator).unsealed == 1
+
+
+def test_nothing_happens_when_the_record_cannot_be_written(rt: Runtime, operator: Actor) -> None:
+    class Unwritable(SomethingHappened):
+        code: ClassVar[str] = "test.unwritable"
+
+    with pytest.raises(TypeError), rt.begin(operator) as uow:
+        uow.enqueue("mail", "k", {})
+        uow.record(Unwritable(subject="thing:1", number=1.5))  # type: ignore[arg-type]  # a float has no canonical text
+    with rt.begin(operator) as uow:
+        assert uow.rows("SELECT 1 AS one FROM outbox") == []
+
+
+def test_a_denial_is_recorded_although_the_work_is_rolled_back(rt: Runtime, operator: Actor) -> None:
+    with pytest.raises(Exception, match="not allowed"), rt.begin(operator) as uow:
+        uow.enqueue("mail", "k", {})
+        require(Decision(False, "table.read", "table:raw_db.patients", "nothing gives this right", ()))
+    with rt.begin(operator) as uow:
+        assert uow.rows("SELECT 1 AS one FROM outbox") == []
+        [entry] = audit.read_trail(uow, code="audit.act_denied")
+    assert entry.subject == "table:raw_db.patients"
+    assert entry.actor == operator.id
+
+
+@pytest.mark.parametrize(
+    ("sql", "place", "words"),
+    [
+        ("UPDATE audit_event SET facts = replace(facts, '2', '7') WHERE subject = 'thing:2'", 2, "not what it was"),
+        ("UPDATE audit_event SET actor = 'operator:somebody' WHERE subject = 'thing:4'", 4, "not what it was"),
+        ("UPDATE audit_event SET at = at + interval '1 microsecond' WHERE subject = 'thing:1'", 1, "not what it was"),
+        ("DELETE FROM audit_event WHERE subject = 'thing:3'", 3, "missing"),
+        ("DELETE FROM audit_link WHERE seq = 2", 2, "missing"),
+        ("DELETE FROM audit_link WHERE seq > 3", 4, "tail is cut"),
+        ("DELETE FROM audit_link", 1, "tail is cut"),
+    ],
+)
+def test_every_change_is_found_and_placed(sealed: Runtime, operator: Actor, sql: str, place: int, words: str) -> None:
+    _tamper(sealed, sql)
+    verdict = _verify(sealed, operator)
+    assert not verdict.intact
+    assert verdict.faults[0].seq == place
+    assert words in verdict.faults[0].what
+
+
+def test_a_chain_rewritten_with_right_hashes_does_not_agree_with_the_signed_heads(
+    sealed: Runtime, operator: Actor
+) -> None:
+    _tamper(sealed, "UPDATE audit_event SET facts = replace(facts, '2', '7') WHERE subject = 'thing:2'")
+    with psycopg.connect(sealed.store.conninfo, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        previous = audit.model.GENESIS
+        rows = connection.execute(
+            "SELECT l.seq, e.id, e.at, e.actor, e.operator, e.code, e.subject, e.facts "
+            "FROM audit_link l JOIN audit_event e ON e.id = l.event_id ORDER BY l.seq"
+        ).fetchall()
+        for seq, *fields in rows:
+            previous = audit.TrailEntry(*fields).hash_after(previous)
+            connection.execute("UPDATE audit_link SET hash = %s WHERE seq = %s", (previous, seq))
+    verdict = _verify(sealed, operator)
+    assert "rewritten" in verdict.faults[0].what
+    assert verdict.faults[0].seq == 3, "the first signed head that disagrees stands at entry 3"
+
+
+def test_a_forged_or_missing_signed_head_is_found(sealed: Runtime, operator: Actor) -> None:
+    path: Path = sealed.settings.audit / "heads.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[1:]))
+    assert "missing" in _verify(sealed, operator).faults[0].what
+    path.write_text(lines[0].replace('"length": 3', '"length": 2') + lines[1])
+    assert "signature" in _verify(sealed, operator).faults[0].what
+
+
+def test_the_tables_refuse_a_change_by_the_platform_itself(sealed: Runtime) -> None:
+    for sql in ("UPDATE audit_event SET actor = 'x'", "DELETE FROM audit_link", "TRUNCATE audit_event CASCADE"):
+        with psycopg.connect(sealed.store.conninfo) as connection, pytest.raises(psycopg.errors.RaiseException):
+            connection.execute(sql)
+
+
+def test_an_event_of_a_transaction_still_open_is_never_overtaken(rt: Runtime, operator: Actor) -> None:
+    """The sequencer waits for older transactions, so that nothing appears later in front of what is sealed."""
+    with rt.begin(operator) as slow:
+        slow.execute("SELECT pg_current_xact_id()")
+        _act(rt, operator, 1)
+        assert rt.seal_trail().length == 0
+        slow.record(SomethingHappened(subject="thing:0", number=0))
+    assert rt.seal_trail().length == 2
+    assert _verify(rt, operator).intact
