@@ -1,0 +1,113 @@
+"""The lake: buckets, databases, Iceberg tables, and the lease under which a table is written.
+
+A writer's way: `open_lease` (commit), the engine writes to `lease.alias` through the catalog endpoint, `close_lease`
+(commit) tells what happened. A reader's way: `list_tables`, `load_table`, `table_files`.
+"""
+
+from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
+from pergamon.lake.commit import (
+    DurableCommit,
+    OnCommit,
+    PlannedCommit,
+    finish_commit,
+    make_durable,
+    no_hook,
+    plan_commit,
+    refusal,
+    writable,
+)
+from pergamon.lake.create import create_table, drop_table
+from pergamon.lake.databases import drop_database, put_database, read_database_tags, read_databases
+from pergamon.lake.evolve import evolve_table
+from pergamon.lake.lease import close_lease, open_lease, read_lease, unclosed_leases
+from pergamon.lake.locations import bucket_path, path_in_bucket, table_location
+from pergamon.lake.metadata import MetadataMissing, read_metadata
+from pergamon.lake.model import (
+    LEASE_PREFIX,
+    AccessRuleSpec,
+    BadCommit,
+    BadLocation,
+    BadName,
+    BadSchema,
+    BucketSpec,
+    DatabaseSpec,
+    InUse,
+    Lease,
+    LeaseOutcome,
+    LeaseRefused,
+    LeaseState,
+    SnapshotRecord,
+    TableExists,
+    TableFile,
+    TableFiles,
+    TableId,
+    TableLeased,
+    TableRecord,
+    UnknownBucket,
+    UnknownDatabase,
+    UnknownLease,
+    UnknownTable,
+)
+from pergamon.lake.read import files_of, list_tables, load_table, read_table, snapshot_history, table_files
+
+__all__ = [
+    "LEASE_PREFIX",
+    "AccessRuleSpec",
+    "BadCommit",
+    "BadLocation",
+    "BadName",
+    "BadSchema",
+    "BucketSpec",
+    "DatabaseSpec",
+    "DurableCommit",
+    "InUse",
+    "Lease",
+    "LeaseOutcome",
+    "LeaseRefused",
+    "LeaseState",
+    "MetadataMissing",
+    "OnCommit",
+    "PlannedCommit",
+    "SnapshotRecord",
+    "TableExists",
+    "TableFile",
+    "TableFiles",
+    "TableId",
+    "TableLeased",
+    "TableRecord",
+    "UnknownBucket",
+    "UnknownDatabase",
+    "UnknownLease",
+    "UnknownTable",
+    "bucket_path",
+    "close_lease",
+    "create_table",
+    "drop_bucket",
+    "drop_database",
+    "drop_table",
+    "evolve_table",
+    "files_of",
+    "finish_commit",
+    "list_tables",
+    "load_table",
+    "make_durable",
+    "no_hook",
+    "open_lease",
+    "path_in_bucket",
+    "plan_commit",
+    "put_bucket",
+    "put_database",
+    "read_bucket_tags",
+    "read_buckets",
+    "read_database_tags",
+    "read_databases",
+    "read_lease",
+    "read_metadata",
+    "read_table",
+    "refusal",
+    "snapshot_history",
+    "table_files",
+    "table_location",
+    "unclosed_leases",
+    "writable",
+]

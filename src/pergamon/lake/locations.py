@@ -1,0 +1,63 @@
+"""Where a database's tables lie. The one mapping from names to places, so that a lake can be moved (law 11).
+
+`raw_db` in bucket `raw`, prefix `data`, table `patients`: `file://<lake>/raw/data/raw_db/patients`.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from pergamon.lake.model import BadLocation, DatabaseSpec, TableId
+
+SCHEME = "file://"
+
+
+def bucket_path(root: Path, bucket: str) -> Path:
+    """The directory of a bucket below the lake's root."""
+    return root / bucket
+
+
+def path_in_bucket(table: TableId, database: DatabaseSpec) -> str:
+    """A table's prefix inside its bucket: what access rules are matched against."""
+    return "/".join(part for part in (database.prefix, table.database, table.name) if part)
+
+
+def table_location(root: Path, table: TableId, database: DatabaseSpec) -> str:
+    """The location of a table's files.
+
+    Raises:
+        BadLocation: the lake's own path has characters that engines escape in different ways.
+    """
+    path = bucket_path(root, database.bucket) / path_in_bucket(table, database)
+    if not re.fullmatch(r"[A-Za-z0-9._/=+@-]+", str(path)):
+        raise BadLocation(
+            f"the lake cannot live below {root}", hint="use a path of plain letters, digits and . _ - = + @ only"
+        )
+    return f"{SCHEME}{path}"
+
+
+def local_path(location: str) -> Path:
+    """The path on this host of a `file://` location or of a bare absolute path.
+
+    Raises:
+        BadLocation: another scheme, a relative path, or segments and escapes that could lead elsewhere.
+    """
+    bare = location.removeprefix(SCHEME) if location.startswith(SCHEME) else location.removeprefix("file:")
+    if not bare.startswith("/") or any(part in ("", ".", "..") for part in bare[1:].split("/")) or "%" in bare:
+        raise BadLocation("a file's location is not a plain absolute path on this host")
+    return Path(bare)
+
+
+def require_inside(location: str, table_location: str) -> Path:
+    """The path of a file that lies in its table, links resolved.
+
+    Raises:
+        BadLocation: it lies outside, is a link, or is not a regular file.
+    """
+    path, home = local_path(location), local_path(table_location)
+    real, real_home = Path(os.path.realpath(path)), Path(os.path.realpath(home))
+    if not path.is_relative_to(home) or not real.is_relative_to(real_home) or path.is_symlink():
+        raise BadLocation("a commit names a file outside its table's location")
+    if not path.is_file():
+        raise BadLocation("a commit names a file that is not there")
+    return path

@@ -1,0 +1,156 @@
+"""What a table may look like, and how it may change: types that Sail, DuckDB and PyIceberg all read and write.
+
+Columns are known by field id: a dropped and re-added name is a new column (Iceberg specification, "Schema Evolution").
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
+from typing import Final
+
+import pyarrow as pa
+from pyiceberg.exceptions import ResolveError
+from pyiceberg.io.pyarrow import UnsupportedPyArrowTypeException, _pyarrow_to_schema_without_ids
+from pyiceberg.schema import Schema, assign_fresh_schema_ids, promote
+from pyiceberg.types import (
+    DoubleType,
+    FixedType,
+    FloatType,
+    IcebergType,
+    ListType,
+    MapType,
+    NestedField,
+    StringType,
+    StructType,
+    TimeType,
+    UUIDType,
+)
+
+from pergamon.lake.model import BadSchema
+
+NOT_IN_SPARK_SQL = (UUIDType, TimeType, FixedType)
+"""Sail refuses to write text into these; the mapping from a source's types avoids them."""
+
+FORMAT_VERSION: Final = 2
+
+
+def iceberg_schema(columns: pa.Schema | Schema, identifiers: Sequence[str] = ()) -> Schema:
+    """A schema with fresh field ids, beginning at 1; the identifier columns are required.
+
+    Raises:
+        BadSchema: no columns, two names that differ only in case, a type that not every engine can write,
+            or an identifier that is missing or not a plain exact value.
+    """
+    schema = columns if isinstance(columns, Schema) else _without_ids(columns)
+    _refuse_doubtful_columns(schema.fields)
+    required = [_required(field) if field.name in identifiers else field for field in schema.fields]
+    fresh = assign_fresh_schema_ids(Schema(*required))
+    ids = [_identifier_id(fresh, name) for name in identifiers]
+    return Schema(*fresh.fields, identifier_field_ids=ids, schema_id=0)
+
+
+def evolved_schema(
+    current: Schema,
+    last_column_id: int,
+    *,
+    add: Sequence[pa.Field],
+    widen: Mapping[int, IcebergType],
+    drop: Collection[int],
+) -> Schema:
+    """The schema after a change: dropped columns out, widened ones changed in place, new ones (optional) at the end.
+
+    Raises:
+        BadSchema: an unknown field id, an identifier dropped, a change that is no widening, a doubtful new column.
+    """
+    known = {field.field_id for field in current.fields}
+    unknown = sorted((set(widen) | set(drop)) - known)
+    if unknown:
+        raise BadSchema(f"the table has no columns with the field ids {unknown}")
+    lost = [current.find_column_name(field_id) for field_id in sorted(set(drop) & set(current.identifier_field_ids))]
+    if lost:
+        raise BadSchema(f"the identifier columns {lost} cannot be dropped", hint="create the table anew")
+    kept = [_widened(field, widen.get(field.field_id)) for field in current.fields if field.field_id not in drop]
+    fields = [*kept, *_new_fields(add, last_column_id)]
+    _refuse_doubtful_columns(fields)
+    return Schema(*fields, identifier_field_ids=current.identifier_field_ids)
+
+
+def widened_type(current: IcebergType, wanted: IcebergType | pa.DataType) -> IcebergType:
+    """The wanted type, when each value keeps its meaning: int to long, float to double, a wider decimal.
+
+    Raises:
+        BadSchema: it is not a widening that Iceberg allows.
+    """
+    target = (
+        _without_ids(pa.schema([("wanted", wanted)])).fields[0].field_type
+        if isinstance(wanted, pa.DataType)
+        else wanted
+    )
+    try:
+        return current if current == target else promote(current, target)
+    except ResolveError:
+        raise BadSchema(
+            f"a column of type {current} cannot become {target}", hint="only widening is possible"
+        ) from None
+
+
+def _new_fields(add: Sequence[pa.Field], last_column_id: int) -> list[NestedField]:
+    if not add:
+        return []
+    next_id = count(last_column_id + 1)
+    loose = _without_ids(pa.schema([field.with_nullable(True) for field in add]))
+    return list(assign_fresh_schema_ids(loose, lambda: next(next_id)).fields)
+
+
+def _widened(field: NestedField, wanted: IcebergType | None) -> NestedField:
+    if wanted is None:
+        return field
+    return field.model_copy(update={"field_type": widened_type(field.field_type, wanted)})
+
+
+def _required(field: NestedField) -> NestedField:
+    return field.model_copy(update={"required": True})
+
+
+def _identifier_id(schema: Schema, name: str) -> int:
+    if name not in schema.column_names:
+        raise BadSchema(f"the identifier {name} is not a column of the table")
+    field = schema.find_field(name)
+    if not field.field_type.is_primitive or isinstance(field.field_type, FloatType | DoubleType):
+        raise BadSchema(f"the identifier {name} is {field.field_type}; an identifier is an exact, plain value")
+    return field.field_id
+
+
+def _refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
+    if not fields:
+        raise BadSchema("a table needs at least one column")
+    names = [field.name.casefold() for field in fields]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise BadSchema(
+            f"columns that differ only in case: {doubled}", hint="engines do not tell them apart; rename one"
+        )
+    if any(not name for name in names):
+        raise BadSchema("a column has no name")
+    for field in fields:
+        _refuse_types_not_in_spark_sql(field.name, field.field_type)
+
+
+def _refuse_types_not_in_spark_sql(name: str, kind: IcebergType) -> None:
+    if isinstance(kind, NOT_IN_SPARK_SQL):
+        raise BadSchema(f"column {name} is {kind}, which Spark SQL cannot name", hint=f"use {StringType()} or binary")
+    if isinstance(kind, ListType):
+        _refuse_types_not_in_spark_sql(name, kind.element_type)
+    if isinstance(kind, MapType):
+        _refuse_types_not_in_spark_sql(name, kind.key_type)
+        _refuse_types_not_in_spark_sql(name, kind.value_type)
+    if isinstance(kind, StructType):
+        for field in kind.fields:
+            _refuse_types_not_in_spark_sql(f"{name}.{field.name}", field.field_type)
+
+
+def _without_ids(columns: pa.Schema) -> Schema:
+    try:
+        return _pyarrow_to_schema_without_ids(columns, format_version=FORMAT_VERSION)
+    except (UnsupportedPyArrowTypeException, TypeError, ValueError):
+        names = [f"{field.name}: {field.type}" for field in columns]
+        raise BadSchema(f"a column has a type that Iceberg v2 does not know: {', '.join(names)}") from None
