@@ -4,7 +4,7 @@ from pergamon.audit.events import ActDenied, ChainSealed, TrailRead, TrailVerifi
 from pergamon.audit.head import Head, HeadFile
 from pergamon.audit.model import AuditSpec, AuditTrailSpec, TrailEntry
 from pergamon.audit.record import record_events
-from pergamon.audit.sequence import chain_new_events
+from pergamon.audit.sequence import chain_new_events, seal
 from pergamon.audit.settings import drop_audit, put_audit, read_audits
 from pergamon.audit.verify import Fault, Verdict, read_trail, verify_trail
 
@@ -26,5 +26,6 @@ __all__ = [
     "read_audits",
     "read_trail",
     "record_events",
+    "seal",
     "verify_trail",
 ]

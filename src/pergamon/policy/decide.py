@@ -21,23 +21,17 @@ def decide(actor: Actor, action: Action, resource: Resource, *, actions: Iterabl
     """
     group = GROUP_OF[action]
     principal = {"type": actor.kind.value.capitalize(), "id": actor.id}
-    request = {
-        "principal": _reference(principal["type"], actor.id),
-        "action": _reference("Action", action.value),
-        "resource": _reference("Resource", str(resource)),
-        "context": {"action": action.value},
-    }
+    act = {"type": "Action", "id": action.value}
+    thing = {"type": "Resource", "id": str(resource)}
+    request = {"principal": principal, "action": act, "resource": thing, "context": {"action": action.value}}
     entities = [
         {"uid": principal, "attrs": {"roles": sorted(actor.roles), "actions": sorted(actions)}, "parents": []},
-        {
-            "uid": {"type": "Action", "id": action.value},
-            "attrs": {},
-            "parents": [{"type": "Action", "id": group.value}],
-        },
-        {"uid": {"type": "Resource", "id": str(resource)}, "attrs": _rights(resource), "parents": []},
+        {"uid": act, "attrs": {}, "parents": [{"type": "Action", "id": group.value}]},
+        {"uid": thing, "attrs": _rights(resource), "parents": []},
     ]
-    result = cedarpy.is_authorized(request, policies_text(), entities)
-    decided_by = tuple(sorted(policy_names()[reason] for reason in result.diagnostics.reasons))
+    result = cedarpy.is_authorized(request, _policy_set(), entities)
+    names = result.diagnostics.id_annotations_by_reason
+    decided_by = tuple(sorted(names.values()))
     allowed = bool(result.allowed) and not result.diagnostics.errors
     return Decision(
         allowed=allowed,
@@ -55,10 +49,9 @@ def policies_text() -> str:
 
 
 @cache
-def policy_names() -> dict[str, str]:
-    """Cedar numbers the policies of a text (policy0, …); ours are named by their `@id`."""
-    ids = [line.split('"')[1] for line in policies_text().splitlines() if line.startswith("@id(")]
-    return {f"policy{number}": name for number, name in enumerate(ids)}
+def _policy_set() -> cedarpy.PolicySet:
+    """Parsed once; each policy is named by its `@id`."""
+    return cedarpy.PolicySet.from_str(policies_text())
 
 
 def _rights(resource: Resource) -> dict[str, Any]:
@@ -67,11 +60,6 @@ def _rights(resource: Resource) -> dict[str, Any]:
         "writers": sorted(resource.writers),
         "supers": sorted(resource.supers),
     }
-
-
-def _reference(kind: str, name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{kind}::"{escaped}"'
 
 
 def _reason(allowed: bool, group: ActionGroup, decided_by: tuple[str, ...]) -> str:
