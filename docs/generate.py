@@ -1,6 +1,6 @@
-"""Writes the reference pages that are drawn from the code: every event of the trail, every error a caller may meet.
+"""Writes what can be drawn from code and files: every event, every error, the index of decisions, the map of pages.
 
-Run `python docs/generate.py` after adding an event or an error; `tests/docs` compares the pages with the code.
+Run `python docs/generate.py` after adding an event, an error, a decision or a page; `tests/docs` compares the text.
 """
 
 import inspect
@@ -16,7 +16,9 @@ from pathlib import Path
 import pergamon
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
 
-PAGES = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
+PAGES = DOCS / "reference"
+KINDS = ("tutorial", "how-to", "explanation", "reference")
 NOTE = "<!-- Written by docs/generate.py. Do not edit. -->"
 
 EVENTS_HEAD = """# Events of the trail
@@ -28,7 +30,7 @@ its subject, written `kind:name`. Facts are names, counts and identifiers, never
 
 ERRORS_HEAD = """# Errors
 
-A code is for ever. The kind says what a caller can do: `denied` (ask for the right), `not_found` (there is none, or you
+Every error that a caller may meet, by its code. A code is for ever. The kind says what a caller can do: `denied` (ask for the right), `not_found` (there is none, or you
 may not know of it), `conflict` (look again: the state has moved on), `invalid` (change what you gave), `unavailable`
 (try later). What a person sees is the message, and after it what to do.
 """
@@ -90,16 +92,71 @@ def errors_page() -> str:
     return "\n".join([ERRORS_HEAD, NOTE + "\n", "| Code | Kind | Meaning |", "|---|---|---|", *rows, ""])
 
 
+def title(text: str) -> str:
+    """A page's first heading."""
+    return text.splitlines()[0].removeprefix("# ")
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a page's first paragraph."""
+    paragraph = " ".join(text.partition("\n\n")[2].partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?]) ", paragraph)[0].rstrip(":")
+
+
+def decided(text: str) -> str:
+    """The sentence that a decision comes down to."""
+    section = text.partition("## Decision\n")[2].partition("\n## ")[0]
+    return " ".join(section.split())
+
+
+def decisions_list() -> str:
+    """The index of decisions: number, title with link, the sentence."""
+    rows = []
+    for path in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        text = path.read_text(encoding="utf-8")
+        rows.append(f"| {path.name[:4]} | [{title(text)}]({path.name}) | {decided(text)} |")
+    return "\n".join(["| | Decision | In one sentence |", "|---|---|---|", *rows])
+
+
+def pages_list(kind: str) -> str:
+    """The pages of one kind, each with its first sentence."""
+    lines = []
+    for path in sorted((DOCS / kind).glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        lines.append(f"- [{title(text)}]({kind}/{path.name}): {first_sentence(text)}")
+    return "\n".join(lines)
+
+
+def with_list(path: Path, name: str, content: str, text: str | None = None) -> str:
+    """A page with the list between its markers `<!-- list: name -->` and `<!-- end -->` replaced."""
+    text = path.read_text(encoding="utf-8") if text is None else text
+    head, _, rest = text.partition(f"<!-- list: {name} -->\n")
+    return f"{head}<!-- list: {name} -->\n{content}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
+
+
+def map_page() -> str:
+    """The map of the documentation, with the pages of every kind."""
+    path, text = DOCS / "README.md", None
+    for kind in KINDS:
+        text = with_list(path, kind, pages_list(kind), text)
+    return text or ""
+
+
 def pages() -> dict[Path, str]:
-    """Every generated page and the text that it must have."""
+    """Every page that is written here, wholly or in part, and the text that it must have."""
     import_every_room()
-    return {PAGES / "events.md": events_page(), PAGES / "errors.md": errors_page()}
+    return {
+        PAGES / "events.md": events_page(),
+        PAGES / "errors.md": errors_page(),
+        DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
+        DOCS / "README.md": map_page(),
+    }
 
 
 def main() -> None:
     for path, text in pages().items():
         path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}: {text.count('| `')} codes\n")
+        sys.stdout.write(f"{path.relative_to(DOCS)}: {len(text.splitlines())} lines\n")
 
 
 if __name__ == "__main__":
