@@ -1,0 +1,43 @@
+"""What every verb of the command line is handed: the settings, and how to open the installation."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from pergamon.kernel import Actor
+from pergamon.runtime import Runtime, open_runtime
+from pergamon.settings import Settings
+
+
+@dataclass(frozen=True)
+class CliContext:
+    """Operator mode: the service user at this host (law 10). `as_person` is impersonation, refused unless allowed."""
+
+    settings: Settings
+    as_person: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Runtime]:
+        """Open the installation; its PostgreSQL is started when needed and left running."""
+        with open_runtime(self.settings) as runtime:
+            yield runtime
+
+    def actor(self, runtime: Runtime) -> Actor:
+        """The operator, or the person the operator acts as.
+
+        Raises:
+            ImpersonationRefused: none of the person's roles allows it.
+        """
+        return runtime.operator_as(self.as_person) if self.as_person else runtime.operator()
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+def echo_json(value: Any) -> None:  # Any: whatever JSON can hold
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,109 @@
+"""Which verbs there are, and how an error becomes a message and an exit code."""
+
+import importlib
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pergamon import __version__
+from pergamon.cli.context import CliContext
+from pergamon.kernel import Kind, PergamonError, durable_write, new_id
+from pergamon.settings import settings_from_environment
+
+COMMANDS = {
+    "init": "pergamon.cli.deploy:init_command",
+    "quickstart": "pergamon.cli.deploy:quickstart_command",
+    "ls": "pergamon.cli.deploy:ls_command",
+    "synth": "pergamon.cli.deploy:synth_command",
+    "deploy": "pergamon.cli.deploy:deploy_command",
+    "diff": "pergamon.cli.deploy:diff_command",
+    "destroy": "pergamon.cli.deploy:destroy_command",
+    "schema": "pergamon.cli.deploy:schema_command",
+    "replication": "pergamon.cli.replication:replication_group",
+    "run": "pergamon.cli.run:run_command",
+    "runs": "pergamon.cli.run:runs_command",
+    "tracker": "pergamon.cli.run:tracker_group",
+    "query": "pergamon.cli.query:query_command",
+    "tables": "pergamon.cli.query:tables_command",
+    "audit": "pergamon.cli.audit:audit_group",
+    "token": "pergamon.cli.identity:token_group",
+    "sample": "pergamon.cli.sample:sample_group",
+    "up": "pergamon.cli.operate:up_command",
+    "down": "pergamon.cli.operate:down_command",
+    "status": "pergamon.cli.operate:status_command",
+    "demo": "pergamon.cli.demo:demo_command",
+}
+
+EXIT_CODES = {
+    Kind.INVALID: 2,
+    Kind.DENIED: 3,
+    Kind.NOT_FOUND: 4,
+    Kind.CONFLICT: 5,
+    Kind.UNAVAILABLE: 6,
+}
+"""What a script can tell from the exit code; 1 is a bug of ours, 130 an interruption."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called for, so that `--help` does not load an engine."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module_name), attribute)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pergamon")
+@click.option("--home", type=click.Path(path_type=Path), help="Data directory [PERGAMON_HOME].")
+@click.option("--as", "as_person", metavar="PERSON", help="Operator mode: act as this person, on the record.")
+@click.pass_context
+def group(ctx: click.Context, home: Path | None, as_person: str | None) -> None:
+    """Pergamon: an open, self-hosted health-data platform."""
+    ctx.obj = CliContext(settings=settings_from_environment(home), as_person=as_person)
+
+
+def main(arguments: list[str] | None = None) -> Any:  # Any: what click returns is the exit status
+    """Run the command line; never returns a traceback to a user."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        return group.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.exceptions.Abort:
+        click.echo("interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
+    except click.ClickException as wrong_usage:
+        wrong_usage.show()
+        sys.exit(wrong_usage.exit_code)
+    except PergamonError as error:
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  hint: {error.hint}", err=True)
+        sys.exit(EXIT_CODES[error.kind])
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as bug:  # the last line of defence: a bug is logged, not printed, for its text may hold values
+        click.echo(_incident(bug), err=True)
+        sys.exit(1)
+
+
+def _incident(bug: Exception) -> str:
+    """Write the bug's traceback to a 0600 log and say where."""
+    incident = new_id("incident")
+    text = "".join(traceback.format_exception(bug))
+    try:
+        path = settings_from_environment().home / "logs" / f"{incident}.log"
+        durable_write(path, text.encode())
+    except OSError:
+        return f"internal error {incident} ({type(bug).__name__}); its log could not be written"
+    return f"internal error {incident} ({type(bug).__name__}); details in {path}"
