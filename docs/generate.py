@@ -30,9 +30,9 @@ its subject, written `kind:name`. Facts are names, counts and identifiers, never
 
 ERRORS_HEAD = """# Errors
 
-Every error that a caller may meet, by its code. A code is for ever. The kind says what a caller can do: `denied` (ask for the right), `not_found` (there is none, or you
-may not know of it), `conflict` (look again: the state has moved on), `invalid` (change what you gave), `unavailable`
-(try later). What a person sees is the message, and after it what to do.
+Every error that a caller may meet, by its code. A code is for ever. The kind says what a caller can do: `denied` (ask
+for the right), `not_found` (there is none, or you may not know of it), `conflict` (look again: the state has moved on),
+`invalid` (change what you gave), `unavailable` (try later). What a person sees is the message, and then what to do.
 """
 
 
