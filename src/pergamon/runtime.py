@@ -6,7 +6,7 @@ Entry points call a room's verb inside `begin`; what the verb recorded goes into
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,27 +99,26 @@ def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
 
 
 @contextmanager
-def open_runtime(settings: Settings, *, clock: Clock | None = None, keep_running: bool = True) -> Iterator[Runtime]:
-    """Open an installation: start its PostgreSQL when needed, migrate, and hand out the runtime.
+def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[Runtime]:
+    """Open an installation: have its PostgreSQL running, migrate, and hand out the runtime.
 
-    keep_running: leave an embedded PostgreSQL that this call started running for the next command.
+    An embedded PostgreSQL is started when needed and stopped by the last of its users.
     Raises:
         Unavailable: PostgreSQL does not start or does not answer.
         MigrationFailed: the database is from another version.
     """
     make_private_home(settings.home)
-    server = None if settings.database_url else embedded_postgres(settings)
-    started = server.start() if server else False
-    conninfo = settings.database_url or (server.conninfo if server else "")
-    store = Store(conninfo)
-    try:
+    with ExitStack() as stack:
+        conninfo = settings.database_url
+        if conninfo is None:
+            server = embedded_postgres(settings)
+            stack.enter_context(server.in_use())
+            conninfo = server.conninfo
+        store = Store(conninfo)
+        stack.callback(store.close)
         with store.transaction() as connection:
             apply_migrations(connection)
         yield Runtime(settings=settings, store=store, clock=clock or SystemClock())
-    finally:
-        store.close()
-        if server and started and not keep_running:
-            server.stop()
 
 
 class HomeNotPrivate(PergamonError):

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,6 +131,26 @@ class EmbeddedPostgres:
             deadline = time.monotonic() + STOP_TIMEOUT_S
             while _is_alive(pid) and time.monotonic() < deadline:
                 time.sleep(0.02)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have the server running while the block runs; the last of its users stops it.
+
+        Users hold a shared lock that ends with their process, however it ends.
+        Raises:
+            PostgresDidNotStart: see `start`.
+        """
+        make_durable_directory(self.data_dir)
+        descriptor = os.open(self.data_dir / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            self.start()
+            yield
+        finally:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.stop()
+            os.close(descriptor)
 
     def is_running(self) -> bool:
         return self._server_pid() is not None
