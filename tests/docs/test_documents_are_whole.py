@@ -6,7 +6,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
+
+from pergamon.cli.main import group
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
@@ -23,6 +26,7 @@ SECTIONS = (
     "How we would notice it is wrong",
 )
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+NAMED_COMMAND = re.compile(r"`pergamon ([a-z]+)(?: ([a-z]+)\b)?")
 NAMED_PATH = re.compile(r"`((?:tests|src|bench|docs)/[\w./-]+)`")
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 COVERAGE_STATUS = {"here", "in part", "not yet", "not needed"}
@@ -128,6 +132,22 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
 def test_every_path_that_a_document_names_exists(path: Path) -> None:
     named = {name.rstrip("/.") for name in NAMED_PATH.findall(prose(path))}
     assert sorted(name for name in named if not holds_something(ROOT / name)) == []
+
+
+def missing_command(name: str, argument: str) -> bool:
+    """Is there no such verb, or is it a group without that verb?"""
+    command = group.get_command(click.Context(group), name)
+    if isinstance(command, click.Group) and argument:
+        return argument not in command.list_commands(click.Context(command))
+    return command is None
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=short)
+def test_every_command_that_a_document_names_exists(path: Path) -> None:
+    """A line that says "not yet" may name what is to come."""
+    lines = [line for line in prose(path).splitlines() if "not yet" not in line]
+    named = sorted(set(NAMED_COMMAND.findall("\n".join(lines))))
+    assert [words for words in named if missing_command(*words)] == []
 
 
 def test_every_row_of_the_coverage_says_where_it_stands() -> None:
