@@ -100,7 +100,7 @@ class AccessRuleSpec(_Spec):
 
 
 class BucketSpec(_Spec):
-    """A place for files. `volume`: the disk below is encrypted (the hygiene check looks); `none` needs a suppression."""
+    """A place for files. `volume`: the disk below is encrypted, the hygiene check looks; `none` needs a suppression."""
 
     access_rules: tuple[AccessRuleSpec, ...] = ()
     encryption: Literal["volume", "none"] = "volume"

@@ -57,7 +57,8 @@ def insert_table(uow: UnitOfWork, record: TableRecord) -> bool:
     return (
         uow.execute(
             "INSERT INTO lake_table "
-            "(key, database, name, location, metadata_location, snapshot_id, created_at, changed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "(key, database, name, location, metadata_location, snapshot_id, created_at, changed_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (
                 record.key,
                 record.id.database,
