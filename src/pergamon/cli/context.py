@@ -22,9 +22,12 @@ class CliContext:
 
     @contextmanager
     def open(self) -> Iterator[Runtime]:
-        """Open the installation; its PostgreSQL is started when needed and left running."""
+        """Open the installation; whatever the command recorded is sealed before it ends, even when it fails."""
         with open_runtime(self.settings) as runtime:
-            yield runtime
+            try:
+                yield runtime
+            finally:
+                runtime.seal_trail()
 
     def actor(self, runtime: Runtime) -> Actor:
         """The operator, or the person the operator acts as.
