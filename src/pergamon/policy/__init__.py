@@ -4,7 +4,7 @@ from pergamon.policy.actions import Action, ActionGroup
 from pergamon.policy.decide import decide
 from pergamon.policy.model import AccessRule, Resource
 from pergamon.policy.paths import normal_prefix, prefix_covers, resource_for_path
-from pergamon.policy.visible import visible, visible_paths_sql
+from pergamon.policy.visible import visible
 
 __all__ = [
     "AccessRule",
@@ -16,5 +16,4 @@ __all__ = [
     "prefix_covers",
     "resource_for_path",
     "visible",
-    "visible_paths_sql",
 ]

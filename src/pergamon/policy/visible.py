@@ -1,7 +1,6 @@
-"""Which of many things may this actor do this to? The twin of `decide`, as sets and as SQL (a property test)."""
+"""Which of many things may this actor do this to? The twin of `decide`, over a whole list at once; a property test holds them equal."""
 
 from collections.abc import Iterable
-from typing import LiteralString
 
 from pergamon.kernel import Actor, ActorKind
 from pergamon.policy.actions import GROUP_OF, Action, ActionGroup
@@ -32,13 +31,3 @@ def _allows(actor: Actor, action: Action, resource: Resource, held: frozenset[st
         case ActionGroup.DESTROY:
             return bool(resource.supers & actor.roles)
 
-
-def visible_paths_sql() -> LiteralString:
-    """The twin of `table.read` as an SQL condition, for listings that page in PostgreSQL.
-
-    Over a row `t` with `bucket`, `path` (ending in `/`); parameters `roles` (text[]). Table `access_rule` as in lake/.
-    """
-    return (
-        "EXISTS (SELECT 1 FROM access_rule r WHERE r.bucket = t.bucket AND starts_with(t.path, r.prefix) "
-        "AND (r.readers || r.writers || r.supers) && %(roles)s::text[])"
-    )
