@@ -8,15 +8,17 @@ from itertools import count
 from typing import Final
 
 import pyarrow as pa
-from pyiceberg.exceptions import ResolveError
 from pyiceberg.io.pyarrow import UnsupportedPyArrowTypeException, _pyarrow_to_schema_without_ids
-from pyiceberg.schema import Schema, assign_fresh_schema_ids, promote
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.types import (
+    DecimalType,
     DoubleType,
     FixedType,
     FloatType,
     IcebergType,
+    IntegerType,
     ListType,
+    LongType,
     MapType,
     NestedField,
     StringType,
@@ -85,12 +87,20 @@ def widened_type(current: IcebergType, wanted: IcebergType | pa.DataType) -> Ice
         if isinstance(wanted, pa.DataType)
         else wanted
     )
-    try:
-        return current if current == target else promote(current, target)
-    except ResolveError:
-        raise BadSchema(
-            f"a column of type {current} cannot become {target}", hint="only widening is possible"
-        ) from None
+    if current != target and not _is_widening(current, target):
+        raise BadSchema(f"a column of type {current} cannot become {target}", hint="only widening is possible")
+    return target
+
+
+def _is_widening(current: IcebergType, target: IcebergType) -> bool:
+    """Iceberg specification, "Schema Evolution", v2. PyIceberg's `promote` is laxer: another scale, text to binary."""
+    match current, target:
+        case (IntegerType(), LongType()) | (FloatType(), DoubleType()):
+            return True
+        case DecimalType(), DecimalType():
+            return target.scale == current.scale and target.precision > current.precision
+        case _:
+            return False
 
 
 def _new_fields(add: Sequence[pa.Field], last_column_id: int) -> list[NestedField]:
