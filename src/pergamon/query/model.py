@@ -1,0 +1,193 @@
+"""The words of governed queries: workgroups, limits, jobs, results; and what can go wrong with a query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
+from pergamon.policy import Resource
+from pergamon.query.gate import TableName
+
+DEFAULT_WORKGROUP = "default"
+
+
+class UnknownWorkgroup(NotFound):
+    """There is no such workgroup, or the actor does not belong to it: the two are answered alike."""
+
+    code = "query.no_such_workgroup"
+
+
+class UnknownQuery(NotFound):
+    """There is no such query in the history, or the actor may not see it."""
+
+    code = "query.no_such_query"
+
+
+class QueryInvalid(Invalid):
+    """The query names a column that is not there, or combines what cannot be combined."""
+
+    code = "query.invalid"
+
+
+class QueryTypeError(Invalid):
+    """A value could not be converted, or a number left its range."""
+
+    code = "query.type_error"
+
+
+class QueryOutOfMemory(Invalid):
+    """The query needs more memory than its workgroup gives."""
+
+    code = "query.out_of_memory"
+
+
+class QueryTimedOut(Invalid):
+    """The query needs more time than its workgroup gives."""
+
+    code = "query.timed_out"
+
+
+class QueryResultTooLarge(Invalid):
+    """The result has more bytes than its workgroup gives."""
+
+    code = "query.result_too_large"
+
+
+class QueryEngineFailed(Unavailable):
+    """The engine died or answered something that nobody expected; the reason is in the operator's log."""
+
+    code = "query.engine_failed"
+
+
+class SandboxMissing(PergamonError):
+    """This host cannot confine an untrusted query."""
+
+    code, kind = "query.sandbox_missing", Kind.UNAVAILABLE
+
+
+class TableNotReadable(Unavailable):
+    """A table is of a kind that the engine cannot read safely."""
+
+    code = "query.table_not_readable"
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class QueryLimits(_Spec):
+    """How much one query may take.
+
+    timeout_s: wall clock, s. memory_mb: the engine's memory, MiB. max_rows: rows returned, the rest is cut and said so.
+    max_result_mb: bytes returned, MiB. threads: of the engine.
+    """
+
+    timeout_s: int = Field(default=60, ge=1, le=3600)
+    memory_mb: int = Field(default=1024, ge=64, le=1_048_576)
+    max_rows: int = Field(default=10_000, ge=1, le=10_000_000)
+    max_result_mb: int = Field(default=64, ge=1, le=4096)
+    threads: int = Field(default=2, ge=1, le=64)
+
+
+class WorkgroupSpec(_Spec):
+    """Who may run queries together, and how large ones. `admins` also see the history of the workgroup."""
+
+    description: str = ""
+    users: frozenset[str] = frozenset()
+    admins: frozenset[str] = frozenset()
+    limits: QueryLimits = QueryLimits()
+
+    @model_validator(mode="after")
+    def _somebody_may_use_it(self) -> Self:
+        if not self.users and not self.admins:
+            raise ValueError("a workgroup needs at least one role in users or admins")
+        return self
+
+    def resource(self, name: str) -> Resource:
+        """What a decision about this workgroup is about: users run, admins also see the history."""
+        return Resource("workgroup", name, readers=self.users | self.admins, writers=self.admins)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the catalog tells it; `type` in Iceberg's words."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class GovernedTable:
+    """A table with its access rules: what a decision needs, without opening a file."""
+
+    name: TableName
+    resource: Resource
+
+
+@dataclass(frozen=True)
+class GrantedTable:
+    """One snapshot of a table that may be read: every file that a reader must open, and no other.
+
+    metadata: absolute path of the metadata file. files: absolute paths, the metadata among them.
+    """
+
+    name: TableName
+    snapshot_id: int | None
+    metadata: str
+    files: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class QueryJob:
+    """What the engine gets: a judged text and the files that it may open."""
+
+    id: str
+    sql: str
+    tables: tuple[GrantedTable, ...]
+    limits: QueryLimits
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Rows as Arrow. `truncated`: there were more than the workgroup returns."""
+
+    id: str
+    table: pa.Table
+    truncated: bool
+    duration_ms: int
+    snapshots: Mapping[str, int | None]
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.table.schema.names)
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One query of the history. `sql` only for who ran it and for auditors: a text may hold values."""
+
+    id: str
+    workgroup: str
+    actor: str
+    operator: str | None
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    tables: Sequence[str]
+    rows: int | None
+    duration_ms: int | None
+    error_code: str | None
+    sql_sha256: str
+    sql: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        times = {
+            "started_at": self.started_at.isoformat(),
+            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+        }
+        return {**self.__dict__, **times, "tables": list(self.tables)}

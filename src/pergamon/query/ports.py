@@ -1,0 +1,43 @@
+"""What governed queries need: a catalog that knows tables and their rules, an engine that runs a judged text."""
+
+from typing import Protocol
+
+import pyarrow as pa
+
+from pergamon.query.gate import TableName
+from pergamon.query.model import GovernedTable, GrantedTable, QueryJob
+from pergamon.store import UnitOfWork
+
+
+class TableCatalog(Protocol):
+    """Tables with their access rules. It decides nothing."""
+
+    def tables(self, uow: UnitOfWork) -> list[GovernedTable]:
+        """Every table of the lake, by name."""
+        ...
+
+    def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None: ...
+
+    def granted(self, uow: UnitOfWork, name: TableName) -> GrantedTable:
+        """The table's newest snapshot with all its files. Only called after the decision.
+
+        Raises:
+            TableNotReadable: the engine could not read it right.
+        """
+        ...
+
+
+class QueryEngine(Protocol):
+    """Runs one judged text over exactly the files that the job names."""
+
+    def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
+        """Returns: the rows, at most `limits.max_rows`, and whether there were more.
+
+        Raises:
+            QueryInvalid, QueryTypeError, QueryOutOfMemory, QueryTimedOut, QueryResultTooLarge, QueryEngineFailed.
+        """
+        ...
+
+    def prewarm(self) -> None:
+        """Get ready for a query that is about to come; returns at once."""
+        ...
