@@ -10,8 +10,6 @@ from psycopg.types.json import Jsonb
 from pergamon.pipeline.tracker_states import FileState, Manifest, TrackedFile
 from pergamon.store import UnitOfWork
 
-_FILE = "id, task, path, kind, first_position, last_position, size_bytes, row_count, manifest, state, reason, lease"
-
 
 def save_config(uow: UnitOfWork, kind: str, name: str, spec: dict[str, Any], tags: dict[str, str]) -> None:
     uow.execute(
@@ -68,16 +66,21 @@ def files_of_table(uow: UnitOfWork, schema: str, table: str) -> list[TrackedFile
     return [
         _file(row)
         for row in uow.rows(
-            f"SELECT {_FILE} FROM tracked_file WHERE source_schema = %s AND source_table = %s "  # noqa: S608 - a "
-            f"constant
-            "ORDER BY first_position, path",
+            "SELECT id, task, path, kind, first_position, last_position, size_bytes, row_count, manifest, state, "
+            "reason, lease "
+            "FROM tracked_file WHERE source_schema = %s AND source_table = %s ORDER BY first_position, path",
             (schema, table),
         )
     ]
 
 
 def file_by_id(uow: UnitOfWork, file_id: str) -> TrackedFile | None:
-    row = uow.row(f"SELECT {_FILE} FROM tracked_file WHERE id = %s FOR UPDATE", (file_id,))  # noqa: S608 - a constant
+    row = uow.row(
+        "SELECT id, task, path, kind, first_position, last_position, size_bytes, row_count, manifest, state, reason, "
+        "lease "
+        "FROM tracked_file WHERE id = %s FOR UPDATE",
+        (file_id,),
+    )
     return _file(row) if row else None
 
 
@@ -163,7 +166,9 @@ def _file(row: DictRow) -> TrackedFile:
 # --- runs and workers ---
 
 
-def insert_run(  # noqa: PLR0917uow: UnitOfWork, run_id: str, workflow: str, run_at: datetime, cause: str, spec: dict[str, Any]) -> bool:
+def insert_run(
+    uow: UnitOfWork, run_id: str, *, workflow: str, run_at: datetime, cause: str, spec: dict[str, Any]
+) -> bool:
     return (
         uow.execute(
             "INSERT INTO pipeline_run (id, workflow, run_at, cause, state, spec, requested_by, requested_at) "
