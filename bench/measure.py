@@ -1,6 +1,6 @@
 """How a benchmark measures: every run in a process of its own, wall time and peak memory, warm-up first, then medians.
 
-Results are JSON lines in `bench/results/<question>.jsonl`, each with commit and machine, so that figures stay comparable.
+Results are JSON lines in `bench/results/<question>.jsonl`, each with commit and machine: figures stay comparable.
 """
 
 import json
