@@ -86,7 +86,7 @@ def launch_module(
 
 
 def is_isolated() -> bool:
-    """Are we inside a network that `launch_module` made? Not believed from the environment: the namespace must differ."""
+    """Are we inside a network that `launch_module` made? The environment alone is not believed."""
     outside = os.environ.get(MARK)
     return outside is not None and outside != _own_namespace()
 
