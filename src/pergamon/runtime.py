@@ -8,9 +8,11 @@ import getpass
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from pergamon import audit, identity
+from pergamon import audit, identity, query
+from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
 from pergamon.kernel.durable import make_durable_directory
@@ -66,6 +68,22 @@ class Runtime:
         held = identity.actions_of_roles(uow, uow.actor.roles) if uow.actor.roles else frozenset[str]()
         return decide(uow.actor, action, resource, actions=held)
 
+    @cached_property
+    def query_engine(self) -> DuckDBSandbox:
+        """The sandboxed engine of governed queries; made when the first query comes."""
+        return DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "query-engine.log")
+
+    def run_query(self, actor: Actor, sql: str, *, workgroup: str = query.DEFAULT_WORKGROUP) -> query.QueryResult:
+        """Run one governed query for an actor; see `query.run_query` for what it raises."""
+        return query.run_query(
+            lambda: self.begin(actor), query.LakeCatalog(), self.query_engine, sql, workgroup=workgroup
+        )
+
+    def close_query_engine(self) -> None:
+        """End the process that waits for the next query, if there is one."""
+        if "query_engine" in self.__dict__:
+            self.query_engine.close()
+
     def seal_trail(self) -> audit.Head:
         """Chain what has been committed and sign the head. The sequencer runs it every second."""
         sequencer = self.service("sequencer")
@@ -118,7 +136,9 @@ def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[
         stack.callback(store.close)
         with store.transaction() as connection:
             apply_migrations(connection)
-        yield Runtime(settings=settings, store=store, clock=clock or SystemClock())
+        runtime = Runtime(settings=settings, store=store, clock=clock or SystemClock())
+        stack.callback(runtime.close_query_engine)
+        yield runtime
 
 
 class HomeNotPrivate(PergamonError):

@@ -21,7 +21,7 @@ def _allows(actor: Actor, action: Action, resource: Resource, held: frozenset[st
         case ActionGroup.ADMINISTER:
             return is_operator or action in held
         case ActionGroup.ACT:
-            return action in held
+            return action in held and _belongs(actor, action, resource)
         case ActionGroup.SERVE:
             return actor.kind is ActorKind.SERVICE and action in held
         case ActionGroup.READ:
@@ -31,3 +31,13 @@ def _allows(actor: Actor, action: Action, resource: Resource, held: frozenset[st
         case ActionGroup.DESTROY:
             return bool(resource.supers & actor.roles)
 
+
+def _belongs(actor: Actor, action: Action, resource: Resource) -> bool:
+    """A workgroup runs queries for its users, and shows its history to its admins."""
+    match action:
+        case Action.QUERY_RUN:
+            return bool(resource.readers & actor.roles)
+        case Action.QUERY_HISTORY:
+            return bool(resource.writers & actor.roles)
+        case _:
+            return True
