@@ -28,6 +28,7 @@ from pergamon.kernel import PergamonError
 from pergamon.query import (
     Column,
     GrantedTable,
+    QueryBusy,
     QueryEngineFailed,
     QueryInvalid,
     QueryJob,
@@ -83,12 +84,24 @@ class DuckDBSandbox:
     log: Path
     namespaces: bool = True
     without_landlock: bool = False
+    parallel: int = 4
     _warm: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._slots = threading.BoundedSemaphore(self.parallel)
 
     def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
         """See `query.ports.QueryEngine`."""
         self._require_confinement()
+        if not self._slots.acquire(timeout=job.limits.timeout_s):
+            raise QueryBusy("as many queries run as this host takes", hint="try again in a moment")
+        try:
+            return self._run_in_a_process(job)
+        finally:
+            self._slots.release()
+
+    def _run_in_a_process(self, job: QueryJob) -> tuple[pa.Table, bool]:
         child = self._take()
         try:
             return self._answer(child, job)

@@ -9,6 +9,7 @@ from pergamon.query.model import (
     GovernedTable,
     GrantedTable,
     HistoryEntry,
+    QueryBusy,
     QueryEngineFailed,
     QueryInvalid,
     QueryJob,
@@ -26,7 +27,7 @@ from pergamon.query.model import (
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
 from pergamon.query.run import run_query
-from pergamon.query.visible_tables import visible_tables
+from pergamon.query.visible_tables import describe_table, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "HistoryEntry",
     "JudgedQuery",
     "LakeCatalog",
+    "QueryBusy",
     "QueryEngine",
     "QueryEngineFailed",
     "QueryInvalid",
@@ -57,6 +59,7 @@ __all__ = [
     "UnknownQueryTable",
     "UnknownWorkgroup",
     "WorkgroupSpec",
+    "describe_table",
     "drop_workgroup",
     "judge",
     "own_queries",

@@ -63,6 +63,12 @@ class QueryEngineFailed(Unavailable):
     code = "query.engine_failed"
 
 
+class QueryBusy(Unavailable):
+    """As many queries run already as this host takes."""
+
+    code = "query.busy"
+
+
 class SandboxMissing(PergamonError):
     """This host cannot confine an untrusted query."""
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from pergamon.identity import actions_of_roles
-from pergamon.kernel import NotFound, PergamonError, new_id, require, sha256_hex
+from pergamon.kernel import PergamonError, new_id, require, sha256_hex
 from pergamon.policy import Action, decide
 from pergamon.query import tables
 from pergamon.query.events import QueryAbandoned, QueryFailed, QueryRan, QueryStarted
-from pergamon.query.gate import JudgedQuery, TableName, judge, no_such_table
+from pergamon.query.gate import JudgedQuery, judge
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
     GrantedTable,
@@ -26,6 +26,7 @@ from pergamon.query.model import (
     WorkgroupSpec,
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
+from pergamon.query.visible_tables import describe_table
 from pergamon.store import UnitOfWork
 
 Begin = Callable[[], AbstractContextManager[UnitOfWork]]
@@ -48,7 +49,7 @@ def run_query(
         spec = _authorised(uow, workgroup)
         _close_abandoned(uow)
         judged = judge(sql)
-        granted = tuple(_granted(uow, catalog, name) for name in sorted(judged.tables))
+        granted = tuple(describe_table(uow, catalog, name) for name in sorted(judged.tables))
         job = QueryJob(id=new_id("query"), sql=sql, tables=granted, limits=spec.limits)
         tables.insert_started(uow, job, workgroup)
         uow.record(_started(job, workgroup))
@@ -76,19 +77,6 @@ def _authorised(uow: UnitOfWork, workgroup: str) -> WorkgroupSpec:
         )
     require(decision)
     return spec
-
-
-def _granted(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GrantedTable:
-    found = catalog.find(uow, name)
-    if found is None:
-        raise no_such_table(str(name))
-    decision = decide(uow.actor, Action.TABLE_READ, found.resource)
-    if not decision.allowed:
-        error = no_such_table(str(name))
-        error.decision = decision
-        raise error
-    require(decision)
-    return catalog.granted(uow, name)
 
 
 def _close_abandoned(uow: UnitOfWork) -> None:
@@ -154,7 +142,7 @@ def _helpful(error: PergamonError, judged: JudgedQuery, granted: tuple[GrantedTa
         return error
     known = {column.name.lower() for table in granted for column in table.columns}
     missing = sorted(judged.columns - known - judged.aliases)
-    if not missing or isinstance(error, NotFound):
+    if not missing:
         return error
     near = sorted({name for column in missing for name in difflib.get_close_matches(column, sorted(known), n=3)})
     listed = near or sorted(known)[:20]

@@ -1,13 +1,42 @@
 """Which tables may this actor read? Listing and decision are one rule (`policy.visible`, `policy.decide`)."""
 
-from pergamon.policy import Action, visible
-from pergamon.query.gate import TableName
+from pergamon.kernel import require
+from pergamon.policy import Action, decide, visible
+from pergamon.query.gate import TableName, no_such_table
+from pergamon.query.model import GovernedTable, GrantedTable
 from pergamon.query.ports import TableCatalog
 from pergamon.store import UnitOfWork
 
 
 def visible_tables(uow: UnitOfWork, catalog: TableCatalog) -> list[TableName]:
     """The tables that `table.read` allows, by name."""
-    governed = {str(table.resource): table.name for table in catalog.tables(uow)}
-    tables = [table.resource for table in catalog.tables(uow)]
-    return sorted(governed[str(resource)] for resource in visible(uow.actor, Action.TABLE_READ, tables))
+    tables = {str(table.resource): table for table in catalog.tables(uow)}
+    allowed = visible(uow.actor, Action.TABLE_READ, [table.resource for table in tables.values()])
+    return sorted(tables[str(resource)].name for resource in allowed)
+
+
+def describe_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GrantedTable:
+    """One table's columns and newest snapshot.
+
+    Raises:
+        UnknownQueryTable: it does not exist, or may not be read; both are answered alike.
+    """
+    return catalog.granted(uow, readable_table(uow, catalog, name).name)
+
+
+def readable_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GovernedTable:
+    """The table, once `table.read` on it is allowed.
+
+    Raises:
+        UnknownQueryTable: it does not exist, or may not be read.
+    """
+    found = catalog.find(uow, name)
+    if found is None:
+        raise no_such_table(str(name))
+    decision = decide(uow.actor, Action.TABLE_READ, found.resource)
+    if not decision.allowed:
+        error = no_such_table(str(name))
+        error.decision = decision
+        raise error
+    require(decision)
+    return found

@@ -1,0 +1,27 @@
+"""`GET /api/v1/tables`: exactly the tables that the actor may read."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from pergamon import query
+from pergamon.web.authentication import ActorDep, RuntimeDep
+
+router = APIRouter()
+
+
+@router.get("/api/v1/tables")
+def tables(rt: RuntimeDep, actor: ActorDep) -> dict[str, list[dict[str, str]]]:
+    """Names only; a table's columns are asked for one by one."""
+    with rt.begin(actor) as uow:
+        names = query.visible_tables(uow, query.LakeCatalog())
+    return {"tables": [{"database": name.database, "table": name.table} for name in names]}
+
+
+@router.get("/api/v1/tables/{database}/{table}")
+def table(database: str, table: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:  # Any: JSON
+    """The columns of one table; 404 when it does not exist or may not be read."""
+    with rt.begin(actor) as uow:
+        found = query.describe_table(uow, query.LakeCatalog(), query.TableName(database, table))
+    columns = [{"name": column.name, "type": column.type} for column in found.columns]
+    return {"database": database, "table": table, "snapshot_id": found.snapshot_id, "columns": columns}

@@ -1,0 +1,104 @@
+"""What an error looks like to a caller: `{code, message, hint, incident?}`, and a status from its kind."""
+
+import traceback
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pergamon.identity import Unauthenticated
+from pergamon.kernel import Kind, PergamonError, durable_write, new_id
+
+STATUS_OF_KIND = {
+    Kind.DENIED: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.INVALID: 400,
+    Kind.UNAVAILABLE: 503,
+}
+"""One table; a test holds it to every kind."""
+
+NEVER_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def error_response(error: PergamonError, *, status: int | None = None) -> JSONResponse:
+    """An error of ours as a response."""
+    headers = dict(NEVER_STORED)
+    if isinstance(error, Unauthenticated):
+        status = 401
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(status or STATUS_OF_KIND[error.kind], error.code, error.message, error.hint, headers=headers)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Teach the application our errors, FastAPI's and Starlette's; anything else is an incident."""
+
+    @app.exception_handler(PergamonError)
+    def ours(request: Request, error: PergamonError) -> JSONResponse:
+        return error_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+        """Says where and what kind of fault, never what was sent: that may be somebody's data."""
+        faults = [f"{'.'.join(str(part) for part in fault['loc'])[:100]}: {fault['type']}" for fault in error.errors()]
+        return _response(
+            422, "web.request_not_valid", "the request is not as this route needs it", "; ".join(faults[:10])
+        )
+
+    @app.exception_handler(HTTPException)
+    def plain(request: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "web.no_such_route", 405: "web.method_not_allowed"}.get(error.status_code, "web.refused")
+        return _response(error.status_code, code, "there is nothing to answer this request", None)
+
+
+class Incidents:
+    """The last line of defence: a bug answers a number; its traceback, which may hold values, goes to a 0600 log."""
+
+    def __init__(self, app: ASGIApp, logs: Path) -> None:
+        self._app = app
+        self._logs = logs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as bug:
+            incident = await anyio.to_thread.run_sync(_write_incident, self._logs, bug)
+            if scope["type"] == "http" and not begun:
+                await _response(500, "pergamon.bug", "something went wrong here", None, incident=incident)(
+                    scope, receive, send
+                )
+
+
+def _write_incident(logs: Path, bug: Exception) -> str:
+    incident = new_id("incident")
+    try:
+        durable_write(logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
+    except OSError:
+        return f"{incident}-not-written"
+    return incident
+
+
+def _response(
+    status: int,
+    code: str,
+    message: str,
+    hint: str | None,
+    *,
+    incident: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    body = {"code": code, "message": message, "hint": hint}
+    if incident is not None:
+        body |= {"incident": incident, "hint": "tell the operator the incident's number"}
+    return JSONResponse(body, status_code=status, headers=headers or NEVER_STORED)

@@ -1,0 +1,20 @@
+"""Every route and what it asks of the policy. A route without a line here fails the architecture test."""
+
+PUBLIC = "public"
+AUTHENTICATED = "authenticated"
+
+ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/api/v1/me"): AUTHENTICATED,
+    ("GET", "/api/v1/tables"): "table.read on each table listed",
+    ("GET", "/api/v1/tables/{database}/{table}"): "table.read",
+    ("POST", "/api/v1/query"): "query.run on the workgroup, then table.read on each table named",
+    ("GET", "/api/v1/queries"): "authenticated; one's own queries only",
+    ("GET", "/api/v1/queries/{query_id}"): "one's own query, or audit.read",
+    ("GET", "/api/v1/workgroups/{workgroup}/queries"): "query.history on the workgroup",
+}
+
+
+def is_public(method: str, path: str) -> bool:
+    """Is this request answered without a token? Only exact paths are."""
+    return ROUTE_PERMISSIONS.get((method, path)) == PUBLIC
