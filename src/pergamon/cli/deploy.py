@@ -1,0 +1,216 @@
+"""`pergamon init`, `ls`, `synth`, `diff`, `deploy`, `destroy`, `schema`, `quickstart`: the configuration's verbs.
+
+`synth`, `diff` and `deploy` make the same plan; `synth` prints it and `deploy` carries it out (law 5).
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pergamon import deploy, lake, starter_kits
+from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.kernel import Actor, Invalid
+from pergamon.runtime import Runtime
+from pergamon.store import UnitOfWork
+
+directory_option = click.option(
+    "-C",
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Where pergamon.yaml is [this directory].",
+)
+domain_option = click.option("--domain", help="Only this domain.")
+env_option = click.option("--env", help="Only this environment.")
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An installation with a plan for it."""
+
+    runtime: Runtime
+    actor: Actor
+    checked: deploy.Checked
+    plan: deploy.Plan
+
+
+@contextmanager
+def _planned(context: CliContext, directory: Path, domain: str | None, env: str | None) -> Iterator[_Opened]:
+    """Check everything that the files alone can tell, then open the installation and compare."""
+    lake_root = context.settings.lake
+    checked = deploy.checked_configuration(directory, lake_root, domain=domain, env=env)
+    with context.open() as runtime:
+        actor = context.actor(runtime)
+        with runtime.begin(actor) as uow:
+            plan = deploy.planned(uow, checked, lake_root)
+        yield _Opened(runtime, actor, checked, plan)
+
+
+@click.command("init")
+@click.argument("kit", type=click.Choice(starter_kits.kit_names()))
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--organization", help="Your organization: small letters, digits and dashes.")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A context value of pergamon.yaml.")
+def init_command(kit: str, directory: Path, organization: str | None, values: tuple[str, ...]) -> None:
+    """Copy the starter KIT into DIRECTORY, which must be new or empty."""
+    files = starter_kits.copy_kit(kit, directory, organization=organization, context=dict(map(_assignment, values)))
+    click.echo(f"{directory}: {len(files)} files; it is yours to edit. Next:")
+    click.echo(f"  cd {directory} && pergamon ls && pergamon synth")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise Invalid(f"--set {name}: there is no value", hint="write --set NAME=VALUE")
+    return name, value
+
+
+@click.command("ls")
+@directory_option
+@domain_option
+@env_option
+@json_option
+def ls_command(directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
+    """What would be deployed, as a tree. Needs no installation."""
+    configuration = deploy.load_configuration(directory, domain=domain, env=env)
+    if as_json:
+        echo_json(deploy.tree_json(configuration))
+        return
+    for line in deploy.tree_lines(configuration):
+        click.echo(line)
+
+
+@click.command("synth")
+@directory_option
+@domain_option
+@env_option
+@json_option
+@click.pass_obj
+def synth_command(context: CliContext, directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
+    """Print the very steps that `deploy` would run, and who may then reach what."""
+    with _planned(context, directory, domain, env) as opened:
+        specs = opened.checked.specs
+        if as_json:
+            reach = [vars(line) for line in deploy.reaches(specs)]
+            echo_json({**deploy.plan_json(opened.plan), "who_may_reach_what": reach})
+            return
+        _section("Steps", deploy.plan_lines(opened.plan))
+        _section("Who may reach what", deploy.reach_lines(specs))
+        _section("Which role may do what", deploy.action_lines(specs))
+
+
+@click.command("diff")
+@directory_option
+@domain_option
+@env_option
+@json_option
+@click.pass_obj
+def diff_command(context: CliContext, directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
+    """What differs between the configuration and what is deployed: your edits, and drift. Exit code 5 if it does."""
+    with _planned(context, directory, domain, env) as opened:
+        if as_json:
+            echo_json(deploy.plan_json(opened.plan))
+        else:
+            for line in deploy.plan_lines(opened.plan):
+                click.echo(line)
+        if opened.plan.steps:
+            raise click.exceptions.Exit(5)
+
+
+@click.command("deploy")
+@directory_option
+@domain_option
+@env_option
+@json_option
+@click.pass_obj
+def deploy_command(context: CliContext, directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
+    """Carry the steps out. A second time changes nothing; after a failure, run it again to go on."""
+    with _planned(context, directory, domain, env) as opened:
+        _apply(context, opened.runtime, opened.actor, opened.plan, directory, quiet=as_json)
+        if as_json:
+            echo_json(deploy.plan_json(opened.plan))
+
+
+@click.command("destroy")
+@directory_option
+@domain_option
+@env_option
+@click.option(
+    "--deployment", help="One deployment by name (organization/domain/environment), also of a lost configuration."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--delete-data", is_flag=True, help="Also delete tables and files. There is no way back.")
+@json_option
+@click.pass_obj
+def destroy_command(  # noqa: PLR0917 - click passes by name
+    context: CliContext,
+    directory: Path,
+    domain: str | None,
+    env: str | None,
+    deployment: str | None,
+    yes: bool,
+    delete_data: bool,
+    as_json: bool,
+) -> None:
+    """Remove what was deployed. Asks first; never deletes data without --delete-data."""
+    if deployment:
+        names: tuple[str, ...] = (deployment,)
+    else:
+        names = deploy.load_configuration(directory, domain=domain, env=env).deployments
+    with context.open() as runtime:
+        actor = context.actor(runtime)
+        with runtime.begin(actor) as uow:
+            plan = deploy.make_removal(names, deploy.read_live(uow, context.settings.lake), delete_data=delete_data)
+        if not as_json:
+            for line in deploy.plan_lines(plan, details=False):
+                click.echo(line)
+        if plan.steps and not yes:
+            question = "Remove all this AND DELETE ITS DATA?" if delete_data else "Remove all this? Data is kept."
+            click.confirm(question, abort=True, err=True)
+        _apply(context, runtime, actor, plan, directory, quiet=as_json)
+        if as_json:
+            echo_json(deploy.plan_json(plan))
+
+
+def _apply(
+    context: CliContext, runtime: Runtime, actor: Actor, plan: deploy.Plan, directory: Path, *, quiet: bool
+) -> None:
+    show = partial(click.echo, err=quiet)
+
+    @contextmanager
+    def begin() -> Iterator[UnitOfWork]:
+        with runtime.begin(actor) as uow:
+            yield uow
+
+    def progress(step: deploy.Step, number: int, count: int) -> None:
+        show(f"[{number}/{count}] {deploy.step_line(step)}")
+
+    def run_program(step: deploy.RunCommand) -> int:
+        return deploy.run_program(step, directory.absolute(), lambda line: show(f"    {line}"))
+
+    done = deploy.apply_plan(
+        plan,
+        begin,
+        run_program=run_program,
+        delete_files=partial(_delete_files, context.settings.lake),
+        progress=progress,
+    )
+    show(f"done: {done} steps" if done else deploy.summary(plan))
+
+
+def _delete_files(lake_root: Path, bucket: str) -> None:
+    directory = lake.bucket_path(lake_root, bucket)
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _section(title: str, lines: Iterator[str]) -> None:
+    click.secho(title, bold=True)
+    for line in lines:
+        click.echo(f"  {line}" if line else "")
+    click.echo()

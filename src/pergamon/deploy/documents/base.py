@@ -1,0 +1,107 @@
+"""What every document has in common: typed keys, none unknown, suppressions with reasons, and a translation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from pergamon.deploy.problems import KeyPath
+from pergamon.deploy.yaml_document import Json
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+SQL_NAME = r"^[a-z_][a-z0-9_]{0,62}$"
+
+
+class Document(BaseModel):
+    """A mapping in a configuration file. Unknown keys are errors, and nothing is converted behind your back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+
+
+class CamelDocument(Document):
+    """A document whose keys are written in camelCase, as the seed writes them."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Suppression(Document):
+    """Lets one hygiene rule pass here, for a reason that stands in the trail."""
+
+    id: str = Field(description="The rule: `PGM-H1` to `PGM-H8`.")
+    reason: str = Field(min_length=10, description="Why it is right here; at least ten characters.")
+
+
+class RoleReference(Document):
+    """Names a role that a `roles` module generates."""
+
+    id: str = Field(description="`generated-role-id:NAME`, or `generated-role-id:DOMAIN/NAME` for another domain.")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A name that a document brings into the world, so that others can refer to it."""
+
+    kind: str
+    name: str
+    path: KeyPath
+    trusted: str = ""
+    """Of a role: who may hold it, `person` or `service`."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """One resource as the configuration wants it. `spec` is what the room that owns the kind will be given, as JSON."""
+
+    kind: str
+    name: str
+    spec: dict[str, Json]
+    path: KeyPath
+    suppressions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+class Scope(Protocol):
+    """What a translation may ask of the configuration around its document."""
+
+    @property
+    def folder(self) -> Path:
+        """The directory of `pergamon.yaml`; files that a document names are relative to it."""
+
+    def resolve(self, reference: str, kind: str, path: KeyPath, *, trusted: str = "") -> str:
+        """The name that a reference means. Adds a problem, and returns the text after the colon, when it means nothing.
+
+        `trusted`: the role must be one that this kind of principal may hold.
+        """
+
+    def problem(self, path: KeyPath, message: str, hint: str = "") -> None:
+        """Add a fault that the types cannot express."""
+
+    def read_file(self, name: str, path: KeyPath) -> str:
+        """The text of a file beside `pergamon.yaml`. Adds a problem, and returns "", when it cannot be read."""
+
+
+@dataclass(frozen=True)
+class ModuleType:
+    """A word that `module_type` may be: its document, the names it declares, and the resources it asks for."""
+
+    name: str
+    summary: str
+    document: type[Document]
+    declares: Callable[[Any], list[Declared]]  # Any: the document's own class, checked by validation
+    translate: Callable[[Any, Scope], list[Desired]]
+
+
+def reasons(suppressions: list[Suppression]) -> dict[str, str]:
+    return {suppression.id: suppression.reason for suppression in suppressions}
+
+
+def role_names(references: list[RoleReference], scope: Scope, path: KeyPath, *, trusted: str = "") -> list[str]:
+    """The roles behind a list of references, sorted, each once."""
+    items = enumerate(references)
+    return sorted({scope.resolve(item.id, "role", (*path, index, "id"), trusted=trusted) for index, item in items})

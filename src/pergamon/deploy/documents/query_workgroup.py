@@ -1,0 +1,56 @@
+"""Module type `query-workgroup`: who may query, and how far one query may go."""
+
+from pydantic import Field
+
+from pergamon.deploy.documents.base import (
+    CamelDocument,
+    Declared,
+    Desired,
+    ModuleType,
+    RoleReference,
+    Scope,
+    role_names,
+)
+from pergamon.deploy.yaml_document import Json
+
+
+class Limits(CamelDocument):
+    """Bounds of one query. What is left out has the workgroup's own default."""
+
+    timeout_seconds: int | None = Field(default=None, ge=1, description="Seconds after which a query is ended.")
+    memory_mb: int | None = Field(default=None, ge=64, description="Memory of one query, in MiB.")
+    max_rows: int | None = Field(default=None, ge=1, description="Rows that a result may have; the rest is cut.")
+    max_result_mb: int | None = Field(default=None, ge=1, description="Size of a result, in MiB.")
+    threads: int | None = Field(default=None, ge=1, description="Threads of one query.")
+
+
+class QueryWorkgroupDocument(CamelDocument):
+    """A workgroup. Being in it gives no data: the access policies of the buckets do."""
+
+    workgroup: str = Field(default="default", description="Its name.")
+    description: str = Field(default="", description="For the reader.")
+    data_admin_roles: list[RoleReference] = Field(default=[], description="May also see the queries of others.")
+    query_user_roles: list[RoleReference] = Field(default=[], description="May run queries.")
+    limits: Limits = Field(default=Limits(), description="Bounds of one query.")
+
+
+def declares(document: QueryWorkgroupDocument) -> list[Declared]:
+    return [Declared("workgroup", document.workgroup, ("workgroup",))]
+
+
+def translate(document: QueryWorkgroupDocument, scope: Scope) -> list[Desired]:
+    """One workgroup."""
+    given = document.limits.model_dump(exclude_none=True)
+    limits: dict[str, Json] = {"timeout_s" if key == "timeout_seconds" else key: value for key, value in given.items()}
+    spec: dict[str, Json] = {
+        "admins": [*role_names(document.data_admin_roles, scope, ("dataAdminRoles",))],
+        "users": [*role_names(document.query_user_roles, scope, ("queryUserRoles",))],
+        "limits": limits,
+        "description": document.description,
+    }
+    return [Desired("workgroup", document.workgroup, spec, ("workgroup",))]
+
+
+QUERY_WORKGROUP = ModuleType(
+    "query-workgroup", "Who may query, and the bounds of a query.", QueryWorkgroupDocument, declares, translate
+)

@@ -1,0 +1,166 @@
+"""Refuses dangerous configuration, unless the place says why it is right there. Pure: what the host says is passed in.
+
+A suppression names a rule and a reason. It stands at the thing itself, or at the access policy that a bucket uses; the
+reason goes into the trail. A suppression that suppresses nothing is an error too: it would let the next mistake pass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pergamon.deploy.configuration import Configuration, Module
+from pergamon.deploy.documents.base import Desired
+from pergamon.deploy.kinds import Spec
+from pergamon.deploy.problems import Problem, did_you_mean
+from pergamon.identity import PrincipalSpec, RoleSpec
+from pergamon.lake import BucketSpec
+from pergamon.policy import Action
+
+EVERYONE = frozenset({"*", "everyone", "all", "public", "anonymous", "authenticated"})
+STANDING_ALONE = frozenset({Action.DEPLOY_APPLY.value, Action.IDENTITY_MANAGE.value})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. `finds` yields what is wrong with a resource, nothing when it is in order."""
+
+    id: str
+    sentence: str
+    advice: str
+    finds: "Callable[[Desired, World], Iterator[str]]"
+
+
+@dataclass(frozen=True)
+class World:
+    """What rules may look at: every resource's spec, and what the host says of its disk."""
+
+    specs: Mapping[str, Spec]
+    encrypted_device: str | None
+
+    def holders(self, role: str) -> frozenset[str]:
+        """Which kinds of principal hold a role."""
+        accounts = [spec for spec in self.specs.values() if isinstance(spec, PrincipalSpec)]
+        return frozenset(account.kind for account in accounts if role in account.roles)
+
+
+def _open_to_everyone(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, BucketSpec):
+        for rule in spec.access_rules:
+            for role in sorted({*rule.read_roles, *rule.read_write_roles, *rule.read_write_super_roles}):
+                if _means_everyone(role, world):
+                    yield f"the access rule for `/{rule.prefix}` is open to everyone (role `{role}`)"
+
+
+def _means_everyone(role: str, world: World) -> bool:
+    """A role that is called so, or that every person of the configuration holds while there are several."""
+    if role.lower() in EVERYONE:
+        return True
+    people = [spec for spec in world.specs.values() if isinstance(spec, PrincipalSpec) and spec.kind == "person"]
+    return len(people) > 1 and all(role in person.roles for person in people)
+
+
+def _unencrypted(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, BucketSpec) and spec.encryption == "none":
+        yield "the bucket is not encrypted"
+
+
+def _volume_not_shown(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, BucketSpec) and spec.encryption == "volume" and world.encrypted_device is None:
+        yield "`encryption: volume`, but the disk below the data directory is not seen to be encrypted"
+
+
+def _unaudited(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, BucketSpec) and not spec.audited:
+        yield "reads and writes of the bucket do not stand in the trail"
+
+
+def _super_of_everything(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, BucketSpec):
+        for rule in spec.access_rules:
+            for role in rule.read_write_super_roles if not rule.prefix else ():
+                if "admin" not in role.split("-"):
+                    yield f"the role `{role}` may delete everything in the bucket for ever, and is no admin's role"
+
+
+def _impersonable_power(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, RoleSpec) and spec.impersonable:
+        for bucket in (item for item in world.specs.values() if isinstance(item, BucketSpec)):
+            if any(desired.name in rule.read_write_super_roles for rule in bucket.access_rules):
+                yield "an operator may act as a holder of this role, and it may delete data for ever"
+                return
+
+
+def _mixed_powers(desired: Desired, world: World) -> Iterator[str]:
+    spec = world.specs[desired.subject]
+    if isinstance(spec, PrincipalSpec) and spec.kind == "person":
+        for role in sorted(spec.roles):
+            if "service" in world.holders(role):
+                yield f"the role `{role}` is held by a service account too: the trail could not tell whose right it was"
+
+
+RULES: dict[str, Rule] = {
+    rule.id: rule
+    for rule in (
+        Rule("PGM-H1", "No access rule is open to everyone.", "name the roles that need it", _open_to_everyone),
+        Rule("PGM-H2", "Every bucket is encrypted.", "write `encryption: volume`", _unencrypted),
+        Rule("PGM-H3", "Every bucket is audited.", "write `audited: true`", _unaudited),
+        Rule(
+            "PGM-H4",
+            "Only an admin's role has ReadWriteSuperRoles on a whole bucket.",
+            "give it a prefix, or ReadWriteRoles",
+            _super_of_everything,
+        ),
+        Rule(
+            "PGM-H5",
+            "`encryption: volume` is true on this host.",
+            "put the data directory on a LUKS volume; where the kernel cannot show it (ZFS, a cloud volume), say so",
+            _volume_not_shown,
+        ),
+        Rule(
+            "PGM-H6",
+            "A role that may delete data for ever is not impersonable.",
+            "write `impersonable: false`",
+            _impersonable_power,
+        ),
+        Rule(
+            "PGM-H7",
+            "People and programs hold different roles.",
+            "make a role of its own for the program",
+            _mixed_powers,
+        ),
+    )
+}
+
+
+def hygiene_problems(configuration: Configuration, specs: Mapping[str, Spec], device: str | None) -> list[Problem]:
+    """Everything dangerous that is not suppressed with a reason, and every suppression that is of no use."""
+    world = World(specs, device)
+    problems: list[Problem] = []
+    for module in configuration.modules:
+        for desired in module.resources:
+            if desired.subject in specs:
+                problems += _of_resource(module, desired, world)
+    return problems
+
+
+def _of_resource(module: Module, desired: Desired, world: World) -> Iterator[Problem]:
+    place = module.place_of(desired)
+    found = {rule.id: list(rule.finds(desired, world)) for rule in RULES.values()}
+    for rule in RULES.values():
+        for sentence in found[rule.id] if rule.id not in desired.suppressions else ():
+            hint = f'{rule.advice}; or suppress it: `suppressions: [{{id: {rule.id}, reason: "…"}}]`'
+            yield Problem(place, desired.path, f"{rule.id}: {sentence}", hint)
+    for suppressed in desired.suppressions:
+        if suppressed not in RULES:
+            hint = did_you_mean(suppressed, list(RULES), what="rules")
+            yield Problem(place, (*desired.path, "suppressions"), f"there is no rule {suppressed}", hint)
+        elif not found[suppressed] and suppressed != "PGM-H5":  # one configuration, several hosts
+            message = f"the suppression of {suppressed} suppresses nothing"
+            yield Problem(
+                place, (*desired.path, "suppressions"), message, "remove it: it would let the next mistake pass"
+            )
