@@ -124,6 +124,15 @@ def skip(uow: UnitOfWork, file: TrackedFile, reason: str) -> None:
     )
 
 
+def take(uow: UnitOfWork, file_ids: Sequence[str], lease: str | None) -> int:
+    """Take waiting files for a commit. Returns: how many were waiting."""
+    return uow.execute(
+        "UPDATE tracked_file SET state = 'processing', lease = %s, reason = NULL, changed_at = %s "
+        "WHERE id = ANY(%s) AND state = 'registered'",
+        (lease, uow.now, list(file_ids)),
+    )
+
+
 def mark_merged(uow: UnitOfWork, lease: str, file_ids: Sequence[str], snapshot_id: int) -> int:
     """Mark what this lease was opened for. Returns: how many files were still in its hands."""
     return uow.execute(
@@ -139,6 +148,15 @@ def give_back(uow: UnitOfWork, lease: str) -> int:
         "UPDATE tracked_file SET state = 'registered', lease = NULL, changed_at = %s WHERE lease = %s AND state = "
         "'processing'",
         (uow.now, lease),
+    )
+
+
+def give_back_of_table(uow: UnitOfWork, schema: str, table: str) -> int:
+    """All files of a source table that were in the hands of leases now closed are waiting again."""
+    return uow.execute(
+        "UPDATE tracked_file SET state = 'registered', lease = NULL, changed_at = %s "
+        "WHERE source_schema = %s AND source_table = %s AND state = 'processing'",
+        (uow.now, schema, table),
     )
 
 

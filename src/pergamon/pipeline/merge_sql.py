@@ -1,0 +1,173 @@
+# ruff: noqa: S608 - this module writes the statements; every name goes through `quoted`, every text through `text_literal`
+"""The statements of one batch, in Spark SQL. Pure text; names are quoted here and nowhere else.
+
+One statement writes, under the lease's name; the others only read. Keys are compared NULL-safe.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pergamon.pipeline.change_set import DELETE, KEPT, MERGE_OPERATION, MOVED, UPSERT, keep_column, stored_key_column
+from pergamon.pipeline.columns import OPERATION, POSITION, RAW_OPERATION, Columns, spark_type
+
+
+def quoted(*names: str) -> str:
+    """A name, or a name of several parts, that nothing can break out of."""
+    return ".".join("`" + name.replace("`", "``") + "`" for name in names)
+
+
+def text_literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def parquet(path: Path) -> str:
+    """A file as a relation."""
+    return f"parquet.{quoted(str(path))}"
+
+
+def load_files(
+    target: str, files: Sequence[tuple[Path, Mapping[str, pa.DataType]]], columns: Columns, *, appends_history: bool
+) -> str:
+    """Fill the table with full-load files: in place of everything (S), or as history (H)."""
+    own = [quoted(RAW_OPERATION)] if appends_history else []
+    listed = ", ".join([*map(quoted, columns), *own, quoted(POSITION)])
+    selects = [f"SELECT {_load_values(found, columns, appends_history)} FROM {parquet(path)}" for path, found in files]
+    verb = "INSERT INTO" if appends_history else "INSERT OVERWRITE"
+    return f"{verb} {target} SELECT {listed} FROM ({' UNION ALL '.join(selects)})"
+
+
+def merge_state(
+    target: str, current: str, source: Path, columns: Columns, keys: Sequence[str], *,
+    kept: Sequence[str] = (), moved: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """Versioning S: bring the table to the folded state. `current` is the table's own name, for stored values."""
+    matches = _same_keys("t", "s", keys)
+    updates = ", ".join(f"t.{quoted(name)} = {_value(name, kept, moved)}" for name in columns)
+    names = [*columns, POSITION]
+    inserts = ", ".join(f"s.{quoted(name)}" if name not in moved else _moved_value(name) for name in names)
+    return (
+        f"MERGE INTO {target} AS t USING {_source(source, current, keys, moved)} AS s ON {matches} "
+        f"WHEN MATCHED AND s.{quoted(MERGE_OPERATION)} = '{DELETE}' THEN DELETE "
+        f"WHEN MATCHED THEN UPDATE SET {updates}, t.{quoted(POSITION)} = s.{quoted(POSITION)} "
+        f"WHEN NOT MATCHED AND s.{quoted(MERGE_OPERATION)} = '{UPSERT}' "
+        f"THEN INSERT ({', '.join(map(quoted, names))}) VALUES ({inserts})"
+    )
+
+
+def replace_state(target: str, source: Path, columns: Columns) -> str:
+    """Versioning S after a TRUNCATE: what the batch inserted since is all there is."""
+    listed = ", ".join(quoted(name) for name in [*columns, POSITION])
+    return (
+        f"INSERT OVERWRITE {target} SELECT {listed} FROM {parquet(source)} WHERE {quoted(MERGE_OPERATION)} = '{UPSERT}'"
+    )
+
+
+def append_history(
+    target: str, current: str, source: Path, columns: Columns, keys: Sequence[str], *,
+    kept: Sequence[str] = (), before: str = "",
+) -> str:  # fmt: skip
+    """Versioning H: append every change; a value not sent again is taken from the newest row before the batch."""
+    names = [*columns, RAW_OPERATION, POSITION]
+    if not kept:
+        return f"INSERT INTO {target} SELECT {', '.join(map(quoted, names))} FROM {parquet(source)}"
+    values = [
+        f"CASE WHEN s.{quoted(keep_column(name))} > 0 THEN r.{quoted(name)} ELSE s.{quoted(name)} END AS {quoted(name)}"
+        if name in kept
+        else f"s.{quoted(name)}"
+        for name in names
+    ]
+    newest = _newest(current, keys, kept, before)
+    stored = " AND ".join(f"r.{quoted(key)} <=> s.{quoted(stored_key_column(key))}" for key in keys)
+    return (
+        f"INSERT INTO {target} SELECT {', '.join(values)} FROM {parquet(source)} AS s "
+        f"LEFT JOIN {newest} AS r ON {_any_kept('s', kept)} AND {stored}"
+    )
+
+
+def count_missing_stored(
+    current: str, source: Path, keys: Sequence[str], kept: Sequence[str], *, before: str | None
+) -> str:
+    """How many rows need a stored value whose row is not there. `before`: versioning H, only rows before this
+    position."""
+    rows = current if before is None else _newest(current, keys, (), before)
+    stored = " AND ".join(f"r.{quoted(key)} <=> s.{quoted(stored_key_column(key))}" for key in keys)
+    return (
+        f"SELECT count(*) AS missing FROM (SELECT * FROM {parquet(source)} AS c WHERE {_any_kept('c', kept)}) AS s "
+        f"LEFT ANTI JOIN {rows} AS r ON {stored}"
+    )
+
+
+def stored_keys(current: str, wanted: str, keys: Sequence[str], *, before: str | None) -> str:
+    """Which of the wanted keys have a row. `before`: versioning H, where a key's newest row must not be a delete."""
+    rows = current if before is None else _newest(current, keys, (), before)
+    return (
+        f"SELECT {', '.join(f's.{quoted(key)}' for key in keys)} FROM {quoted(wanted)} AS s "
+        f"LEFT SEMI JOIN {rows} AS r ON {_same_keys('r', 's', keys)}"
+    )
+
+
+def count_present(current: str, source: Path, keys: Sequence[str]) -> str:
+    """How many keys of the change set are in the table."""
+    return (
+        f"SELECT count(*) AS present FROM {parquet(source)} AS s LEFT SEMI JOIN {current} AS r "
+        f"ON {_same_keys('r', 's', keys)}"
+    )
+
+
+def _newest(current: str, keys: Sequence[str], columns: Sequence[str], before: str) -> str:
+    """The newest row of each key in a history, where it is not a delete."""
+    listed = ", ".join(map(quoted, keys))
+    kept = "".join(f", {quoted(name)}" for name in columns if name not in keys)
+    return (
+        f"(SELECT {listed}{kept} FROM (SELECT {listed}{kept}, {quoted(RAW_OPERATION)} AS __o, row_number() OVER "
+        f"(PARTITION BY {listed} ORDER BY {quoted(POSITION)} DESC) AS __n FROM {current} "
+        f"WHERE {quoted(POSITION)} < {text_literal(before)}) WHERE __n = 1 AND __o <> 'D')"
+    )
+
+
+def _same_keys(one: str, other: str, keys: Sequence[str]) -> str:
+    return " AND ".join(f"{one}.{quoted(key)} <=> {other}.{quoted(key)}" for key in keys)
+
+
+def _any_kept(alias: str, kept: Sequence[str]) -> str:
+    return "(" + " OR ".join(f"{alias}.{quoted(keep_column(name))} > 0" for name in kept) + ")"
+
+
+def _value(name: str, kept: Sequence[str], moved: Sequence[str]) -> str:
+    if name not in kept:
+        return f"s.{quoted(name)}"
+    keep = f"s.{quoted(keep_column(name))}"
+    from_old_key = f" WHEN {keep} = {MOVED} THEN s.{quoted('__old_' + name)}" if name in moved else ""
+    return f"CASE WHEN {keep} = {KEPT} THEN t.{quoted(name)}{from_old_key} ELSE s.{quoted(name)} END"
+
+
+def _moved_value(name: str) -> str:
+    keep = f"s.{quoted(keep_column(name))}"
+    return f"CASE WHEN {keep} = {MOVED} THEN s.{quoted('__old_' + name)} ELSE s.{quoted(name)} END"
+
+
+def _source(source: Path, current: str, keys: Sequence[str], moved: Sequence[str]) -> str:
+    """The change set; with the stored values that rows bring along from their old keys."""
+    if not moved:
+        return parquet(source)
+    olds = ", ".join(f"r.{quoted(name)} AS {quoted('__old_' + name)}" for name in moved)
+    any_moved = " OR ".join(f"c.{quoted(keep_column(name))} = {MOVED}" for name in moved)
+    stored = " AND ".join(f"r.{quoted(key)} <=> c.{quoted(stored_key_column(key))}" for key in keys)
+    return f"(SELECT c.*, {olds} FROM {parquet(source)} AS c LEFT JOIN {current} AS r ON ({any_moved}) AND {stored})"
+
+
+def _load_values(found: Mapping[str, pa.DataType], columns: Columns, appends_history: bool) -> str:
+    values = []
+    for name, kind in columns.items():
+        if name not in found:
+            values.append(f"CAST(NULL AS {spark_type(kind)}) AS {quoted(name)}")
+        elif found[name] != kind:
+            values.append(f"CAST({quoted(name)} AS {spark_type(kind)}) AS {quoted(name)}")
+        else:
+            values.append(quoted(name))
+    if appends_history:
+        values.append(f"{quoted(OPERATION)} AS {quoted(RAW_OPERATION)}")
+    values.append(quoted(POSITION))
+    return ", ".join(values)
