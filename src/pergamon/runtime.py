@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pergamon import audit, identity, query
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
-from pergamon.adapters.embedded_postgres import EmbeddedPostgres
+from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
 from pergamon.kernel.durable import make_durable_directory
 from pergamon.policy import Action, Resource, decide
@@ -116,6 +116,12 @@ def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
     return EmbeddedPostgres(settings.home / "postgres")
 
 
+def sample_source(directory: Path) -> EmbeddedPostgres:
+    """A cluster for the sample hospital, apart from the platform's: a slot in ours would hold back our own log."""
+    settings = {"wal_level": "logical", "max_replication_slots": "8", "max_wal_senders": "8"}
+    return EmbeddedPostgres(directory, database="hospital", user="hospital", settings=settings)
+
+
 @contextmanager
 def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[Runtime]:
     """Open an installation: have its PostgreSQL running, migrate, and hand out the runtime.
@@ -159,4 +165,12 @@ def make_private_home(home: Path) -> None:
         raise HomeNotPrivate(f"the data directory {home} is open to other users", hint=f"chmod 700 {home}")
 
 
-__all__ = ["HomeNotPrivate", "Runtime", "embedded_postgres", "make_private_home", "open_runtime"]
+__all__ = [
+    "HomeNotPrivate",
+    "Runtime",
+    "embedded_postgres",
+    "free_port",
+    "make_private_home",
+    "open_runtime",
+    "sample_source",
+]

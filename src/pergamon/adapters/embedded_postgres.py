@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pergamon.kernel import Unavailable, durable_write, sha256_hex
 from pergamon.kernel.durable import make_durable_directory
@@ -95,6 +95,10 @@ class EmbeddedPostgres:
             password=self._password(),
             dbname=self.database,
         )
+
+    def parameters(self) -> dict[str, str]:
+        """The parts of `conninfo`: host (the socket's directory), port, user, password, dbname."""
+        return {name: str(value) for name, value in conninfo_to_dict(self.conninfo).items()}
 
     def tcp_conninfo(self) -> str:
         """As `conninfo`, over loopback TCP. Only where `port` is set."""
