@@ -39,9 +39,10 @@ from pergamon.pipeline.columns import (
     Evolution,
     evolve,
     files_of_one_shape,
+    previous_key_column,
     raw_columns,
 )
-from pergamon.pipeline.configuration import BatchSpec, RawTableSpec, check_keys
+from pergamon.pipeline.configuration import BadKeys, BatchSpec, RawTableSpec, check_keys
 from pergamon.pipeline.fold import Key, doubtful_keys
 from pergamon.pipeline.order import LATE, NextStep, StepKind, next_step
 from pergamon.pipeline.ports import Engine, Workplace
@@ -272,7 +273,8 @@ def _merge(place: Workplace, engine: Engine, spec: RawTableSpec, step: NextStep)
 def _merge_changes(place: Workplace, engine: Engine, spec: RawTableSpec, batch: _Batch, source: Path) -> Advance:
     named = [(path, file.path) for path, file in zip(batch.paths, batch.files, strict=True)]
     try:
-        changes = read_changes(named, batch.evolution.columns, spec.keys, floor=batch.step.floor)
+        keys = _spelled(spec.keys, batch.evolution.columns)
+        changes = read_changes(named, batch.evolution.columns, keys, floor=batch.step.floor)
     except BadLandedFile as error:
         return _set_aside_named(place, batch, error)
     before = batch.files[0].first if spec.versioning == "H" else None
@@ -394,7 +396,10 @@ def _take_files(uow: UnitOfWork, batch: _Batch, *, lease: str | None) -> None:
 
 
 def _shape_table(uow: UnitOfWork, root: Path, table: lake.TableId, spec: RawTableSpec, evolution: Evolution) -> None:
-    own: list[tuple[str, pa.DataType]] = [(RAW_OPERATION, pa.string())] if spec.versioning == "H" else []
+    own: list[tuple[str, pa.DataType]] = []
+    if spec.versioning == "H":
+        own = [(previous_key_column(key), evolution.columns[key]) for key in _spelled(spec.keys, evolution.columns)]
+        own.append((RAW_OPERATION, pa.string()))
     fields = [pa.field(name, kind) for name, kind in evolution.columns.items()]
     try:
         metadata = lake.load_table(uow, table)
@@ -410,6 +415,21 @@ def _shape_table(uow: UnitOfWork, root: Path, table: lake.TableId, spec: RawTabl
         widen={ids[name]: evolution.columns[name] for name in evolution.widened},
         drop=[ids[name] for name in (*evolution.dropped, *evolution.replaced)],
     )
+
+
+def _spelled(keys: Sequence[str], columns: Columns) -> list[str]:
+    """The configured keys as the landing files spell them.
+
+    Raises:
+        BadKeys: a key is not a column.
+    """
+    names = {name.casefold(): name for name in columns}
+    missing = [key for key in keys if key.casefold() not in names]
+    if missing:
+        raise BadKeys(
+            f"key {', '.join(missing)} is not a column of the landing files", hint="keys are spelled as there"
+        )
+    return [names[key.casefold()] for key in keys]
 
 
 def _current_columns(uow: UnitOfWork, spec: RawTableSpec) -> dict[str, pa.DataType]:

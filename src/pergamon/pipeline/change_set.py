@@ -23,6 +23,7 @@ from pergamon.pipeline.columns import (
     UNCHANGED,
     Columns,
     data_columns,
+    previous_key_column,
 )
 from pergamon.pipeline.fold import Change, Key, Row, Stored, fold, history
 from pergamon.pipeline.tracker import BadLandedFile
@@ -119,6 +120,9 @@ def history_change_set(batch: Changes, stored: frozenset[Key]) -> ChangeSet:
     keys = [change.key for change in batch.changes]
     table, kept, moved, needs = _with_values(batch, rows, keys)
     table = table.append_column(RAW_OPERATION, batch.rows[OPERATION].cast(pa.string()))
+    for place, key in enumerate(batch.keys):
+        before = [None if change.previous is None else change.previous[place] for change in batch.changes]
+        table = table.append_column(previous_key_column(key), pa.array(before, batch.columns[key]))
     return ChangeSet(table, kept, moved, False, needs, len(rows), 0)
 
 

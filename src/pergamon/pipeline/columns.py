@@ -16,7 +16,8 @@ from pergamon.kernel import Invalid
 OPERATION, POSITION, UNCHANGED, PREVIOUS_KEY = "Op", "_position", "_unchanged", "_previous_key"
 LANDING_OWN = (OPERATION, POSITION, UNCHANGED, PREVIOUS_KEY)
 RAW_OPERATION = "_operation"
-RAW_OWN = (RAW_OPERATION, POSITION)
+"""In a history: I, U, D, T, and L for a row of a full load."""
+LOADED = "L"
 
 Columns = Mapping[str, pa.DataType]
 
@@ -47,7 +48,16 @@ def data_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
 
 def raw_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
     """The data columns of a raw table."""
-    return {name: plain_type(schema.field(name).type) for name in schema.names if name not in RAW_OWN}
+    return {name: plain_type(schema.field(name).type) for name in schema.names if not _is_own(name)}
+
+
+def previous_key_column(key: str) -> str:
+    """In a history: the key that a row had before this change gave it another; null when the key stayed."""
+    return f"_previous_{key}"
+
+
+def _is_own(name: str) -> bool:
+    return name in (RAW_OPERATION, POSITION) or name.startswith("_previous_")
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

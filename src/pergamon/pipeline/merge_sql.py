@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pergamon.pipeline.change_set import DELETE, KEPT, MERGE_OPERATION, MOVED, UPSERT, keep_column, stored_key_column
-from pergamon.pipeline.columns import OPERATION, POSITION, RAW_OPERATION, Columns, spark_type
+from pergamon.pipeline.columns import LOADED, POSITION, RAW_OPERATION, Columns, previous_key_column, spark_type
 
 
 def quoted(*names: str) -> str:
@@ -33,9 +33,10 @@ def load_files(
     """Fill the table with full-load files: in place of everything (S), or as history (H)."""
     own = [quoted(RAW_OPERATION)] if appends_history else []
     listed = ", ".join([*map(quoted, columns), *own, quoted(POSITION)])
+    into = f" ({listed})" if appends_history else ""
     selects = [f"SELECT {_load_values(found, columns, appends_history)} FROM {parquet(path)}" for path, found in files]
     verb = "INSERT INTO" if appends_history else "INSERT OVERWRITE"
-    return f"{verb} {target} SELECT {listed} FROM ({' UNION ALL '.join(selects)})"
+    return f"{verb} {target}{into} SELECT {listed} FROM ({' UNION ALL '.join(selects)})"
 
 
 def merge_state(
@@ -69,9 +70,10 @@ def append_history(
     kept: Sequence[str] = (), before: str = "",
 ) -> str:  # fmt: skip
     """Versioning H: append every change; a value not sent again is taken from the newest row before the batch."""
-    names = [*columns, RAW_OPERATION, POSITION]
+    names = [*columns, *map(previous_key_column, keys), RAW_OPERATION, POSITION]
     if not kept:
-        return f"INSERT INTO {target} SELECT {', '.join(map(quoted, names))} FROM {parquet(source)}"
+        listed = ", ".join(map(quoted, names))
+        return f"INSERT INTO {target} ({listed}) SELECT {listed} FROM {parquet(source)}"
     values = [
         f"CASE WHEN s.{quoted(keep_column(name))} > 0 THEN r.{quoted(name)} ELSE s.{quoted(name)} END AS {quoted(name)}"
         if name in kept
@@ -81,7 +83,8 @@ def append_history(
     newest = _newest(current, keys, kept, before)
     stored = " AND ".join(f"r.{quoted(key)} <=> s.{quoted(stored_key_column(key))}" for key in keys)
     return (
-        f"INSERT INTO {target} SELECT {', '.join(values)} FROM {parquet(source)} AS s "
+        f"INSERT INTO {target} ({', '.join(map(quoted, names))}) SELECT {', '.join(values)} FROM {parquet(source)} "
+        f"AS s "
         f"LEFT JOIN {newest} AS r ON {_any_kept('s', kept)} AND {stored}"
     )
 
@@ -117,14 +120,38 @@ def count_present(current: str, source: Path, keys: Sequence[str]) -> str:
 
 
 def _newest(current: str, keys: Sequence[str], columns: Sequence[str], before: str) -> str:
-    """The newest row of each key in a history, where it is not a delete."""
+    """The row that each key has just before a position, out of a history.
+
+    Since the last full load or TRUNCATE, an insert, or a row that moved to the key, adds one; a delete, or a row that
+    moved
+    away, takes one; a key whose first change takes a row had one before. Of a key with a row the newest is it.
+    """
     listed = ", ".join(map(quoted, keys))
-    kept = "".join(f", {quoted(name)}" for name in columns if name not in keys)
-    return (
-        f"(SELECT {listed}{kept} FROM (SELECT {listed}{kept}, {quoted(RAW_OPERATION)} AS __o, row_number() OVER "
-        f"(PARTITION BY {listed} ORDER BY {quoted(POSITION)} DESC) AS __n FROM {current} "
-        f"WHERE {quoted(POSITION)} < {text_literal(before)}) WHERE __n = 1 AND __o <> 'D')"
+    kept = [name for name in columns if name not in keys]
+    values = "".join(f", {quoted(name)}" for name in kept)
+    nothing = "".join(f", NULL AS {quoted(name)}" for name in kept)
+    previous = ", ".join(f"{quoted(previous_key_column(key))} AS {quoted(key)}" for key in keys)
+    moved = "(" + " OR ".join(f"{quoted(previous_key_column(key))} IS NOT NULL" for key in keys) + ")"
+    operation, position = quoted(RAW_OPERATION), quoted(POSITION)
+    until = f"{position} < {text_literal(before)}"
+    since = f"(SELECT coalesce(max({position}), '') FROM {current} WHERE {operation} IN ('L', 'T') AND {until})"
+    events = (
+        f"SELECT {listed}{values}, {position} AS __p, {operation} <> 'D' AS __put, "
+        f"CASE WHEN {operation} = 'D' THEN -1 WHEN {operation} = 'U' AND NOT {moved} THEN 0 ELSE 1 END AS __d, "
+        f"CASE WHEN {operation} IN ('D', 'U') AND NOT {moved} THEN 1 ELSE 0 END AS __t "
+        f"FROM {current} WHERE {operation} <> 'T' AND {until} AND {position} >= {since} "
+        f"UNION ALL SELECT {previous}{nothing}, {position}, false, -1, 1 "
+        f"FROM {current} WHERE {moved} AND {until} AND {position} >= {since}"
     )
+    numbered = (
+        f"SELECT *, row_number() OVER (PARTITION BY {listed} ORDER BY __p) AS __first, "
+        f"row_number() OVER (PARTITION BY {listed} ORDER BY __put DESC, __p DESC) AS __n FROM ({events})"
+    )
+    counted = (
+        f"SELECT *, sum(__d + CASE WHEN __first = 1 THEN __t ELSE 0 END) OVER (PARTITION BY {listed}) AS __held "
+        f"FROM ({numbered})"
+    )
+    return f"(SELECT {listed}{values} FROM ({counted}) WHERE __n = 1 AND __put AND __held > 0)"
 
 
 def _same_keys(one: str, other: str, keys: Sequence[str]) -> str:
@@ -168,6 +195,6 @@ def _load_values(found: Mapping[str, pa.DataType], columns: Columns, appends_his
         else:
             values.append(quoted(name))
     if appends_history:
-        values.append(f"{quoted(OPERATION)} AS {quoted(RAW_OPERATION)}")
+        values.append(f"'{LOADED}' AS {quoted(RAW_OPERATION)}")
     values.append(quoted(POSITION))
     return ", ".join(values)

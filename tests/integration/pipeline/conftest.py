@@ -49,7 +49,8 @@ class Bench:
 
     def told(self) -> list[tuple[str, str, dict[str, Any]]]:
         found = sorted(self.rows(), key=lambda row: row["_position"])
-        return [(row.pop("_operation"), row.pop("_position"), row) for row in found]
+        plain = [{name: value for name, value in row.items() if name[0] != "_"} for row in found]
+        return [(row["_operation"], row["_position"], told) for row, told in zip(found, plain, strict=True)]
 
     def file_states(self) -> list[str]:
         with self.rt.begin(self.actor) as uow:
