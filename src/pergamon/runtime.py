@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pergamon import audit, identity, query
+from pergamon import audit, deploy, identity, query
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
+from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
 from pergamon.kernel.durable import make_durable_directory
 from pergamon.policy import Action, Resource, decide
@@ -62,6 +63,10 @@ class Runtime:
         """The actor of a bearer token; raises `identity.Unauthenticated`."""
         with self.begin(self.service("web")) as uow:
             return identity.authenticate_token(uow, token)
+
+    def secret(self, name: str) -> str:
+        """The value of `{{secret:name}}`; raises `deploy.SecretMissing`, which names every place that was tried."""
+        return deploy.read_secret(self.settings, name)
 
     def decide(self, uow: UnitOfWork, action: Action, resource: Resource) -> Decision:
         """Ask the policy, with what the actor's roles allow at all."""
@@ -170,7 +175,9 @@ __all__ = [
     "Runtime",
     "embedded_postgres",
     "free_port",
+    "inspect_postgres",
     "make_private_home",
     "open_runtime",
     "sample_source",
+    "without_password",
 ]

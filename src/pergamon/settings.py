@@ -46,3 +46,9 @@ def settings_from_environment(home: Path | None = None) -> Settings:
 def secret_from_environment(name: str) -> str | None:
     """The secret `name` as `PERGAMON_SECRET_<NAME>`, dashes as underscores; None when it is not set."""
     return os.environ.get("PERGAMON_SECRET_" + name.upper().replace("-", "_"))
+
+
+def credentials_directory() -> Path | None:
+    """Where systemd put this service's credentials (`LoadCredential=`), or None."""
+    found = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(found) if found else None

@@ -14,8 +14,8 @@ import click
 
 from pergamon import deploy, lake, starter_kits
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import Actor, Invalid
-from pergamon.runtime import Runtime
+from pergamon.kernel import Actor, Invalid, durable_write
+from pergamon.runtime import Runtime, inspect_postgres, make_private_home, without_password
 from pergamon.store import UnitOfWork
 
 directory_option = click.option(
@@ -175,6 +175,75 @@ def destroy_command(  # noqa: PLR0917 - click passes by name
         _apply(context, runtime, actor, plan, directory, quiet=as_json)
         if as_json:
             echo_json(deploy.plan_json(plan))
+
+
+@click.command("quickstart")
+@click.argument("source")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--organization", default="my-hospital", show_default=True, help="Small letters, digits and dashes.")
+@click.option("--unencrypted", metavar="REASON", default="", help="The disk below is open, and this is why it may be.")
+@json_option
+@click.pass_obj
+def quickstart_command(  # noqa: PLR0917 - click passes by name
+    context: CliContext, source: str, directory: Path, organization: str, unencrypted: str, as_json: bool
+) -> None:
+    """Write a working configuration into DIRECTORY from what SOURCE holds (postgresql://user@host/database).
+
+    The password is asked for, or taken from PERGAMON_SECRET_SOURCE_PASSWORD. It goes into the secrets of the
+    installation, never into the configuration.
+    """
+    starter_kits.refuse_to_overwrite(directory)
+    make_private_home(context.settings.home)
+    conninfo, password = _credentials(context, source)
+    found = inspect_postgres(conninfo, password)
+    choices = deploy.choose(found)
+    if not any(choice.versioning for choice in choices):
+        raise Invalid("the source has no table that can be replicated", hint="may this user see the tables?")
+    if password is not None:
+        deploy.keep_secret(context.settings, SOURCE_PASSWORD, password)
+    secret = SOURCE_PASSWORD if password is not None else ""
+    files = deploy.quickstart_files(found, choices, organization=organization, secret=secret, unencrypted=unencrypted)
+    for name, text in files.items():
+        durable_write(directory.absolute() / name, text.encode(), mode=0o644)
+    _report(directory, found, choices, as_json=as_json)
+
+
+SOURCE_PASSWORD = "source-password"  # noqa: S105 - the name of a secret, not a secret
+
+
+def _credentials(context: CliContext, source: str) -> tuple[str, str | None]:
+    """The connection string without its password, and the password: given, kept, in the environment, or asked for."""
+    conninfo, password = without_password(source)
+    if password is not None:
+        click.echo(
+            "warning: the password stood on the command line, where other users of this host and your shell's history "
+            "see it; leave it out and you are asked for it",
+            err=True,
+        )
+        return conninfo, password
+    try:
+        return conninfo, deploy.read_secret(context.settings, SOURCE_PASSWORD)
+    except deploy.SecretMissing:
+        asked = click.prompt("Password (empty for none)", hide_input=True, default="", show_default=False, err=True)
+        return conninfo, asked or None
+
+
+def _report(directory: Path, found: deploy.FoundSource, choices: list[deploy.Choice], *, as_json: bool) -> None:
+    warnings = deploy.warnings_for(found, choices)
+    if as_json:
+        tables = [{**vars(choice.table), **vars(choice), "table": choice.table.full_name} for choice in choices]
+        echo_json({"directory": str(directory), "tables": tables, "warnings": warnings})
+        return
+    rows: list[tuple[str, ...]] = [("table", "size", "rows", "key", "versioning")]
+    for choice in choices:
+        table = choice.table
+        size, count = deploy.size_text(table.size_bytes), deploy.rows_text(table.rows)
+        rows.append((table.full_name, size, count, ", ".join(choice.keys) or "-", choice.versioning or "left out"))
+    for line in deploy.table_lines(rows):
+        click.echo(line)
+    for warning in warnings:
+        click.echo(f"note: {warning}", err=True)
+    click.echo(f"written to {directory}. Next: cd {directory} && pergamon ls && pergamon synth")
 
 
 def _apply(

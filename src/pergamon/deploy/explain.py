@@ -40,13 +40,22 @@ def changes(step: Put) -> Iterator[str]:
             yield f"{key}: {_short(new)}"
         elif step.before is not None and old != new:
             yield f"{key}: {_short(old)} -> {_short(new)}"
-    if dict(step.tags_before or {}) != dict(step.tags):
-        yield f"tags: {_short(dict(step.tags))}"
+    if step.tags_before is not None and dict(step.tags_before) != dict(step.tags):
+        yield f"tags: {tags_text(step.tags_before)} -> {tags_text(step.tags)}"
+
+
+def tags_text(tags: Mapping[str, str]) -> str:
+    """Tags in one line."""
+    return ", ".join(f"{key}={value}" for key, value in sorted(tags.items())) or "none"
 
 
 def plan_lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
     """A whole plan, ready to print."""
+    shown: Mapping[str, str] | None = None
     for number, step in enumerate(plan.steps, start=1):
+        if isinstance(step, Put) and details and step.tags != shown:
+            yield f"     tags: {tags_text(step.tags)}"
+            shown = step.tags
         yield f"{number:>3}. {step_line(step)}"
         if isinstance(step, Put) and details:
             yield from (f"       {line}" for line in changes(step))
@@ -194,7 +203,7 @@ def _step_json(step: Step) -> JsonDict:
 
 
 def _short(value: Any) -> str:  # Any: JSON values
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+    if isinstance(value, list) and len(value) > 3 and all(isinstance(item, dict) for item in value):
         return f"[{len(value)} entries]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) + "}"
