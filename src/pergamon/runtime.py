@@ -5,16 +5,17 @@ Entry points call a room's verb inside `begin`; what the verb recorded goes into
 """
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pergamon import audit, deploy, identity, query
+from pergamon import audit, deploy, identity, pipeline, query, replicate
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
 from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
+from pergamon.adapters.postgres_source import PostgresSource
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
 from pergamon.kernel.durable import make_durable_directory
 from pergamon.policy import Action, Resource, decide
@@ -66,7 +67,7 @@ class Runtime:
 
     def secret(self, name: str) -> str:
         """The value of `{{secret:name}}`; raises `deploy.SecretMissing`, which names every place that was tried."""
-        return deploy.read_secret(self.settings, name)
+        return deploy.deploy.read_secret(self.settings, name)
 
     def decide(self, uow: UnitOfWork, action: Action, resource: Resource) -> Decision:
         """Ask the policy, with what the actor's roles allow at all."""
@@ -88,6 +89,56 @@ class Runtime:
         """End the process that waits for the next query, if there is one."""
         if "query_engine" in self.__dict__:
             self.query_engine.close()
+
+    def replication_source(self, task: replicate.ReplicationTask) -> PostgresSource:
+        """The source database of a task, its secrets resolved."""
+        return PostgresSource(task.spec.source.resolved(lambda name: deploy.read_secret(self.settings, name)))
+
+    def test_replication(self, actor: Actor, name: str) -> list[replicate.Finding]:
+        """Ask a task's source everything that a start would need; see `replicate.test_endpoint`."""
+        with self.begin(actor) as uow:
+            task = replicate.replication_task(uow, name)
+        return replicate.test_endpoint(task, self.replication_source(task))
+
+    def replication_script(self, actor: Actor, name: str) -> str:
+        """The SQL that the administrator of a task's source runs once."""
+        with self.begin(actor) as uow:
+            task = replicate.replication_task(uow, name)
+        return replicate.script_for(task, self.replication_source(task))
+
+    def run_replication(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        until_caught_up: bool = False,
+        reload: bool = False,
+        should_stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[replicate.Manifest], None] | None = None,
+    ) -> replicate.RunOutcome:
+        """Run a replication task in this process; see `replicate.run_task` for what it raises."""
+        with self.begin(actor) as uow:
+            task = replicate.start_replication(uow, name, reload=reload)
+        replicator = self.service("replicator")
+
+        def register(manifest: replicate.Manifest) -> None:
+            path = f"{task.spec.bucket}/{task.spec.prefix}/{manifest.path}"
+            with self.begin(replicator) as uow:
+                is_new = pipeline.register_from_manifest(uow, manifest.document(), path)
+            if is_new and progress is not None:
+                progress(manifest)
+
+        return replicate.run_task(
+            task,
+            self.replication_source(task),
+            self.settings.lake / task.spec.bucket / task.spec.prefix,
+            clock=self.clock,
+            begin=lambda: self.begin(replicator),
+            on_landed=register,
+            should_stop=should_stop,
+            until_caught_up=until_caught_up,
+            reload=reload,
+        )
 
     def seal_trail(self) -> audit.Head:
         """Chain what has been committed and sign the head. The sequencer runs it every second."""

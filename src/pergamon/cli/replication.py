@@ -1,0 +1,115 @@
+"""`pergamon replication`: test a source, run a task, stop it, see where it stands, print the administrator's script."""
+
+import signal
+import threading
+from dataclasses import asdict
+from types import FrameType
+
+import click
+
+from pergamon import replicate
+from pergamon.cli.context import CliContext, echo_json, json_option
+
+
+@click.group("replication")
+def replication_group() -> None:
+    """Sources: test, start, stop, status, script."""
+
+
+@replication_group.command("test")
+@click.argument("task")
+@json_option
+@click.pass_obj
+def test_command(context: CliContext, task: str, as_json: bool) -> None:
+    """Ask a task's source everything that a start would need. Changes nothing."""
+    with context.open() as runtime:
+        found = runtime.test_replication(context.actor(runtime), task)
+    if as_json:
+        echo_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            mark = "✓" if finding.ok and not finding.hint else "!" if finding.ok else "✗"
+            click.echo(f"{mark} {finding.check}: {finding.message}")
+            if finding.hint:
+                click.echo(f"    hint: {finding.hint}")
+    failed = [finding for finding in found if not finding.ok]
+    if failed:
+        raise replicate.SourceRefused(
+            f"the source of {task} is not ready: {len(failed)} of {len(found)} checks failed", hint=failed[0].hint
+        )
+
+
+@replication_group.command("start")
+@click.argument("task")
+@click.option("--until-caught-up", is_flag=True, help="End once everything that the source has now has landed.")
+@click.option("--reload", is_flag=True, help="Forget where the task stood and load every table anew.")
+@json_option
+@click.pass_obj
+def start_command(context: CliContext, task: str, until_caught_up: bool, reload: bool, as_json: bool) -> None:
+    """Run a task in the foreground until Ctrl-C, SIGTERM or `replication stop`."""
+    stop = threading.Event()
+
+    def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    with context.open() as runtime:
+        outcome = runtime.run_replication(
+            context.actor(runtime),
+            task,
+            until_caught_up=until_caught_up,
+            reload=reload,
+            should_stop=stop.is_set,
+            progress=None if as_json else _say_landed,
+        )
+    if as_json:
+        echo_json(asdict(outcome))
+        return
+    for warning in outcome.warnings:
+        click.echo(f"! {warning}")
+    click.echo(f"{task}: {outcome.rows_landed} rows in {outcome.files_landed} files landed; {outcome.state.value}")
+
+
+@replication_group.command("stop")
+@click.argument("task")
+@click.pass_obj
+def stop_command(context: CliContext, task: str) -> None:
+    """Ask a running task to land what it holds and end."""
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        replicate.stop_replication(uow, task)
+    click.echo(f"{task}: asked to stop")
+
+
+@replication_group.command("status")
+@click.argument("task", required=False)
+@json_option
+@click.pass_obj
+def status_command(context: CliContext, task: str | None, as_json: bool) -> None:
+    """Where each task stands, and how far behind its source it is."""
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        found = [status for status in replicate.status_of_tasks(uow) if task in (None, status.name)]
+    if as_json:
+        echo_json([{**asdict(status), "lag_bytes": status.lag_bytes} for status in found])
+        return
+    for status in found:
+        click.echo(
+            f"{status.name}: {status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}, {status.rows_landed} rows "
+            f"landed up to {replicate.lsn_text(status.landed_lsn)}, {status.lag_bytes} bytes behind"
+        )
+        for line in [status.message, *status.warnings]:
+            if line:
+                click.echo(f"    {line}")
+
+
+@replication_group.command("script")
+@click.argument("task")
+@click.pass_obj
+def script_command(context: CliContext, task: str) -> None:
+    """Print the SQL that the source's administrator runs once."""
+    with context.open() as runtime:
+        click.echo(runtime.replication_script(context.actor(runtime), task), nl=False)
+
+
+def _say_landed(manifest: replicate.Manifest) -> None:
+    click.echo(f"  landed {manifest.path}: {manifest.rows} rows")
