@@ -1,4 +1,4 @@
-"""Looks at a source database: its tables, keys, replica identities and sizes. Reads catalogs only, never a row of data."""
+"""Looks at a source database: tables, keys, replica identities, sizes. Reads catalogs only, never a row of data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -69,9 +69,8 @@ def inspect_postgres(conninfo: str, password: str | None) -> FoundSource:
     Raises:
         SourceNotReached: no connection, or the password is refused.
     """
-    given = {"password": password} if password is not None else {}
     try:
-        with psycopg.connect(conninfo, **given, connect_timeout=10, row_factory=dict_row) as connection:
+        with psycopg.connect(conninfo, password=password, connect_timeout=10, row_factory=dict_row) as connection:
             connection.read_only = True
             connection.execute("SET statement_timeout = '30s'")
             about = connection.execute(ABOUT).fetchone() or {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pergamon import audit, identity, lake, pipeline, query
+from pergamon import audit, identity, lake, pipeline, query, replicate
 from pergamon.store import UnitOfWork
 
 Spec = BaseModel
@@ -66,6 +66,14 @@ KINDS: dict[str, Kind] = {
         Kind("database", 60, _of(lake.DatabaseSpec), lake.read_databases, lake.put_database, lake.drop_database),
         Kind(
             "workgroup", 45, _of(query.WorkgroupSpec), query.read_workgroups, query.put_workgroup, query.drop_workgroup
+        ),
+        Kind(
+            "replication-task",
+            65,
+            _of(replicate.ReplicationTaskSpec),
+            replicate.read_replication_tasks,
+            replicate.put_replication_task,
+            replicate.drop_replication_task,
         ),
         Kind(
             "tracker",

@@ -1,4 +1,4 @@
-"""Writes a small working configuration from what a source holds. Pure: what was found goes in, the text of files comes out.
+"""Writes a small working configuration from what a source holds. Pure: what was found in, the text of files out.
 
 Which tables are taken, and how: a table whose changes can be told by a key is merged (versioning S, the key from its
 replica identity); one with REPLICA IDENTITY FULL and no key keeps every change (H). A table that PostgreSQL could not
@@ -119,8 +119,8 @@ def quickstart_files(
 ) -> dict[str, str]:
     """The configuration: file name -> text.
 
-    secret: the name of the secret that holds the password, "" for none. unencrypted: the reason why the disk may be open,
-    "" when it may not.
+    secret: the name of the secret that holds the password, "" for none. unencrypted: why the disk may be open, "" when
+    it may not.
     """
     return {
         "pergamon.yaml": _top(source, organization),

@@ -1,4 +1,4 @@
-"""Resolves `{{secret:name}}`: a 0600 file, a systemd credential, or the environment, in this order. Values are never shown."""
+"""Resolves `{{secret:name}}`: a 0600 file, a systemd credential, or the environment, in this order. Never shown."""
 
 import os
 import re

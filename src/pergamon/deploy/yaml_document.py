@@ -96,7 +96,7 @@ def read_yaml(path: Path, shown_as: str) -> tuple[Node | None, list[Problem]]:
             return None, reading.problems
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        reading.fault(None, (), "there is no such file", "create it, or correct its name where it is listed")
+        reading.fault(None, (), "there is no such file", "create it, or name its directory: `-C DIRECTORY`")
         return None, reading.problems
     except (OSError, UnicodeDecodeError) as error:
         reading.fault(None, (), f"cannot be read as UTF-8 text ({type(error).__name__})")
