@@ -177,6 +177,19 @@ def destroy_command(  # noqa: PLR0917 - click passes by name
             echo_json(deploy.plan_json(plan))
 
 
+@click.command("schema")
+@click.argument("name", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Write every schema into this directory.")
+def schema_command(name: str | None, out: Path | None) -> None:
+    """Print the JSON Schema of NAME (`pergamon`, `tags` or a module type), or the names there are."""
+    if out is not None:
+        for each in deploy.schema_names():
+            durable_write(out.absolute() / f"{each}.schema.json", deploy.schema_text(each).encode(), mode=0o644)
+        click.echo(f"{out}: {len(deploy.schema_names())} schemas")
+        return
+    click.echo(deploy.schema_text(name) if name else "\n".join(deploy.schema_names()), nl=name is None)
+
+
 @click.command("quickstart")
 @click.argument("source")
 @click.argument("directory", type=click.Path(path_type=Path))

@@ -30,6 +30,7 @@ from pergamon.deploy.quickstart import (
     size_text,
     warnings_for,
 )
+from pergamon.deploy.schema import UnknownSchema, configuration_reference, json_schema, schema_names, schema_text
 from pergamon.deploy.secrets import (
     BadSecretName,
     SecretExists,
@@ -58,11 +59,14 @@ __all__ = [
     "SecretExposed",
     "SecretMissing",
     "Step",
+    "UnknownSchema",
     "action_lines",
     "apply_plan",
     "changes",
     "checked_configuration",
     "choose",
+    "configuration_reference",
+    "json_schema",
     "keep_secret",
     "load_configuration",
     "make_removal",
@@ -76,6 +80,8 @@ __all__ = [
     "read_secret",
     "rows_text",
     "run_program",
+    "schema_names",
+    "schema_text",
     "size_text",
     "step_line",
     "summary",

@@ -53,7 +53,7 @@ def plan_lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
     """A whole plan, ready to print."""
     shown: Mapping[str, str] | None = None
     for number, step in enumerate(plan.steps, start=1):
-        if isinstance(step, Put) and details and step.tags != shown:
+        if isinstance(step, Put) and details and step.tags_before is None and step.tags != shown:
             yield f"     tags: {tags_text(step.tags)}"
             shown = step.tags
         yield f"{number:>3}. {step_line(step)}"
@@ -68,9 +68,12 @@ def plan_lines(plan: Plan, *, details: bool = True) -> Iterator[str]:
 
 def summary(plan: Plan) -> str:
     """One line: how many steps, and how much is already as wanted."""
+    if not plan.steps and not plan.digest:
+        return "nothing to remove"
     if not plan.steps:
         return f"no change: {plan.unchanged} resources are as the configuration says"
-    return f"{len(plan.steps)} steps; {plan.unchanged} resources are already as the configuration says"
+    count = f"{len(plan.steps)} step{'' if len(plan.steps) == 1 else 's'}"
+    return f"{count}; {plan.unchanged} resources are already as the configuration says" if plan.digest else count
 
 
 def reaches(specs: Mapping[str, Spec]) -> list[Reach]:

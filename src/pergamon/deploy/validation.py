@@ -1,6 +1,7 @@
 """Turns a typed model's complaints into problems with file, line, key path and what to write."""
 
 import types
+from dataclasses import replace
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -17,8 +18,24 @@ def validated(model: type[Model], node: Node, problems: list[Problem], prefix: K
         return model.model_validate(node.plain())
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        problems += [_problem(model, node, fault, prefix) for fault in faults]
+        found = [_problem(model, node, fault, prefix) for fault in faults]
+        problems += [_one_of_several(same) for same in _by_path(found)]
         return None
+
+
+def _by_path(problems: list[Problem]) -> list[list[Problem]]:
+    """A value that may be one of several kinds is complained about once for each: these belong together."""
+    groups: dict[KeyPath, list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault(problem.path, []).append(problem)
+    return list(groups.values())
+
+
+def _one_of_several(problems: list[Problem]) -> Problem:
+    if len(problems) == 1:
+        return problems[0]
+    messages = dict.fromkeys(problem.message.removeprefix("this must be ") for problem in problems)
+    return replace(problems[0], message="this must be " + ", or ".join(messages))
 
 
 def _problem(
@@ -33,6 +50,9 @@ def _problem(
         return Problem(
             place, (*prefix, *loc), f"the key `{loc[-1]}` is not known here", did_you_mean(str(loc[-1]), known)
         )
+    if node.at(path).value is None:
+        about = _description(model, path)
+        return Problem(place, (*prefix, *path), "this has no value", f"write one: {about}" if about else "write one")
     if kind == "missing":
         parent_path = _existing(node, loc[:-1])
         hint = f"write `{loc[-1]}: …`: {_description(model, loc)}"

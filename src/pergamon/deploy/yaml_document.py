@@ -44,15 +44,19 @@ class Node:
             return self.value[part]
         return None
 
-    def place_of(self, path: KeyPath) -> Place:
-        """The place of the deepest key on `path` that exists here."""
+    def at(self, path: KeyPath) -> "Node":
+        """The deepest node on `path` that exists here."""
         node = self
         for part in path:
             below = node.child(part)
             if below is None:
                 break
             node = below
-        return node.place
+        return node
+
+    def place_of(self, path: KeyPath) -> Place:
+        """The place of the deepest key on `path` that exists here."""
+        return self.at(path).place
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -11,8 +11,12 @@ from pydantic.alias_generators import to_camel
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
-SQL_NAME = r"^[a-z_][a-z0-9_]{0,62}$"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+"""A name that references, the trail and the command line can carry."""
+Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
+SqlName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
 
 
 class Document(BaseModel):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import SQL_NAME, CamelDocument, Declared, Desired, ModuleType, Scope
+from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Scope, SqlName
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
@@ -18,7 +18,7 @@ class DatabaseEntry(CamelDocument):
 class CatalogDatabasesDocument(CamelDocument):
     """The databases of a project."""
 
-    databases: dict[str, DatabaseEntry] = Field(description=f"Database name (`{SQL_NAME}`) -> database.")
+    databases: dict[SqlName, DatabaseEntry] = Field(description="Database name -> database.")
 
 
 def declares(document: CatalogDatabasesDocument) -> list[Declared]:

@@ -6,6 +6,7 @@ A bucket's rules are its access policies; policies of one prefix become one rule
 from pydantic import Field
 
 from pergamon.deploy.documents.base import (
+    BucketName,
     CamelDocument,
     Declared,
     Desired,
@@ -65,7 +66,7 @@ class DatalakeDocument(CamelDocument):
 
     roles: dict[str, list[RoleReference]] = Field(default={}, description="Logical role -> the roles bound to it.")
     access_policies: dict[str, AccessPolicy] = Field(default={}, description="Policy name -> policy.")
-    buckets: dict[str, BucketEntry] = Field(description="Bucket name -> bucket.")
+    buckets: dict[BucketName, BucketEntry] = Field(description="Bucket name -> bucket.")
 
 
 def declares(document: DatalakeDocument) -> list[Declared]:

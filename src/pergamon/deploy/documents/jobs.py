@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Scope
+from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Name, Scope
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
@@ -22,7 +22,7 @@ class JobEntry(CamelDocument):
 class JobsDocument(CamelDocument):
     """Jobs."""
 
-    jobs: dict[str, JobEntry] = Field(description="Job name -> job.")
+    jobs: dict[Name, JobEntry] = Field(description="Job name -> job.")
 
 
 def declares(document: JobsDocument) -> list[Declared]:

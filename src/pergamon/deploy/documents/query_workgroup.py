@@ -7,6 +7,7 @@ from pergamon.deploy.documents.base import (
     Declared,
     Desired,
     ModuleType,
+    Name,
     RoleReference,
     Scope,
     role_names,
@@ -27,7 +28,7 @@ class Limits(CamelDocument):
 class QueryWorkgroupDocument(CamelDocument):
     """A workgroup. Being in it gives no data: the access policies of the buckets do."""
 
-    workgroup: str = Field(default="default", description="Its name.")
+    workgroup: Name = Field(default="default", description="Its name.")
     description: str = Field(default="", description="For the reader.")
     data_admin_roles: list[RoleReference] = Field(default=[], description="May also see the queries of others.")
     query_user_roles: list[RoleReference] = Field(default=[], description="May run queries.")

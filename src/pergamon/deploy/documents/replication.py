@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Scope
+from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Scope, TaskName
 from pergamon.deploy.problems import KeyPath, did_you_mean
 from pergamon.deploy.yaml_document import Json
 
@@ -64,7 +64,7 @@ class ReplicationDocument(CamelDocument):
 
     source_endpoints: dict[str, SourceEndpoint] = Field(default={}, description="Endpoint name -> source.")
     target_endpoints: dict[str, TargetEndpoint] = Field(default={}, description="Endpoint name -> target.")
-    replication_tasks: dict[str, TaskEntry] = Field(default={}, description="Task name -> task.")
+    replication_tasks: dict[TaskName, TaskEntry] = Field(default={}, description="Task name -> task.")
 
 
 def declares(document: ReplicationDocument) -> list[Declared]:

@@ -10,6 +10,7 @@ from pergamon.deploy.documents.base import (
     Desired,
     Document,
     ModuleType,
+    Name,
     RoleReference,
     Scope,
     Suppression,
@@ -68,10 +69,10 @@ class AccountEntry(CamelDocument):
 class RolesDocument(CamelDocument):
     """Policies, roles, people and service accounts."""
 
-    generate_policies: dict[str, GeneratedPolicy] = Field(default={}, description="Policy name -> policy.")
-    generate_roles: dict[str, GeneratedRole] = Field(default={}, description="Role name -> role.")
-    people: dict[str, AccountEntry] = Field(default={}, description="Account name -> person.")
-    service_accounts: dict[str, AccountEntry] = Field(default={}, description="Account name -> program.")
+    generate_policies: dict[Name, GeneratedPolicy] = Field(default={}, description="Policy name -> policy.")
+    generate_roles: dict[Name, GeneratedRole] = Field(default={}, description="Role name -> role.")
+    people: dict[Name, AccountEntry] = Field(default={}, description="Account name -> person.")
+    service_accounts: dict[Name, AccountEntry] = Field(default={}, description="Account name -> program.")
 
 
 def declares(document: RolesDocument) -> list[Declared]:

@@ -2,9 +2,7 @@
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import Document
-
-LABEL = r"^[a-z][a-z0-9-]{0,30}$"
+from pergamon.deploy.documents.base import Document, Label, Name
 
 
 class HookCommand(Document):
@@ -30,22 +28,22 @@ class ModuleEntry(Document):
 class Environment(Document):
     """One environment of a domain, such as `dev` or `prod`."""
 
-    modules: dict[str, ModuleEntry] = Field(description="Module name -> module.")
+    modules: dict[Label, ModuleEntry] = Field(description="Module name -> module.")
 
 
 class Domain(Document):
     """One domain, such as `shared` or `dataops`."""
 
-    environments: dict[str, Environment] = Field(description="Environment name -> environment.")
+    environments: dict[Label, Environment] = Field(description="Environment name -> environment.")
 
 
 class Top(Document):
     """`pergamon.yaml`: everything begins here."""
 
-    organization: str = Field(pattern=LABEL, description="Small letters, digits and dashes; `{{org}}` elsewhere.")
-    context: dict[str, str | int | bool] = Field(default={}, description="Values for `{{context:NAME}}`.")
+    organization: Label = Field(description="Small letters, digits and dashes; `{{org}}` elsewhere.")
+    context: dict[Name, str | int | bool] = Field(default={}, description="Values for `{{context:NAME}}`.")
     tag_configs: list[str] = Field(default=[], description="Files with tags for everything that is deployed.")
-    domains: dict[str, Domain] = Field(description="Domain name -> domain.")
+    domains: dict[Label, Domain] = Field(description="Domain name -> domain.")
 
 
 class TagFile(Document):

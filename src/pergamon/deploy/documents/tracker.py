@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import Declared, Desired, Document, ModuleType, Scope
+from pergamon.deploy.documents.base import Declared, Desired, Document, ModuleType, Name, Scope
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
@@ -47,9 +47,9 @@ class RawTableEntry(Document):
 class TrackerDocument(Document):
     """Trackers, batches and raw tables."""
 
-    trackers: dict[str, TrackerEntry] = Field(default={}, description="Tracker name -> tracker.")
-    batches: dict[str, BatchEntry] = Field(default={}, description="Batch name -> batch.")
-    raw_tables: dict[str, RawTableEntry] = Field(default={}, description="A name of your own -> raw table.")
+    trackers: dict[Name, TrackerEntry] = Field(default={}, description="Tracker name -> tracker.")
+    batches: dict[Name, BatchEntry] = Field(default={}, description="Batch name -> batch.")
+    raw_tables: dict[Name, RawTableEntry] = Field(default={}, description="A name of your own -> raw table.")
 
 
 def declares(document: TrackerDocument) -> list[Declared]:

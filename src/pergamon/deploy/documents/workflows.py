@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Scope
+from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Name, Scope
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
@@ -32,7 +32,7 @@ class WorkflowEntry(CamelDocument):
 class WorkflowsDocument(CamelDocument):
     """Workflows."""
 
-    workflows: dict[str, WorkflowEntry] = Field(description="Workflow name -> workflow.")
+    workflows: dict[Name, WorkflowEntry] = Field(description="Workflow name -> workflow.")
 
 
 def declares(document: WorkflowsDocument) -> list[Declared]:
