@@ -6,6 +6,7 @@ the id (law 6). Whether a write happened is never read from here: close the leas
 
 import os
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pergamon.kernel.durable import make_durable_directory
 
 Result = TypeVar("Result")
 LOG_NAME = "engine.log"
+LOOK_EVERY_S = 0.5
 
 
 class EngineFailed(Unavailable):
@@ -42,6 +44,7 @@ class EngineSession:
     spark: Any  # pyspark.sql.connect.session.SparkSession, which has no types
     logs: Path
     timeout_s: float
+    is_alive: Callable[[], bool] = lambda: True
     id: str = field(default_factory=lambda: new_id("session"))
 
     def execute_sql(self, sql: str, *, timeout_s: float | None = None) -> None:
@@ -91,8 +94,10 @@ class EngineSession:
 
         thread = threading.Thread(target=body, name=f"engine-{self.id}", daemon=True)
         thread.start()
-        thread.join(wait_s)
+        self._wait_for(thread, wait_s)
         if thread.is_alive():
+            if not self.is_alive():
+                raise EngineFailed("the engine has died", hint="start it anew; the lease knows what happened")
             raise EngineTimedOut(f"the engine did not answer within {wait_s:g} s", hint="the lease knows what happened")
         if errors:
             incident = self._log(errors[0])
@@ -101,6 +106,12 @@ class EngineSession:
                 hint=f"the operator finds the incident in {LOG_NAME}",
             ) from None
         return results[0]
+
+    def _wait_for(self, thread: threading.Thread, wait_s: float) -> None:
+        """Until the work is done, its time is over, or the engine has died."""
+        deadline = time.monotonic() + wait_s
+        while thread.is_alive() and self.is_alive() and (left_s := deadline - time.monotonic()) > 0:
+            thread.join(min(left_s, LOOK_EVERY_S))
 
     def _log(self, error: BaseException) -> str:
         incident = new_id("incident")
@@ -112,17 +123,20 @@ class EngineSession:
 
 
 @contextmanager
-def open_session(remote: str, *, logs: Path, timeout_s: float = 600) -> Iterator[EngineSession]:
+def open_session(
+    remote: str, *, logs: Path, timeout_s: float = 600, is_alive: Callable[[], bool] = lambda: True
+) -> Iterator[EngineSession]:
     """A session of its own at `sc://host:port`.
 
     logs: the directory for `engine.log`. timeout_s: for each statement that names no other.
+    is_alive: whether the engine still runs (`RunningSail.is_alive`); a dead one is not waited for.
     Raises:
         EngineFailed: the engine cannot be reached.
     """
     make_durable_directory(logs)
-    connector = EngineSession(spark=None, logs=logs, timeout_s=timeout_s)
+    connector = EngineSession(spark=None, logs=logs, timeout_s=timeout_s, is_alive=is_alive)
     spark = connector.run(lambda _: _connect(remote))
-    session = EngineSession(spark=spark, logs=logs, timeout_s=timeout_s)
+    session = EngineSession(spark=spark, logs=logs, timeout_s=timeout_s, is_alive=is_alive)
     try:
         yield session
     finally:
@@ -136,7 +150,11 @@ def _connect(remote: str) -> Any:
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
         from pyspark.sql.connect.session import SparkSession
 
-        return SparkSession.builder.remote(remote).create()
+        spark = SparkSession.builder.remote(remote).create()
+    spark.client.set_retry_policies(
+        []
+    )  # by default a statement is sent again for ten minutes; we ask the lease instead
+    return spark
 
 
 def _close(spark: Any) -> None:

@@ -4,7 +4,6 @@ What is not listed in `ENDPOINTS` is not there: tables are made, changed and dro
 name can be read; it can be written only as `lease_….<table>` while that lease is open.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -19,25 +18,18 @@ from pergamon.kernel import PergamonError
 from pergamon.runtime import Runtime
 
 
-def create_app(
-    rt: Runtime, *, token: str, on_commit: lake.OnCommit = lake.no_hook, settled: Callable[[], None] | None = None
-) -> FastAPI:
+def create_app(rt: Runtime, *, token: str, on_commit: lake.OnCommit = lake.no_hook) -> FastAPI:
     """The endpoint of one process.
 
     token: the bearer secret that every call must carry; made anew for each process.
     on_commit: runs inside each commit's unit of work.
-    settled: called after a commit stands and before its answer is sent; for the tests that lose the answer.
     """
     app = FastAPI(title="Pergamon catalog", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(BearerOnly, token=token)
     app.add_exception_handler(PergamonError, error_answer)
     _add_reads(app, rt)
-    _add_writes(app, rt, on_commit, settled or _nothing)
+    _add_writes(app, rt, on_commit)
     return app
-
-
-def _nothing() -> None:
-    return None
 
 
 def _add_reads(app: FastAPI, rt: Runtime) -> None:
@@ -85,7 +77,7 @@ def _add_reads(app: FastAPI, rt: Runtime) -> None:
         return nothing_here("NoSuchViewException", "there are no views")
 
 
-def _add_writes(app: FastAPI, rt: Runtime, on_commit: lake.OnCommit, settled: Callable[[], None]) -> None:
+def _add_writes(app: FastAPI, rt: Runtime, on_commit: lake.OnCommit) -> None:
     actor = rt.service("catalog-endpoint")
 
     def commit_once(request: CommitRequest) -> Response:
@@ -94,7 +86,6 @@ def _add_writes(app: FastAPI, rt: Runtime, on_commit: lake.OnCommit, settled: Ca
         durable = lake.make_durable(planned)
         with rt.begin(actor) as uow:
             metadata, location = lake.finish_commit(uow, durable, on_commit)
-        settled()
         return table_answer(location, metadata)
 
     @app.post("/v1/namespaces/{namespace}/tables/{table}")

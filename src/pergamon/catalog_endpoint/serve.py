@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from pergamon.kernel import Unavailable
 
 START_TIMEOUT_S = 20
+GRACE_S = 2
 
 
 class EndpointDidNotStart(Unavailable):
@@ -44,7 +45,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serve(app: FastAPI) -> Iterator[RunningEndpoint]:
+def serve(app: ASGIApp) -> Iterator[RunningEndpoint]:
     """Listen on a free loopback port while the block runs.
 
     Raises:
@@ -52,7 +53,9 @@ def serve(app: FastAPI) -> Iterator[RunningEndpoint]:
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.bind(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="catalog-endpoint", daemon=True)
     thread.start()
     try:

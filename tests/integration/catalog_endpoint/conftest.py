@@ -1,14 +1,17 @@
 """A lake with one table, its endpoint on a real port, and a real Sail that writes through it."""
 
-import threading
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi.concurrency import run_in_threadpool
+from pyiceberg.catalog.rest import RestCatalog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pergamon import lake
 from pergamon.adapters.sail import RunningSail, start_sail
@@ -28,8 +31,7 @@ class Lake:
 
     rt: Runtime
     actor: Actor
-    marked: list[tuple[str, int]] = field(default_factory=list)
-    after_commit: Callable[[], None] | None = None
+    hook: Callable[[], None] | None = None
 
     def open(self, table: lake.TableId = PATIENTS, **facts: object) -> lake.Lease:
         with self.rt.begin(self.actor) as uow:
@@ -50,14 +52,12 @@ class Lake:
     def on_commit(self, uow: UnitOfWork, lease: lake.Lease, snapshot_id: int) -> None:
         """Stands for the pipeline's hook: marks in a table of its own, in the same unit of work."""
         uow.execute("INSERT INTO marked (lease, snapshot_id) VALUES (%s, %s)", (lease.id, snapshot_id))
+        if self.hook is not None:
+            self.hook()
 
     def marks(self) -> list[str]:
         with self.rt.begin(self.actor) as uow:
             return [row["lease"] for row in uow.rows("SELECT lease FROM marked ORDER BY lease")]
-
-    def settled(self) -> None:
-        if self.after_commit is not None:
-            self.after_commit()
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,56 @@ def token() -> str:
     return new_secret()
 
 
+class Wire:
+    """The wire between engine and endpoint, which a test may cut, or hold while something else happens."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.before_commit: Callable[[], None] | None = None
+        self.lose_request = False
+        self.lose_answer = False
+        self.hold_answer = False
+        self.statuses: list[int] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        if self.before_commit is not None:
+            happening, self.before_commit = self.before_commit, None
+            await run_in_threadpool(happening)
+        if self.lose_request:
+            send.__self__.transport.abort()  # type: ignore[attr-defined]  # uvicorn's own end of the connection
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.statuses.append(message["status"])
+            if not (self.lose_answer or self.hold_answer):
+                await send(message)
+
+        await self.app(scope, receive, answer)
+        if self.hold_answer:
+            await asyncio.sleep(3600)
+        if self.lose_answer:
+            send.__self__.transport.abort()  # type: ignore[attr-defined]
+
+
 @pytest.fixture
-def endpoint(world: Lake, token: str) -> Iterator[RunningEndpoint]:
-    app = create_app(world.rt, token=token, on_commit=world.on_commit, settled=world.settled)
-    with serve(app) as running:
+def wire(world: Lake, token: str) -> Wire:
+    return Wire(create_app(world.rt, token=token, on_commit=world.on_commit))
+
+
+@pytest.fixture
+def endpoint(wire: Wire) -> Iterator[RunningEndpoint]:
+    with serve(wire) as running:
         yield running
+
+
+@pytest.fixture
+def iceberg(endpoint: RunningEndpoint, token: str) -> RestCatalog:
+    """PyIceberg, as a second engine; it never retries a commit by itself here."""
+    return RestCatalog("lake", uri=endpoint.uri, token=token)
 
 
 @contextmanager
@@ -110,7 +155,7 @@ def engine_at(world: Lake, endpoint: RunningEndpoint, token: str) -> Iterator[En
     home = world.rt.settings.home
     with (
         start_sail(endpoint.uri, token, logs=home / "logs", spill=home / "spill") as sail,
-        open_session(sail.remote, logs=home / "logs", timeout_s=60) as session,
+        open_session(sail.remote, logs=home / "logs", timeout_s=60, is_alive=sail.is_alive) as session,
     ):
         directory = home / "changes"
         directory.mkdir(exist_ok=True)
@@ -121,8 +166,3 @@ def engine_at(world: Lake, endpoint: RunningEndpoint, token: str) -> Iterator[En
 def engine(world: Lake, endpoint: RunningEndpoint, token: str) -> Iterator[Engine]:
     with engine_at(world, endpoint, token) as running:
         yield running
-
-
-@pytest.fixture
-def gate() -> threading.Event:
-    return threading.Event()
