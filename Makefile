@@ -39,6 +39,9 @@ up: $(STAMP) ## Start the platform and leave it running
 bench: $(STAMP) ## Run the benchmarks against their baselines and write bench/results/
 	@$(BIN)/python -m bench
 
+docs: $(STAMP) ## Draw the generated pages of the documentation anew
+	@$(BIN)/python docs/generate.py
+
 clean: ## Remove what was installed and built here (never a data directory)
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 

@@ -1,10 +1,10 @@
 """The trail: every act and every refusal, hash-chained, its head signed outside PostgreSQL."""
 
-from pergamon.audit.events import ActDenied, ChainSealed, TrailRead, TrailVerified
-from pergamon.audit.head import Head, HeadFile
+from pergamon.audit.events import ActDenied, TrailRead, TrailVerified
+from pergamon.audit.head import Head, HeadFile, SigningKeyMissing
 from pergamon.audit.model import AuditSpec, AuditTrailSpec, TrailEntry
 from pergamon.audit.record import record_events
-from pergamon.audit.sequence import chain_new_events, seal
+from pergamon.audit.sequence import ChainBroken, chain_new_events, seal
 from pergamon.audit.settings import drop_audit, put_audit, read_audits
 from pergamon.audit.verify import Fault, Verdict, read_trail, verify_trail
 
@@ -12,10 +12,11 @@ __all__ = [
     "ActDenied",
     "AuditSpec",
     "AuditTrailSpec",
-    "ChainSealed",
+    "ChainBroken",
     "Fault",
     "Head",
     "HeadFile",
+    "SigningKeyMissing",
     "TrailEntry",
     "TrailRead",
     "TrailVerified",

@@ -17,14 +17,6 @@ class ActDenied(Event):
 
 
 @dataclass(frozen=True)
-class ChainSealed(Event):
-    """The chain's head was signed again after a restart, with what had not been sealed yet."""
-
-    code: ClassVar[str] = "audit.chain_sealed"
-    length: int
-
-
-@dataclass(frozen=True)
 class TrailVerified(Event):
     """Somebody verified the whole chain."""
 

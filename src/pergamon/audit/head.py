@@ -4,6 +4,7 @@ Whoever rewrites the chain, or cuts its tail, cannot make this file agree withou
 to the service user; an outside anchor (a printed head, another host) is what defends against that user: `docs/`.
 """
 
+import fcntl
 import json
 import os
 from dataclasses import dataclass
@@ -14,8 +15,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from pergamon.kernel import canonical_bytes, durable_write, fsync_directory, sha256_hex
+from pergamon.kernel import Kind, PergamonError, canonical_bytes, durable_write, fsync_directory, sha256_hex
 from pergamon.kernel.durable import make_durable_directory
+
+
+class SigningKeyMissing(PergamonError):
+    """Heads of the trail were signed with a key that is not there any more."""
+
+    code, kind = "audit.signing_key_missing", Kind.UNAVAILABLE
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,29 @@ class HeadFile:
         self._path = directory / "heads.jsonl"
 
     def sign(self, head: Head, at: datetime) -> None:
-        """Append a signed head; it is on the disk when this returns."""
+        """Append a signed head unless one as long stands already; it is on the disk when this returns.
+
+        One process at a time; a line that a crash cut short is taken away first.
+        Raises:
+            SigningKeyMissing: heads were signed before, and their key is gone.
+        """
         make_durable_directory(self._directory)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            end = len("".join(f"{line}\n" for line in self._lines()).encode())
+            newest = self.newest()
+            if newest is not None and newest.length >= head.length:
+                return
+            line = self._signed_line(head, at)
+            os.ftruncate(descriptor, end)
+            os.pwrite(descriptor, line.encode(), end)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        fsync_directory(self._directory)
+
+    def _signed_line(self, head: Head, at: datetime) -> str:
         lines = self._lines()
         body = {
             "length": head.length,
@@ -46,15 +74,8 @@ class HeadFile:
             "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
             "previous": sha256_hex(lines[-1].encode()) if lines else "",
         }
-        signature = self._key().sign(canonical_bytes(body)).hex()
-        line = json.dumps({**body, "signature": signature}, sort_keys=True) + "\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            os.write(descriptor, line.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        fsync_directory(self._directory)
+        signature = self._key(may_make=not lines).sign(canonical_bytes(body)).hex()
+        return json.dumps({**body, "signature": signature}, sort_keys=True) + "\n"
 
     def newest(self) -> Head | None:
         """The last head that was written, whether its signature holds or not; None when none was ever signed."""
@@ -73,6 +94,8 @@ class HeadFile:
                 body = json.loads(line)
                 signature = bytes.fromhex(body.pop("signature"))
                 self._key().public_key().verify(signature, canonical_bytes(body))
+            except SigningKeyMissing as missing:
+                return heads, missing.message
             except (ValueError, KeyError, TypeError, InvalidSignature):
                 return heads, f"line {number} of the signed heads does not carry our signature"
             if body["previous"] != previous:
@@ -83,7 +106,7 @@ class HeadFile:
 
     def public_key_hex(self) -> str:
         """The verifying key, for an auditor to keep elsewhere."""
-        return self._key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+        return self._key(may_make=True).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
     def _lines(self) -> list[str]:
         """Complete lines; a line cut short by a crash was never answered for, and is left out."""
@@ -93,11 +116,15 @@ class HeadFile:
             return []
         return [line for line in text.split("\n")[:-1] if line]
 
-    def _key(self) -> Ed25519PrivateKey:
+    def _key(self, *, may_make: bool = False) -> Ed25519PrivateKey:
         path = self._directory / "signing.key"
         try:
             return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
         except FileNotFoundError:
-            key = Ed25519PrivateKey.generate()
-            durable_write(path, key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
-            return key
+            if not may_make:
+                raise SigningKeyMissing(
+                    "the key that signed the trail's heads is gone", hint=f"restore {path}"
+                ) from None
+        key = Ed25519PrivateKey.generate()
+        durable_write(path, key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        return key

@@ -6,7 +6,15 @@ in front of what is sealed: `xid < pg_snapshot_xmin(...)`, then by transaction a
 
 from pergamon.audit.head import Head, HeadFile
 from pergamon.audit.model import GENESIS, TrailEntry
+from pergamon.kernel import Conflict
 from pergamon.store import UnitOfWork
+
+
+class ChainBroken(Conflict):
+    """The trail is not what it was when its newest head was signed."""
+
+    code = "audit.chain_broken"
+
 
 SEQUENCER_LOCK = 7_021_102
 
@@ -41,9 +49,20 @@ def current_head(uow: UnitOfWork) -> Head:
 
 
 def seal(uow: UnitOfWork, head_file: HeadFile) -> Head:
-    """Sign the current head if the file does not hold it yet. Reads only; safe after any crash."""
-    head = current_head(uow)
-    signed = head_file.newest()
+    """Sign the current head if the file does not hold it yet. Reads only; safe after any crash.
+
+    Raises:
+        ChainBroken: the newest signed head is no longer in the chain; a broken chain gets no fresh signature.
+        SigningKeyMissing: heads were signed before, and their key is gone.
+    """
+    head, signed = current_head(uow), head_file.newest()
+    if signed is None or signed.length == 0:
+        stands = True
+    else:
+        row = uow.row("SELECT hash FROM audit_link WHERE seq = %s", (signed.length,))
+        stands = row is not None and row["hash"] == signed.hash
+    if not stands:
+        raise ChainBroken("the trail no longer holds its newest signed head", hint="run `pergamon audit verify`")
     if signed is None or head.length > signed.length:
         head_file.sign(head, uow.now)
     return head

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pergamon.kernel import Actor
+from pergamon.kernel import Actor, PergamonError
 from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
 
@@ -27,7 +27,7 @@ class CliContext:
             try:
                 yield runtime
             finally:
-                runtime.seal_trail()
+                _seal(runtime)
 
     def actor(self, runtime: Runtime) -> Actor:
         """The operator, or the person the operator acts as.
@@ -36,6 +36,14 @@ class CliContext:
             ImpersonationRefused: none of the person's roles allows it.
         """
         return runtime.operator_as(self.as_person) if self.as_person else runtime.operator()
+
+
+def _seal(runtime: Runtime) -> None:
+    """Seal the trail; a trail that cannot be sealed is told, and does not undo what the command did."""
+    try:
+        runtime.seal_trail()
+    except PergamonError as error:
+        click.echo(f"warning: the trail is not sealed: {error}", err=True)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")

@@ -7,7 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from pergamon.identity.principals import principal_actor
 from pergamon.identity.tokens import hash_of_secret
-from pergamon.kernel import Actor, Kind, PergamonError
+from pergamon.kernel import Actor, Decision, Kind, PergamonError
 from pergamon.store import UnitOfWork
 
 _NOBODY = PasswordHasher().hash("no such person: the same work is done, so that time does not tell")
@@ -32,7 +32,11 @@ def authenticate_token(uow: UnitOfWork, secret: str) -> Actor:
         (digest, uow.now),
     )
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), digest):
-        raise Unauthenticated("the token is not valid", hint="ask the operator for a new one: `pergamon token issue`")
+        raise Unauthenticated(
+            "the token is not valid",
+            hint="ask the operator for a new one: `pergamon token issue`",
+            decision=_refusal("token:unknown"),
+        )
     return principal_actor(uow, row["principal_id"])
 
 
@@ -50,5 +54,10 @@ def authenticate_password(uow: UnitOfWork, principal_id: str, password: str) -> 
     except (VerificationError, InvalidHashError):
         row = None
     if row is None:
-        raise Unauthenticated("the name or the password is wrong")
+        raise Unauthenticated("the name or the password is wrong", decision=_refusal(principal_id))
     return principal_actor(uow, principal_id)
+
+
+def _refusal(subject: str) -> Decision:
+    """What the trail says of a failed sign-in: that somebody tried, never with what."""
+    return Decision(False, "identity.authenticate", subject, "not proved")

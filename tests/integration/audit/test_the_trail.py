@@ -1,5 +1,6 @@
 """No act without its record, and no change to a record that goes unnoticed."""
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -151,3 +152,43 @@ def test_an_event_of_a_transaction_still_open_is_never_overtaken(rt: Runtime, op
         slow.record(SomethingHappened(subject="thing:0", number=0))
     assert rt.seal_trail().length == 2
     assert _verify(rt, operator).intact
+
+
+def test_a_line_that_a_crash_cut_short_does_not_spoil_the_next(sealed: Runtime, operator: Actor) -> None:
+    path: Path = sealed.settings.audit / "heads.jsonl"
+    with path.open("a") as file:
+        file.write('{"length": 9, "ha')
+    assert _verify(sealed, operator).intact
+    _act(sealed, operator, 6)
+    sealed.seal_trail()
+    assert _verify(sealed, operator).intact
+
+
+def test_two_sealers_at_once_leave_one_chain_of_heads(sealed: Runtime, operator: Actor) -> None:
+    for number in range(10, 20):
+        _act(sealed, operator, number)
+        threads = [threading.Thread(target=sealed.seal_trail) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    sealed.seal_trail()
+    verdict = _verify(sealed, operator)
+    assert verdict.intact
+    assert verdict.sealed_length == 15
+
+
+def test_a_broken_chain_gets_no_fresh_signature(sealed: Runtime, operator: Actor) -> None:
+    _tamper(sealed, "DELETE FROM audit_link WHERE seq > 3")
+    _act(sealed, operator, 6)
+    with pytest.raises(audit.ChainBroken):
+        sealed.seal_trail()
+
+
+def test_a_lost_signing_key_is_a_fault_and_is_not_replaced(sealed: Runtime, operator: Actor) -> None:
+    (sealed.settings.audit / "signing.key").unlink()
+    assert "key" in _verify(sealed, operator).faults[0].what
+    _act(sealed, operator, 6)
+    with pytest.raises(audit.SigningKeyMissing):
+        sealed.seal_trail()
+    assert not (sealed.settings.audit / "signing.key").exists()

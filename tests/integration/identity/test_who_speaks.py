@@ -57,6 +57,8 @@ def test_every_invalid_token_is_answered_alike(people: Runtime, operator: Actor,
     with pytest.raises(identity.Unauthenticated) as refusal:
         asked.authenticate(tried)
     assert refusal.value.message == "the token is not valid"
+    with people.begin(operator) as uow:
+        assert [entry.subject for entry in audit.read_trail(uow, code="audit.act_denied")] == ["token:unknown"]
 
 
 def test_a_password_is_checked_and_a_stranger_is_answered_as_a_wrong_password(people: Runtime, operator: Actor) -> None:
