@@ -1,9 +1,10 @@
-"""The surveys job, slow and obvious: what its SQL must say, told again in plain Python from the rules in the documents."""
+"""The surveys job, slow and obvious: what its SQL must say, told again in plain Python from the rules in the
+documents."""
 
 import json
 from typing import Any
 
-from tests.reference.vitals import Raw, Row, find
+from reference.vitals import Raw, Row, find
 
 TYPES = {"yes/no": "Yes/No", "scale": "Scale", "single-choice": "Single Choice", "free-text": "Free Text"}
 DELIVERED = {"completed", "partially-completed", "canceled", "ignored", "skipped"}
@@ -65,18 +66,18 @@ def missing_subscribers(raw: Raw) -> list[Row]:
         if (home, subscriber["id"]) in heard:
             continue
         organization = find(raw["organization"], home)
-        for survey in surveys:
-            rows.append(
-                {
-                    "id": subscriber["id"],
-                    "organization_id": home,
-                    "completed": False,
-                    "organization_name": organization.get("business_name"),
-                    "parent_id": organization.get("parent_id"),
-                    "parent_name": find(raw["organization"], organization.get("parent_id")).get("business_name"),
-                    "survey_id": survey,
-                }
-            )
+        rows += [
+            {
+                "id": subscriber["id"],
+                "organization_id": home,
+                "completed": False,
+                "organization_name": organization.get("business_name"),
+                "parent_id": organization.get("parent_id"),
+                "parent_name": find(raw["organization"], organization.get("parent_id")).get("business_name"),
+                "survey_id": survey,
+            }
+            for survey in surveys
+        ]
     return rows
 
 

@@ -55,11 +55,13 @@ def find(rows: list[Row], key: Any) -> Row:
 
 def events(raw: Raw) -> list[Row]:
     """Every reading, and every alert of the category "no vital taken"."""
-    found = [{**reading, "event_type": "vital_reading"} for reading in raw["vital_reading"]]
-    for alert in raw["alert"]:
-        if find(raw["alert_category"], alert["alert_category_id"]).get("code") == "no-vital-taken":
-            found.append({**alert, "raw_record_id": alert["raw_log_id"], "event_type": "alert"})
-    return found
+    readings = [{**reading, "event_type": "vital_reading"} for reading in raw["vital_reading"]]
+    alerts = [
+        {**alert, "raw_record_id": alert["raw_log_id"], "event_type": "alert"}
+        for alert in raw["alert"]
+        if find(raw["alert_category"], alert["alert_category_id"]).get("code") == "no-vital-taken"
+    ]
+    return readings + alerts
 
 
 def all_vitals_events(raw: Raw, run_at: datetime) -> list[Row]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from pergamon.samples.hospital import MARK, SCHEMAS, read_sql
@@ -36,7 +37,8 @@ def is_sample_hospital(connection: psycopg.Connection[Any]) -> bool:
     """Whether every schema of the sample hospital is there and was made by `fill_hospital`."""
     with connection.transaction():
         found = connection.execute(
-            "SELECT count(*) FROM pg_namespace WHERE nspname = ANY(%s) AND obj_description(oid, 'pg_namespace') = %s",
+            "SELECT count(*) FROM pg_namespace"
+            " WHERE nspname = ANY(%s) AND starts_with(obj_description(oid, 'pg_namespace'), %s)",
             (list(SCHEMAS), MARK),
         ).fetchone()
     return found is not None and found[0] == len(SCHEMAS)
@@ -45,7 +47,8 @@ def is_sample_hospital(connection: psycopg.Connection[Any]) -> bool:
 def live_changes(connection: psycopg.Connection[Any], *, seed: int, count: int) -> dict[str, int]:
     """Make `count` changes as fast as they go, each a transaction of its own; how many of each kind.
 
-    The same (hospital, seed, count) leaves the same rows, but for the instants at which they were written.
+    The same (hospital, seed, count) leaves the same rows, but for the instants at which they were written. The hospital
+    remembers how often it was brought to life, so that a second run with the same seed makes other changes.
     """
     kinds = changes(connection, seed=seed)
     return dict(Counter(next(kinds) for _ in range(count)))
@@ -84,8 +87,8 @@ def keep_changing(
 
 def changes(connection: psycopg.Connection[Any], *, seed: int) -> Iterator[str]:
     """An endless row of transactions, each committed before its kind is told."""
-    rng = random.Random(seed)
     with connection.transaction():
+        rng = random.Random(f"{seed}/{_next_life(connection)}")
         connection.execute(read_sql("hospital_dice.sql"))
         has_language = _has_preferred_language(connection)
     done = 0
@@ -314,6 +317,15 @@ def _any_row(connection: Cursor, rng: random.Random, table: str, columns: str, *
 def _count(connection: Cursor, relation: str) -> int:
     found = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()  # noqa: S608  (names from this file)
     return int(found[0]) if found else 0
+
+
+def _next_life(connection: Cursor) -> int:
+    """How often the hospital came to life, this time included; kept in a comment, which no replication carries."""
+    found = connection.execute("SELECT obj_description('vital'::regnamespace, 'pg_namespace')").fetchone()
+    _, _, lives = str(found[0] if found else "").partition(", life ")
+    life = int(lives or 0) + 1
+    connection.execute(sql.SQL("COMMENT ON SCHEMA vital IS {}").format(sql.Literal(f"{MARK}, life {life}")))
+    return life
 
 
 def _has_preferred_language(connection: Cursor) -> bool:

@@ -1,0 +1,52 @@
+"""A real Sail, and a way to run one of the kit's jobs on raw tables given as rows."""
+
+import secrets
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pysail.spark import SparkConnectServer
+
+from reference.raw_tables import RAW_TABLES, Raw, Row, RunJob, as_arrow
+
+JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "dataops", "jobs")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A Spark Connect session on a Sail of this process; closed before its server, or the client waits for ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PySpark on pandas 3
+        from pyspark.sql import SparkSession
+
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+        assert server.listening_address
+        session = SparkSession.builder.remote(f"sc://127.0.0.1:{server.listening_address[1]}").getOrCreate()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+        yield session
+        session.stop()
+        server.stop()
+
+
+@pytest.fixture
+def run_job(spark: Any, tmp_path: Path) -> RunJob:
+    """Run one job file over these raw rows at this clock; its rows, as dictionaries."""
+
+    def run(name: str, raw: Raw, run_at: datetime) -> list[Row]:
+        directory = tmp_path / secrets.token_hex(4)
+        spark.sql("CREATE DATABASE IF NOT EXISTS raw_db").collect()
+        for table in RAW_TABLES:
+            (directory / table).mkdir(parents=True)
+            pq.write_table(as_arrow(table, raw[table]), directory / table / "part-0.parquet")
+            spark.sql(f"DROP TABLE IF EXISTS raw_db.{table}").collect()
+            spark.sql(f"CREATE TABLE raw_db.{table} USING parquet LOCATION '{directory / table}'").collect()
+        text = JOBS.joinpath(*name.split("/")).read_text()
+        return list(spark.sql(text, args={"run_at": run_at}).toArrow().to_pylist())
+
+    return run
