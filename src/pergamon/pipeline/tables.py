@@ -21,7 +21,7 @@ def save_config(uow: UnitOfWork, kind: str, name: str, spec: dict[str, Any], tag
 
 
 def configs(uow: UnitOfWork, kind: str) -> list[DictRow]:
-    return uow.rows("SELECT name, spec, tags FROM pipeline_config WHERE kind = %s ORDER BY name", (kind,))
+    return uow.rows("SELECT name, spec, tags, changed_at FROM pipeline_config WHERE kind = %s ORDER BY name", (kind,))
 
 
 def config(uow: UnitOfWork, kind: str, name: str) -> DictRow | None:
@@ -185,13 +185,15 @@ def _file(row: DictRow) -> TrackedFile:
 
 
 def insert_run(
-    uow: UnitOfWork, run_id: str, *, workflow: str, run_at: datetime, cause: str, spec: dict[str, Any]
+    uow: UnitOfWork, run_id: str, *, workflow: str, run_at: datetime, cause: str, dependents: bool, spec: dict[str, Any]
 ) -> bool:
+    """Request a run. Returns: False when it was requested before."""
     return (
         uow.execute(
-            "INSERT INTO pipeline_run (id, workflow, run_at, cause, state, spec, requested_by, requested_at) "
-            "VALUES (%s, %s, %s, %s, 'requested', %s, %s, %s) ON CONFLICT (id) DO NOTHING",
-            (run_id, workflow, run_at, cause, Jsonb(spec), str(uow.actor), uow.now),
+            "INSERT INTO pipeline_run (id, workflow, run_at, cause, state, spec, dependents, requested_by, "
+            "requested_at) "
+            "VALUES (%s, %s, %s, %s, 'requested', %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+            (run_id, workflow, run_at, cause, Jsonb(spec), dependents, str(uow.actor), uow.now),
         )
         == 1
     )
@@ -201,8 +203,34 @@ def run_by_id(uow: UnitOfWork, run_id: str) -> DictRow | None:
     return uow.row("SELECT * FROM pipeline_run WHERE id = %s", (run_id,))
 
 
-def requested_runs(uow: UnitOfWork) -> list[DictRow]:
-    return uow.rows("SELECT id FROM pipeline_run WHERE state = 'requested' ORDER BY requested_at, id")
+def take_requested_runs(uow: UnitOfWork, worker: str) -> list[str]:
+    """Take every run that nobody has taken."""
+    rows = uow.rows(
+        "UPDATE pipeline_run SET state = 'running', worker = %s WHERE id IN "
+        "(SELECT id FROM pipeline_run WHERE state = 'requested' ORDER BY requested_at, id FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, requested_at",
+        (worker,),
+    )
+    return [row["id"] for row in sorted(rows, key=lambda row: (row["requested_at"], row["id"]))]
+
+
+def inherit_runs(uow: UnitOfWork, heir: str, dead: Sequence[str]) -> list[str]:
+    """Take over the unfinished runs of dead workers."""
+    rows = uow.rows(
+        "UPDATE pipeline_run SET worker = %s WHERE state = 'running' AND worker = ANY(%s) RETURNING id",
+        (heir, list(dead)),
+    )
+    return sorted(row["id"] for row in rows)
+
+
+def unfinished_runs(uow: UnitOfWork) -> int:
+    row = uow.row("SELECT count(*) AS n FROM pipeline_run WHERE ended_at IS NULL")
+    return int(row["n"]) if row else 0
+
+
+def runs_caused_by(uow: UnitOfWork, run_id: str) -> list[str]:
+    rows = uow.rows("SELECT id FROM pipeline_run WHERE cause = %s ORDER BY requested_at, id", (f"after:{run_id}",))
+    return [row["id"] for row in rows]
 
 
 def list_runs(uow: UnitOfWork, limit: int) -> list[DictRow]:
@@ -213,30 +241,32 @@ def list_runs(uow: UnitOfWork, limit: int) -> list[DictRow]:
     )
 
 
-def last_runs(uow: UnitOfWork) -> dict[str, DictRow]:
-    """The newest ended run of each workflow."""
-    rows = uow.rows(
-        "SELECT DISTINCT ON (workflow) workflow, id, state, requested_at, ended_at FROM pipeline_run "
-        "WHERE ended_at IS NOT NULL ORDER BY workflow, ended_at DESC"
+def newest_ended_run(uow: UnitOfWork, workflow: str) -> DictRow | None:
+    return uow.row(
+        "SELECT id, state, ended_at FROM pipeline_run WHERE workflow = %s AND ended_at IS NOT NULL "
+        "ORDER BY ended_at DESC, id DESC LIMIT 1",
+        (workflow,),
     )
-    return {row["workflow"]: row for row in rows}
 
 
-def last_requests(uow: UnitOfWork) -> dict[str, datetime]:
-    rows = uow.rows("SELECT workflow, max(requested_at) AS at FROM pipeline_run GROUP BY workflow")
-    return {row["workflow"]: row["at"] for row in rows}
+def newest_request(uow: UnitOfWork, workflow: str) -> datetime | None:
+    row = uow.row("SELECT max(requested_at) AS at FROM pipeline_run WHERE workflow = %s", (workflow,))
+    return row["at"] if row else None
 
 
-def set_run_state(uow: UnitOfWork, run_id: str, state: str, failure: str | None = None) -> bool:
-    """Move a run on. Returns: False when it has ended already."""
-    ended = uow.now if state in ("succeeded", "failed") else None
+def end_run(uow: UnitOfWork, run_id: str, failure: str | None) -> bool:
+    """End a run. Returns: False when it has ended already."""
     return (
         uow.execute(
             "UPDATE pipeline_run SET state = %s, failure = %s, ended_at = %s WHERE id = %s AND ended_at IS NULL",
-            (state, failure, ended, run_id),
+            ("failed" if failure else "succeeded", failure, uow.now, run_id),
         )
         == 1
     )
+
+
+def part_of_run(uow: UnitOfWork, run_id: str, name: str) -> DictRow | None:
+    return uow.row("SELECT state, detail FROM pipeline_run_part WHERE run_id = %s AND name = %s", (run_id, name))
 
 
 def save_part(uow: UnitOfWork, run_id: str, name: str, state: str, detail: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ CREATE TABLE pipeline_run (
     cause       text NOT NULL,                 -- manual | schedule | after:<run>
     state       text NOT NULL CHECK (state IN ('requested', 'running', 'succeeded', 'failed')),
     spec        jsonb NOT NULL,                -- the workflow as it stood when the run was requested
+    dependents  boolean NOT NULL,              -- whether workflows that run after this one are requested when it succeeds
+    worker      text,                          -- who has taken it
     failure     text,
     requested_by text NOT NULL,
     requested_at timestamptz NOT NULL,
