@@ -80,6 +80,12 @@ class ChangeReader:
     def between_transactions(self) -> bool:
         return self._transaction is None and self._open_stream is None
 
+    def close(self) -> None:
+        """Let go of the spool; what is in it will be sent again."""
+        for streamed in self._streamed.values():
+            streamed.pause()
+        shutil.rmtree(self._spool, ignore_errors=True)
+
     def read(self, payload: bytes) -> Iterator[Change | Committed]:
         """Raises: MalformedMessage, LandingNotWritable (the spool's disk)."""
         if self._open_stream is not None and payload[:1] != b"E":

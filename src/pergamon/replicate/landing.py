@@ -373,10 +373,14 @@ def land_changes(
     last: Position,
     change_seq: str | None,
 ) -> Manifest:
-    """Write one change file and tell of it. Raises: LandingNotWritable."""
+    """Write one change file and tell of it. Raises: LandingNotWritable, and what making a batch raises."""
     file = LandingFile(folder.next_change_path(), layout.schema)
-    for batch in batches:
-        file.write(batch)
+    try:
+        for batch in batches:
+            file.write(batch)
+    except BaseException:
+        file.abandon()
+        raise
     return tell(folder, file, layout, kind="changes", load_id="", first=first, last=last, change_seq=change_seq)
 
 

@@ -7,7 +7,7 @@ then the word to the source. After a crash each table goes on after its own last
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -324,7 +324,10 @@ class _Run:
         )
         reader = ChangeReader(self.landing / ".tasks" / f"{self.task.name}.spool")
         seen_lsn = self.confirmed_lsn
-        with self.source.stream(self.task.slot, self._publication_names(), self.confirmed_lsn) as stream:
+        with (
+            closing(reader),
+            self.source.stream(self.task.slot, self._publication_names(), self.confirmed_lsn) as stream,
+        ):
             stream.confirm(self.confirmed_lsn, reply=until_caught_up)
             while not self._is_stop_wanted():
                 for item in stream.receive(self._patience(buffers)):
