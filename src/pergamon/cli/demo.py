@@ -4,7 +4,6 @@ The demo is a script, not a shortcut: every `$ pergamon …` that it prints is r
 are clients with tokens over the API, and what it shows is what those commands answered.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
@@ -107,8 +105,16 @@ class Demo:
 
     def deploy(self) -> None:
         self.title("A configuration: from a starter kit to a deployed platform")
-        self.pergamon("init", "health-data-accelerator", self.path("config"))
-        self.write_context()
+        source = self.source.parameters()
+        context = {
+            "source-host": source["host"],
+            "source-port": source["port"],
+            "source-database": source["dbname"],
+            "source-user": source["user"],
+        }
+        settings = [word for name, value in context.items() for word in ("--set", f"{name}={value}")]
+        self.pergamon("init", "health-data-accelerator", self.path("config"), *settings)
+        self.keep_password()
         self.pergamon("ls", self.path("config"))
         self.pergamon("deploy", self.path("config"))
         self.say("Deploying twice changes nothing:")
@@ -221,21 +227,13 @@ class Demo:
 
     # --- what a user would do by hand ---
 
-    def write_context(self) -> None:
-        """Fill in the context of the configuration, and keep the source's password as a secret file."""
-        document = self.config / "pergamon.yaml"
-        values = self.source.parameters()
-        text = document.read_text()
-        for key, value in (
-            ("source-host", values["host"]),
-            ("source-port", values["port"]),
-            ("source-database", values["dbname"]),
-            ("source-user", values["user"]),
-        ):
-            text = replace_context(text, key, json.dumps(value))
-        durable_write(document, text.encode())
-        durable_write(self.home / "secrets" / "source-password", values["password"].encode())
-        self.say(f"(the source's address stands in {self.path('config/pergamon.yaml')}, its password in a secret file)")
+    def keep_password(self) -> None:
+        """The source's password as a secret file, which the configuration refers to by name."""
+        password = self.source.parameters()["password"]
+        durable_write(self.home / "secrets" / "source-password", password.encode())
+        self.say(
+            f"(the source's password is kept in {self.path('home/secrets/source-password')}, readable by you alone)"
+        )
 
     def wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -247,17 +245,6 @@ class Demo:
             else:
                 return
         raise DemoStageFailed("the platform did not come up", hint=f"see {self.path('up.log')}")
-
-
-def replace_context(text: str, key: str, value: Any) -> str:
-    """Set one value of the `context:` mapping in a document's text, keeping its comments elsewhere."""
-    lines = text.splitlines(keepends=True)
-    found = [number for number, line in enumerate(lines) if line.strip().startswith(f"{key}:")]
-    if len(found) != 1:
-        raise DemoStageFailed(f"the starter kit has no single context value {key}")
-    indent = lines[found[0]][: len(lines[found[0]]) - len(lines[found[0]].lstrip())]
-    lines[found[0]] = f"{indent}{key}: {value}\n"
-    return "".join(lines)
 
 
 def _quoted(word: str) -> str:
