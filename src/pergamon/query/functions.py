@@ -13,7 +13,7 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-OPERATORS = names("+ - * / // % ** ^ & | << >> ~ @ ! || = !~~ !~~* ~~ ~~* ~~~ ^@ -> ->> && @> <@ !__postfix ~*")
+OPERATORS = names("+ - * / // % ** ^ & | << >> ~ @ || !~~ !~~* ~~ ~~* ~~~ ^@ -> ->> && @> <@ !__postfix")
 
 TEXT = names("""
     ascii bit_length char_length character_length chr concat concat_ws contains damerau_levenshtein editdist3 ends_with

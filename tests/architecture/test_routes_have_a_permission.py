@@ -1,0 +1,53 @@
+"""Every route has a line in the permission table, and every line a route; every kind of error has a status."""
+
+import ast
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+import pergamon.web.api
+from pergamon.kernel import Kind
+from pergamon.runtime import Runtime
+from pergamon.web import create_app
+from pergamon.web.authentication import Authentication, current_actor
+from pergamon.web.errors import STATUS_OF_KIND
+from pergamon.web.permissions import PUBLIC, ROUTE_PERMISSIONS
+
+
+def routes_of(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
+    found = {}
+    for route in app.router.routes:
+        for inner in getattr(getattr(route, "original_router", None), "routes", [route]):
+            assert isinstance(inner, APIRoute), f"{inner} is not a plain route"
+            found |= {(method, inner.path): inner for method in inner.methods}
+    return found
+
+
+def test_every_route_has_a_line_and_every_line_a_route(rt: Runtime) -> None:
+    assert set(routes_of(create_app(rt))) == set(ROUTE_PERMISSIONS)
+
+
+def test_every_route_that_is_not_public_knows_who_asks(rt: Runtime) -> None:
+    for key, route in routes_of(create_app(rt)).items():
+        asks = any(part.call is current_actor for part in route.dependant.dependencies)
+        assert asks is (ROUTE_PERMISSIONS[key] != PUBLIC), key
+
+
+def test_authentication_stands_before_every_route(rt: Runtime) -> None:
+    assert any(middleware.cls is Authentication for middleware in create_app(rt).user_middleware)
+
+
+def test_only_exact_paths_are_public() -> None:
+    assert [path for (_, path), permission in ROUTE_PERMISSIONS.items() if permission == PUBLIC] == ["/healthz"]
+
+
+def test_every_kind_of_error_has_a_status() -> None:
+    assert set(STATUS_OF_KIND) == set(Kind)
+
+
+def test_routes_are_plain_functions_so_that_they_run_in_threads() -> None:
+    folder = Path(pergamon.web.api.__file__).parent
+    for path in folder.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)], path.name
