@@ -153,7 +153,7 @@ WORDS: dict[Any, str] = {
 }
 
 
-def _type_text(kind: Any) -> str:  # Any: type expressions
+def _type_text(kind: Any) -> str:  # noqa: PLR0911 - one line for each form; Any: type expressions
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
@@ -200,8 +200,8 @@ A configuration is a directory with `pergamon.yaml` and the files that it names.
 
 JSON Schemas for editors are in [schemas/](schemas/pergamon.schema.json); `pergamon schema NAME` prints one.
 """
-RULES_HEAD = """`synth`, `diff` and `deploy` refuse a configuration that breaks one of these, unless the thing itself, or the
-access policy that a bucket uses, suppresses the rule with a reason: `suppressions: [{id: PGM-H2, reason: "…"}]`. The
-reason goes into the trail. A suppression that suppresses nothing is an error."""
+RULES_HEAD = """`synth`, `diff` and `deploy` refuse a configuration that breaks one of these, unless the thing itself,
+or the access policy that a bucket uses, suppresses the rule with a reason: `suppressions: [{id: PGM-H2, reason: "…"}]`.
+The reason goes into the trail. A suppression that suppresses nothing is an error."""
 
 __all__ = ["UnknownSchema", "configuration_reference", "json_schema", "schema_names", "schema_text"]
