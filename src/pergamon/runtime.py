@@ -5,7 +5,9 @@ Entry points call a room's verb inside `begin`; what the verb recorded goes into
 """
 
 import getpass
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +16,8 @@ from pathlib import Path
 from pergamon import audit, deploy, identity, pipeline, query, replicate
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
+from pergamon.adapters.kept_engine import KeptEngine
+from pergamon.adapters.network_namespace import is_isolated, launch_module
 from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
 from pergamon.adapters.postgres_source import PostgresSource
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
@@ -140,6 +144,32 @@ class Runtime:
             reload=reload,
         )
 
+    @contextmanager
+    def engine(self, catalog_uri: str, token: str) -> Iterator[KeptEngine]:
+        """The trusted engine, for the process that serves its catalog endpoint; started when first asked for."""
+        kept = KeptEngine(catalog_uri, token, logs=self.settings.logs, spill=self.settings.home / "spill")
+        try:
+            yield kept
+        finally:
+            kept.close()
+
+    def workplace(self, engine: KeptEngine, worker: str) -> pipeline.Workplace:
+        """Where a worker of this name merges and runs jobs."""
+        actor = self.service("worker")
+        return pipeline.Workplace(
+            begin=lambda: self.begin(actor),
+            engine=engine.session,
+            lake_root=self.settings.lake,
+            scratch=self.settings.home / "scratch",
+            worker=worker,
+        )
+
+    def launch_worker(self, arguments: Sequence[str], *, trusted_host: bool) -> subprocess.Popen[bytes]:
+        """Start a worker in a network of its own; raises `NamespacesForbidden` where that cannot be had."""
+        given = ["--home", str(self.settings.home), *arguments, "--inside"]
+        database = {"PERGAMON_DATABASE_URL": self.settings.database_url} if self.settings.database_url else {}
+        return launch_module("pergamon.worker", given, trusted_host=trusted_host, environment=os.environ | database)
+
     def seal_trail(self) -> audit.Head:
         """Chain what has been committed and sign the head. The sequencer runs it every second."""
         sequencer = self.service("sequencer")
@@ -227,6 +257,7 @@ __all__ = [
     "embedded_postgres",
     "free_port",
     "inspect_postgres",
+    "is_isolated",
     "make_private_home",
     "open_runtime",
     "sample_source",

@@ -1,5 +1,7 @@
 """The way from landing to raw to curated: tracker, fold, merge, jobs, workflows."""
 
+from pergamon.pipeline.apply import on_commit
+from pergamon.pipeline.batches import process_batch, process_job, with_retries
 from pergamon.pipeline.configuration import (
     BadKeys,
     BatchSpec,
@@ -26,15 +28,37 @@ from pergamon.pipeline.configuration import (
     read_trackers,
     read_workflows,
 )
+from pergamon.pipeline.ports import Workplace
+from pergamon.pipeline.runs import (
+    Run,
+    UnknownRun,
+    finish_run,
+    list_runs,
+    planned_run,
+    read_run,
+    request_due_runs,
+    request_run,
+    runs_caused_by,
+)
 from pergamon.pipeline.tracker import (
     BadLandedFile,
     BadManifest,
+    list_files,
     register_from_manifest,
     register_surviving,
     replay_file,
     skip_file,
 )
 from pergamon.pipeline.tracker_states import FileState, TrackedFile
+from pergamon.pipeline.workers import (
+    beat,
+    has_living_worker,
+    has_work,
+    inherit_from_the_dead,
+    own_unfinished_runs,
+    say_goodbye,
+    take_runs,
+)
 
 __all__ = [
     "BadKeys",
@@ -45,16 +69,31 @@ __all__ = [
     "JobSpec",
     "NotConfigured",
     "RawTableSpec",
+    "Run",
     "StepSpec",
     "TrackedFile",
     "TrackerSpec",
+    "UnknownRun",
     "WorkflowSpec",
+    "Workplace",
+    "beat",
     "check_keys",
     "drop_batch",
     "drop_job",
     "drop_raw_table",
     "drop_tracker",
     "drop_workflow",
+    "finish_run",
+    "has_living_worker",
+    "has_work",
+    "inherit_from_the_dead",
+    "list_files",
+    "list_runs",
+    "on_commit",
+    "own_unfinished_runs",
+    "planned_run",
+    "process_batch",
+    "process_job",
     "put_batch",
     "put_job",
     "put_raw_table",
@@ -63,10 +102,17 @@ __all__ = [
     "read_batches",
     "read_jobs",
     "read_raw_tables",
+    "read_run",
     "read_trackers",
     "read_workflows",
     "register_from_manifest",
     "register_surviving",
     "replay_file",
+    "request_due_runs",
+    "request_run",
+    "runs_caused_by",
+    "say_goodbye",
     "skip_file",
+    "take_runs",
+    "with_retries",
 ]

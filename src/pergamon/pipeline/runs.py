@@ -131,6 +131,17 @@ def read_run(uow: UnitOfWork, run_id: str) -> Run:
     )
 
 
+def planned_run(uow: UnitOfWork, run_id: str) -> tuple[WorkflowSpec, Run]:
+    """The run and its workflow as it stood when the run was requested.
+
+    Raises:
+        UnknownRun: no such run.
+    """
+    run = read_run(uow, run_id)
+    row = tables.run_by_id(uow, run_id)
+    return WorkflowSpec.model_validate(row["spec"] if row else {}), run
+
+
 def list_runs(uow: UnitOfWork, limit: int = 50) -> list[dict[str, Any]]:
     """The newest runs."""
     return [dict(row) for row in tables.list_runs(uow, limit)]
