@@ -52,3 +52,8 @@ def credentials_directory() -> Path | None:
     """Where systemd put this service's credentials (`LoadCredential=`), or None."""
     found = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(found) if found else None
+
+
+def token_from_environment() -> str | None:
+    """The bearer token of client mode, `PERGAMON_TOKEN`; None when it is not set."""
+    return os.environ.get("PERGAMON_TOKEN", "").strip() or None

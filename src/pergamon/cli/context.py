@@ -1,16 +1,20 @@
 """What every verb of the command line is handed: the settings, and how to open the installation."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pergamon.kernel import Actor, PergamonError
-from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
+
+if TYPE_CHECKING:
+    from pergamon.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class CliContext:
     @contextmanager
     def open(self) -> Iterator[Runtime]:
         """Open the installation; whatever the command recorded is sealed before it ends, even when it fails."""
+        from pergamon.runtime import open_runtime  # here: a client of a server needs no engine, and starts at once
+
         with open_runtime(self.settings) as runtime:
             try:
                 yield runtime

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.policy import Resource
 from pergamon.query.gate import TableName
+from pergamon.query.json_values import as_json
 
 DEFAULT_WORKGROUP = "default"
 
@@ -171,6 +172,19 @@ class QueryResult:
     @property
     def columns(self) -> list[str]:
         return list(self.table.schema.names)
+
+    def as_json(self) -> dict[str, Any]:  # Any: JSON
+        """The result as the API and the command line tell it: rows as lists, in the order of `columns`."""
+        columns = [self.table.column(number).to_pylist() for number in range(self.table.num_columns)]
+        return {
+            "query_id": self.id,
+            "columns": [{"name": field.name, "type": str(field.type)} for field in self.table.schema],
+            "rows": [[as_json(value) for value in row] for row in zip(*columns, strict=True)],
+            "row_count": self.table.num_rows,
+            "truncated": self.truncated,
+            "duration_ms": self.duration_ms,
+            "snapshots": {name: str(snapshot) for name, snapshot in self.snapshots.items()},
+        }
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,5 @@
 """`POST /api/v1/query`: run one governed query. And the history: one's own, and a workgroup's for its admins."""
 
-import base64
-import datetime
-import math
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -17,7 +14,6 @@ from pergamon.web.errors import NEVER_STORED
 router = APIRouter()
 
 ARROW = "application/vnd.apache.arrow.stream"
-SAFE_INTEGER = 2**53
 
 
 class QueryRequest(BaseModel):
@@ -36,7 +32,7 @@ def run(
     result = rt.run_query(actor, asked.sql, workgroup=asked.workgroup)
     if ARROW in accept:
         return _arrow(result)
-    return JSONResponse(_json(result), headers=NEVER_STORED)
+    return JSONResponse(result.as_json(), headers=NEVER_STORED)
 
 
 @router.get("/api/v1/queries")
@@ -60,41 +56,6 @@ def of_workgroup(
     """A workgroup's queries without their texts; for its admins."""
     with rt.begin(actor) as uow:
         return {"queries": [entry.as_json() for entry in query.workgroup_queries(uow, workgroup, limit=limit)]}
-
-
-def _json(result: query.QueryResult) -> dict[str, Any]:
-    columns = [result.table.column(number).to_pylist() for number in range(result.table.num_columns)]
-    return {
-        "query_id": result.id,
-        "columns": [{"name": field.name, "type": str(field.type)} for field in result.table.schema],
-        "rows": [[as_json(value) for value in row] for row in zip(*columns, strict=True)],
-        "row_count": result.table.num_rows,
-        "truncated": result.truncated,
-        "duration_ms": result.duration_ms,
-        "snapshots": {name: str(snapshot) for name, snapshot in result.snapshots.items()},
-    }
-
-
-def as_json(value: Any) -> Any:  # Any: whatever Arrow can hold, as what JSON can hold
-    """Without loss: what JSON cannot say exactly (a long integer, a decimal, a time, bytes) becomes text."""
-    match value:
-        case dict():
-            told: Any = {str(key): as_json(inner) for key, inner in value.items()}
-        case list() | tuple():
-            told = [as_json(inner) for inner in value]
-        case datetime.datetime() | datetime.date() | datetime.time():
-            told = value.isoformat()
-        case bytes():
-            told = base64.b64encode(value).decode()
-        case None | bool() | str():
-            told = value
-        case int() if abs(value) <= SAFE_INTEGER:
-            told = value
-        case float() if math.isfinite(value):
-            told = value
-        case _:
-            told = str(value)
-    return told
 
 
 def _arrow(result: query.QueryResult) -> Response:

@@ -1,0 +1,134 @@
+"""`pergamon query` and `tables`: as a client of a server, or as the operator acting for a person, on the record."""
+
+import csv
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pergamon.cli.client import client_at
+from pergamon.cli.context import CliContext, echo_json, json_option
+
+ROWS_ON_SCREEN = 100
+WIDEST_CELL = 80
+
+server_option = click.option("--server", metavar="URL", help="Client mode: ask this server, with your token.")
+token_file_option = click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A 0600 file with your token [PERGAMON_TOKEN].",
+)
+
+
+@click.command("query")
+@click.argument("sql")
+@click.option("--workgroup", default="default", show_default=True, help="Whose limits hold.")
+@server_option
+@token_file_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV for a program.")
+@click.pass_obj
+def query_command(
+    context: CliContext,
+    *,
+    sql: str,
+    workgroup: str,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Run SQL, one SELECT over the tables that you may read. `-` reads it from standard input."""
+    text = sys.stdin.read() if sql == "-" else sql
+    started = time.monotonic()
+    if server is not None:
+        _refuse_impersonation(context)
+        result = client_at(server, token_file).post("/api/v1/query", {"sql": text, "workgroup": workgroup})
+    else:
+        result = _as_operator(context, text, workgroup)
+    if as_json:
+        echo_json(result)
+    elif as_csv:
+        _print_csv(result)
+    else:
+        _print_table(result, time.monotonic() - started)
+
+
+@click.command("tables")
+@server_option
+@token_file_option
+@json_option
+@click.pass_obj
+def tables_command(context: CliContext, server: str | None, token_file: Path | None, as_json: bool) -> None:
+    """List the tables that you may read."""
+    if server is not None:
+        _refuse_impersonation(context)
+        listed = client_at(server, token_file).get("/api/v1/tables")
+    else:
+        listed = _tables_as_operator(context)
+    if as_json:
+        echo_json(listed)
+        return
+    for table in listed["tables"]:
+        click.echo(f"{table['database']}.{table['table']}")
+
+
+def _refuse_impersonation(context: CliContext) -> None:
+    if context.as_person is not None:
+        raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
+
+
+def _as_operator(context: CliContext, sql: str, workgroup: str) -> dict[str, Any]:
+    """Without a server: the operator, who reads no data, or with `--as` the person the operator acts as."""
+    with context.open() as runtime:
+        actor = context.actor(runtime)
+        runtime.query_engine.prewarm()
+        return runtime.run_query(actor, sql, workgroup=workgroup).as_json()
+
+
+def _tables_as_operator(context: CliContext) -> dict[str, Any]:
+    from pergamon import query
+
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        names = query.visible_tables(uow, query.LakeCatalog())
+    return {"tables": [{"database": name.database, "table": name.table} for name in names]}
+
+
+def _print_csv(result: dict[str, Any]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow([column["name"] for column in result["columns"]])
+    writer.writerows(result["rows"])
+    if result["truncated"]:
+        click.echo(_cut(result), err=True)
+
+
+def _print_table(result: dict[str, Any], elapsed_s: float) -> None:
+    table = Table(*(_cell(column["name"]) for column in result["columns"]), highlight=False)
+    for row in result["rows"][:ROWS_ON_SCREEN]:
+        table.add_row(*(_cell(value) for value in row))
+    console = Console()
+    if result["columns"]:
+        console.print(table)
+    shown = min(len(result["rows"]), ROWS_ON_SCREEN)
+    more = f", the first {shown} shown" if shown < result["row_count"] else ""
+    count = f"{result['row_count']:,} row{'' if result['row_count'] == 1 else 's'}"
+    console.print(f"{count}{more}; {elapsed_s:.2f} s", highlight=False)
+    if result["truncated"]:
+        click.echo(_cut(result), err=True)
+
+
+def _cut(result: dict[str, Any]) -> str:
+    return f"there are more rows: the workgroup returns at most {result['row_count']:,}"
+
+
+def _cell(value: Any) -> str:
+    """A value on a screen: one line, no control characters (they could drive the terminal), no markup."""
+    if value is None:
+        return "[dim]null[/dim]"
+    text = "".join(c if c.isprintable() else "·" for c in str(value))
+    shown = text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"
+    return shown.replace("[", "\\[")
