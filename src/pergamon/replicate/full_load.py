@@ -14,7 +14,6 @@ from pergamon.replicate.mapping_rules import TablePlan
 from pergamon.replicate.model import Position
 from pergamon.replicate.ports import Snapshot, SourceTable
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
 BATCHES_AHEAD = 2
 
 Item = TypeVar("Item")
@@ -29,7 +28,7 @@ def load_table(
     quote: Callable[[str], str],
     loaded_at: datetime,
     landed: Callable[[Manifest], None],
-    max_file_bytes: int = MAX_FILE_BYTES,
+    max_file_bytes: int,
 ) -> Manifest:
     """Land a whole table as of the snapshot, in one or more LOAD files.
 

@@ -105,6 +105,8 @@ class ReplicationTaskSpec(BaseModel):
     max_file_rows: int = Field(default=200_000, ge=1)
     max_file_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     """Of values in memory before a file is cut; a file on disk is smaller."""
+    max_load_file_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    """Of a full load's file on disk before the next is begun."""
     heartbeat_interval_s: float = Field(default=10.0, ge=0, le=3600)
     """How often a mark is written into the source's log, so that quiet tables do not hold it back. 0: never."""
     max_lag_bytes: int | None = Field(default=None, ge=1)

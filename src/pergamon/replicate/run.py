@@ -284,6 +284,7 @@ class _Run:
                     quote=self.source.quote,
                     loaded_at=self.clock.now(),
                     landed=self._landed,
+                    max_file_bytes=self.task.spec.max_load_file_bytes,
                 )
                 self.landed_up_to[(plan.schema, plan.table)] = manifest.last
                 self._record_loaded(manifest)

@@ -31,13 +31,14 @@ EVERY_VALUE = r"""
 INSERT INTO hda.everything VALUES (
     1, true, -7, 2147483647, 1.5, 'NaN', 12345678.90, 0.1234567890123456789012345678901234567890,
     1234567890123456789012345678901234567890.12345, 'Zoë 漢字 "quoted" \ {brace}', 'a,b', 'ab', '\x00ff10',
-    '2024-02-29',    '0001-01-01 00:00:00', '2024-02-29 23:59:59.123456+05:30', '13:14:15.5', '1 day 02:00:00',
+    '2024-02-29', '0001-01-01 00:00:00', '2024-02-29 23:59:59.123456+05:30', '13:14:15.5', '1 day 02:00:00',
     '6f9619ff-8b86-d011-b42d-00c04fc964ff', '{"b": [1, null], "a": "ü"}', '{"as":  "written"}', 'in pain', 72,
-    '10.0.0.1/24', '{1,NULL,3}', ARRAY['plain', 'with "quote"', 'comma, and \ backslash', NULL, 'NULL', '', '{}'], '{1.5,NULL}',
-    '{0.00000000000000000001}', '{6f9619ff-8b86-d011-b42d-00c04fc964ff}', '{2024-02-29}', '{calm,"in pain"}',
-    '[5:6]={8,9}', 1234.5
+    '10.0.0.1/24', '{1,NULL,3}', ARRAY['plain', 'with "quote"', 'comma, and \ backslash', NULL, 'NULL', '', '{}'],
+    '{1.5,NULL}', '{0.00000000000000000001}', '{6f9619ff-8b86-d011-b42d-00c04fc964ff}', '{2024-02-29}',
+    '{calm,"in pain"}', '[5:6]={8,9}', 1234.5
 ), (2, NULL, NULL, NULL, NULL, '-Infinity', NULL, NULL, NULL, '', '', '', '', '9999-12-31',
-    '9999-12-31 23:59:59.999999',    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+    '9999-12-31 23:59:59.999999',
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)
 """
 
 

@@ -1,0 +1,248 @@
+"""Whatever is cut off, and wherever: what has landed is what the source holds, each change once."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.integration.replicate.conftest import Replication
+from tests.source_database import SourceDatabase
+
+from pergamon import replicate
+from pergamon.kernel import durable
+
+TABLES = ("patients", "readings")
+
+
+def change_the_hospital(source: SourceDatabase, chance: random.Random, transactions: int) -> None:
+    """Random inserts, updates, key changes and deletes over two tables, transactions of a few to a thousand rows."""
+    with psycopg.connect(source.conninfo) as connection:
+        for _ in range(transactions):
+            for table in chance.sample(TABLES, k=chance.randint(1, 2)):
+                rows, shift = chance.choice([1, 3, 1000]), chance.randint(1, 10**9) * 1000
+                connection.execute(
+                    f"INSERT INTO hda.{table} SELECT %s + g, 'row ' || g FROM generate_series(1, %s) g "
+                    "ON CONFLICT DO NOTHING",
+                    (shift, rows),
+                )
+                connection.execute(
+                    f"UPDATE hda.{table} SET name = name || '!' WHERE id %% 7 = %s", (chance.randint(0, 6),)
+                )
+                connection.execute(f"UPDATE hda.{table} SET id = -id WHERE id %% 50 = %s", (chance.randint(0, 49),))
+                connection.execute(f"DELETE FROM hda.{table} WHERE id %% 31 = %s", (chance.randint(0, 30),))
+            connection.commit()
+
+
+def assert_landed_is_what_the_source_holds(replication: Replication) -> None:
+    for table in TABLES:
+        held = {str(row["id"]): row for row in replication.source.rows(f"SELECT id, name FROM hda.{table}")}
+        assert replication.replayed(table) == held
+
+
+@pytest.fixture
+def hospital(replication: Replication) -> Replication:
+    for table in TABLES:
+        replication.source.execute(
+            f"CREATE TABLE hda.{table} (id bigint PRIMARY KEY, name text)",
+            f"INSERT INTO hda.{table} SELECT g, 'row ' || g FROM generate_series(1, 3000) g",
+        )
+    replication.deploy(max_file_rows=500, max_batch_interval_s=0.05)
+    return replication
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_replicator_killed_at_any_moment_goes_on_where_it_was(
+    hospital: Replication, postgres_url: str, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    for _ in range(4):
+        replicator = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.integration.replicate.replicator",
+                str(hospital.rt.settings.home),
+                postgres_url,
+            ],
+        )
+        try:
+            change_the_hospital(hospital.source, chance, 3)
+            time.sleep(chance.uniform(0.3, 1.5))
+            change_the_hospital(hospital.source, chance, 2)
+        finally:
+            replicator.send_signal(signal.SIGKILL)
+            replicator.wait()
+        with hospital.rt.begin(hospital.operator) as uow:  # a dead one is taken for dead after a minute; we know better
+            uow.execute("UPDATE replication_task SET state = 'failed'")
+    _run_when_the_slot_is_free(hospital)
+    assert_landed_is_what_the_source_holds(hospital)
+    told = {f"staging/landing/{manifest['path']}" for table in TABLES for manifest in hospital.manifests(table)}
+    assert set(hospital.registered()) == told
+
+
+def _run_when_the_slot_is_free(hospital: Replication) -> None:
+    for _ in range(100):
+        try:
+            hospital.run()
+        except replicate.SlotInUse:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the source does not notice that its reader is dead")
+
+
+CUTS = ("write", "fsync", "replace")
+
+
+@pytest.mark.parametrize("call", CUTS)
+def test_a_full_disk_is_a_clear_error_and_nothing_is_lost(
+    hospital: Replication, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    hospital.run()
+    chance = random.Random(call)  # noqa: S311
+    change_the_hospital(hospital.source, chance, 4)
+    real, calls = getattr(os, call, None), 0
+
+    def full(*_arguments: Any, **_more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls >= 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*_arguments, **_more)  # type: ignore[misc]
+
+    with monkeypatch.context() as patched:
+        if call == "write":
+            patched.setattr("pergamon.replicate.landing.open_exclusive", _open_on_a_full_disk)
+        else:
+            patched.setattr(os, call, full)
+        with pytest.raises(replicate.LandingNotWritable, match="is full; nothing is lost"):
+            hospital.run()
+    status = hospital.status()
+    assert status.state is replicate.TaskState.FAILED
+    assert "is full" in str(status.message)
+    hospital.run()
+    assert_landed_is_what_the_source_holds(hospital)
+    assert not list(hospital.landing.rglob(".*.tmp_*"))
+
+
+def _open_on_a_full_disk(path: Path, mode: int = 0o600) -> Any:
+    """The kernel's own full device stands for the disk; the file's name is made, so that it must be cleaned up."""
+    durable.open_exclusive(path, mode).close()
+    return Path("/dev/full").open("wb", buffering=0)
+
+
+def test_the_source_may_forget_only_what_is_durable(hospital: Replication, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of writes: file, its name, its manifest, the progress file; only then the word to the source."""
+    hospital.run()
+    told: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        told.append(f"fsync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        real_fsync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        told.append(f"name {Path(target).name}")
+        real_replace(source, target)
+
+    from pergamon.adapters.postgres_source import PostgresChangeStream
+
+    real_confirm = PostgresChangeStream.confirm
+    confirmed: list[int] = []
+
+    def confirm(self: PostgresChangeStream, lsn: int, *, reply: bool = False) -> None:
+        if confirmed and lsn > confirmed[-1]:
+            told.append("confirm")
+        confirmed.append(lsn)
+        real_confirm(self, lsn, reply=reply)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(PostgresChangeStream, "confirm", confirm)
+    hospital.source.execute("INSERT INTO hda.patients VALUES (0, 'new')")
+    hospital.run()
+    names = [line for line in told if line == "confirm" or line.startswith("name")]
+    change = next(at for at, line in enumerate(names) if line.endswith(".parquet"))
+    file = names[change].removeprefix("name ")
+    assert names[change + 1] == f"name {file}.manifest.json"
+    assert names[change + 2] == "name hospital.json"
+    assert names[change + 3] == "confirm"
+    at = told.index(names[change])
+    assert told[at - 1].startswith(f"fsync .{file}.tmp_")  # the bytes before the name
+    assert told[at + 1].startswith("fsync ")  # and the directory after it
+    assert not told[at + 1].endswith(".parquet")
+
+
+def test_a_load_that_was_cut_off_is_loaded_anew_under_higher_numbers(
+    hospital: Replication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hospital.deploy(max_load_file_bytes=1024)
+    hospital.source.execute("INSERT INTO hda.readings SELECT g, repeat('x', 600) FROM generate_series(5000, 90000) g")
+    real = durable.open_exclusive
+
+    def third_file_fails(path: Path, mode: int = 0o600) -> Any:
+        if "readings" in str(path) and path.name.startswith(".LOAD00000002"):
+            raise OSError(errno.ENOSPC, "full")
+        return real(path, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pergamon.replicate.landing.open_exclusive", third_file_fails)
+        with pytest.raises(replicate.LandingNotWritable):
+            hospital.run()
+    change_the_hospital(hospital.source, random.Random(1), 2)  # noqa: S311
+    hospital.run()
+    assert_landed_is_what_the_source_holds(hospital)
+    loads = [manifest for manifest in hospital.manifests("readings") if manifest["kind"] == "full_load"]
+    assert len({manifest["load_id"] for manifest in loads}) == 2
+    assert len({manifest["file"] for manifest in loads}) == len(loads)
+    complete = [manifest for manifest in loads if manifest["full_load_complete"]]
+    assert len(complete) == 1
+    assert complete[0]["full_load_files"] == len(loads) - 1
+
+
+def test_a_slot_that_is_ahead_parks_the_task_and_names_the_gap(hospital: Replication) -> None:
+    hospital.run()
+    hospital.source.execute("INSERT INTO hda.patients VALUES (0, 'lost')")
+    hospital.source.execute("SELECT pg_replication_slot_advance('pergamon_hospital', pg_current_wal_lsn())")
+    with pytest.raises(replicate.TaskParked, match=r"stands at \w+/\w+, but the landing zone knows changes only up to"):
+        hospital.run()
+    assert hospital.status().state is replicate.TaskState.PARKED
+    hospital.run(reload=True)
+    assert_landed_is_what_the_source_holds(hospital)
+
+
+def test_a_slot_that_is_gone_parks_the_task(hospital: Replication) -> None:
+    hospital.run()
+    hospital.source.execute("SELECT pg_drop_replication_slot('pergamon_hospital')")
+    with pytest.raises(replicate.TaskParked, match="is gone"):
+        hospital.run()
+    hospital.run(reload=True)
+    assert_landed_is_what_the_source_holds(hospital)
+
+
+def test_stopping_lands_what_is_held_and_starting_goes_on(hospital: Replication) -> None:
+    import threading
+
+    hospital.run()
+    stop = threading.Event()
+    runner = threading.Thread(target=lambda: hospital.run(until_caught_up=False, should_stop=stop.is_set))
+    runner.start()
+    while hospital.status().state is not replicate.TaskState.RUNNING:
+        time.sleep(0.05)
+    change_the_hospital(hospital.source, random.Random(5), 3)  # noqa: S311
+    with hospital.rt.begin(hospital.operator) as uow:
+        replicate.stop_replication(uow, "hospital")
+        assert replicate.tasks_to_run(uow) == []
+    runner.join(timeout=30)
+    assert not runner.is_alive()
+    assert hospital.status().state is replicate.TaskState.STOPPED
+    hospital.run()
+    assert_landed_is_what_the_source_holds(hospital)
+    assert hospital.status().lag_bytes == 0
