@@ -79,7 +79,15 @@ def _events(raw: Raw, rng: random.Random, run_at: datetime) -> None:
             }
             if rng.random() < 0.7:
                 raw["vital_reading"].append(
-                    row("vital_reading", id=f"e{number}", vital_sign_id=rng.choice(["v0", "v1", "v9", None]), **common)
+                    row(
+                        "vital_reading",
+                        id=f"e{number}",
+                        vital_sign_id=rng.choice(["v0", "v1", "v9", None]),
+                        raw_record_id=rng.choice([f"log{number}", None]),
+                        reading=rng.choice(["72.125", "0", "-1.5", None]),
+                        unit=rng.choice(["/min", None]),
+                        **common,
+                    )
                 )
             else:
                 raw["alert"].append(

@@ -40,7 +40,7 @@ RAW_TABLES: dict[str, dict[str, pa.DataType]] = {
         "organization_id": TEXT,
         "vital_sign_id": TEXT,
         "raw_record_id": TEXT,
-        "reading": pa.decimal128(38, 9),
+        "reading": TEXT,  # a numeric without scale keeps its digits as text
         "unit": TEXT,
         "created_at": MOMENT,
         "updated_at": MOMENT,

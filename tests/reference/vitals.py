@@ -87,7 +87,7 @@ def all_vitals_events(raw: Raw, run_at: datetime) -> list[Row]:
                 "created_at": event["created_at"],
                 "updated_at": event["updated_at"],
                 "enrollment_date": enrolled,
-                "reading": event["reading"] if reading else None,
+                "reading": float(event["reading"]) if reading and event["reading"] is not None else None,
                 "vital_sign_id": event["vital_sign_id"] if reading else None,
                 "unit": event["unit"] if reading else None,
                 "alert_type": metadata.get("alertType") or "N/A",

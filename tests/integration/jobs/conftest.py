@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pysail.spark import SparkConnectServer
 
+from pergamon.pipeline.jobs import render
 from reference.raw_tables import RAW_TABLES, Raw, Row, RunJob, as_arrow
 
 JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "dataops", "jobs")
@@ -46,7 +47,8 @@ def run_job(spark: Any, tmp_path: Path) -> RunJob:
             pq.write_table(as_arrow(table, raw[table]), directory / table / "part-0.parquet")
             spark.sql(f"DROP TABLE IF EXISTS raw_db.{table}").collect()
             spark.sql(f"CREATE TABLE raw_db.{table} USING parquet LOCATION '{directory / table}'").collect()
-        text = JOBS.joinpath(*name.split("/")).read_text()
-        return list(spark.sql(text, args={"run_at": run_at}).toArrow().to_pylist())
+        query = render(JOBS.joinpath(*name.split("/")).read_text(), run_at)
+        rows = f"SELECT * FROM ({query}\n)"  # as the pipeline wraps it
+        return list(spark.sql(f"SELECT * FROM ({rows})").toArrow().to_pylist())
 
     return run

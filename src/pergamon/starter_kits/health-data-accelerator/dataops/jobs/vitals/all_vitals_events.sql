@@ -1,13 +1,13 @@
 -- Which readings and "no vital taken" alerts happened in this month and the one before?
 --
--- One row per event whose `updated_at` lies in the month of :run_at ('Current Month') or the month before it
+-- One row per event whose `updated_at` lies in the month of the clock ('Current Month') or the month before it
 -- ('Previous Month'); months are calendar months in UTC. A reading has no alert type, an alert no reading.
--- `days_since_enrollment` counts whole calendar days from the subscriber's creation; it may be negative.
+-- `reading` is a double: raw keeps the exact digits as text. `days_since_enrollment` counts whole calendar days from the subscriber's creation; it may be negative.
 WITH clock AS (
     SELECT
-        date_trunc('MONTH', :run_at) AS this_month,
-        CAST(add_months(CAST(date_trunc('MONTH', :run_at) AS DATE), -1) AS TIMESTAMP) AS last_month,
-        CAST(add_months(CAST(date_trunc('MONTH', :run_at) AS DATE), 1) AS TIMESTAMP) AS next_month
+        date_trunc('MONTH', {{run_at}}) AS this_month,
+        CAST(add_months(CAST(date_trunc('MONTH', {{run_at}}) AS DATE), -1) AS TIMESTAMP) AS last_month,
+        CAST(add_months(CAST(date_trunc('MONTH', {{run_at}}) AS DATE), 1) AS TIMESTAMP) AS next_month
 ),
 
 events AS (
@@ -35,7 +35,7 @@ SELECT
     e.created_at AS created_at,
     e.updated_at AS updated_at,
     s.created_at AS enrollment_date,
-    e.reading AS reading,
+    CAST(e.reading AS DOUBLE) AS reading,
     e.vital_sign_id AS vital_sign_id,
     e.unit AS unit,
     e.alert_type AS alert_type,

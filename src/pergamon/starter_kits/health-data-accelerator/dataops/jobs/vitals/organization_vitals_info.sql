@@ -4,13 +4,13 @@
 -- an interaction, a compliant day and a risk level are those of subscriber_vitals_metrics.sql, 'Current Month'.
 -- `n_interactions` counts the subscribers with n compliant days, `n_percent_interactions` is their share (0 to 1; null
 -- when nobody subscribes). `avg_risk_level` is the mean level of active subscribers, a half rounded down; 4 when none is
--- active. `days_in_month` is the length of the month of :run_at, `days_elapsed` its days so far.
+-- active. `days_in_month` is the length of the month of the clock, `days_elapsed` its days so far.
 WITH clock AS (
     SELECT
-        date_trunc('MONTH', :run_at) AS starts,
-        CAST(add_months(CAST(date_trunc('MONTH', :run_at) AS DATE), 1) AS TIMESTAMP) AS ends,
-        dayofmonth(last_day(CAST(:run_at AS DATE))) AS days_in_month,
-        dayofmonth(CAST(:run_at AS DATE)) AS days_elapsed
+        date_trunc('MONTH', {{run_at}}) AS starts,
+        CAST(add_months(CAST(date_trunc('MONTH', {{run_at}}) AS DATE), 1) AS TIMESTAMP) AS ends,
+        dayofmonth(last_day(CAST({{run_at}} AS DATE))) AS days_in_month,
+        dayofmonth(CAST({{run_at}} AS DATE)) AS days_elapsed
 ),
 
 events AS (

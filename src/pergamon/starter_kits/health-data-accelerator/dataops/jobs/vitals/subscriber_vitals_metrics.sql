@@ -10,14 +10,14 @@
 WITH months AS (
     SELECT
         'Current Month' AS month,
-        date_trunc('MONTH', :run_at) AS starts,
-        CAST(add_months(CAST(date_trunc('MONTH', :run_at) AS DATE), 1) AS TIMESTAMP) AS ends,
-        dayofmonth(last_day(CAST(:run_at AS DATE))) - dayofmonth(CAST(:run_at AS DATE)) AS days_left
+        date_trunc('MONTH', {{run_at}}) AS starts,
+        CAST(add_months(CAST(date_trunc('MONTH', {{run_at}}) AS DATE), 1) AS TIMESTAMP) AS ends,
+        dayofmonth(last_day(CAST({{run_at}} AS DATE))) - dayofmonth(CAST({{run_at}} AS DATE)) AS days_left
     UNION ALL
     SELECT
         'Previous Month',
-        CAST(add_months(CAST(date_trunc('MONTH', :run_at) AS DATE), -1) AS TIMESTAMP),
-        date_trunc('MONTH', :run_at),
+        CAST(add_months(CAST(date_trunc('MONTH', {{run_at}}) AS DATE), -1) AS TIMESTAMP),
+        date_trunc('MONTH', {{run_at}}),
         0
 ),
 
