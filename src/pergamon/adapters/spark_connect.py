@@ -5,6 +5,7 @@ the id (law 6). Whether a write happened is never read from here: close the leas
 """
 
 import os
+import sys
 import threading
 import time
 import traceback
@@ -146,6 +147,9 @@ def open_session(
 
 
 def _connect(remote: str) -> Any:
+    main = sys.modules["__main__"]
+    if main.__spec__ is None and not hasattr(main, "__file__"):
+        main.__file__ = __file__  # else PySpark takes us for a doctest (a program given as text), and exits
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
         from pyspark.sql.connect.session import SparkSession

@@ -53,6 +53,8 @@ def read_commit(namespace: str, table: str, body: Mapping[str, Any]) -> CommitRe
     if not namespace.startswith(LEASE_PREFIX):
         raise refusal(f"{namespace}.{table}", "a table is written only under a lease")
     updates, requirements = body.get("updates", []), body.get("requirements", [])
+    if not isinstance(updates, list):
+        raise BadCommit("the commit's updates are not a list")
     _refuse_other_actions(updates)
     try:
         return CommitRequest(
