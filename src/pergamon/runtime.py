@@ -71,7 +71,7 @@ class Runtime:
 
     def secret(self, name: str) -> str:
         """The value of `{{secret:name}}`; raises `deploy.SecretMissing`, which names every place that was tried."""
-        return deploy.deploy.read_secret(self.settings, name)
+        return deploy.read_secret(self.settings, name)
 
     def decide(self, uow: UnitOfWork, action: Action, resource: Resource) -> Decision:
         """Ask the policy, with what the actor's roles allow at all."""
@@ -96,7 +96,7 @@ class Runtime:
 
     def replication_source(self, task: replicate.ReplicationTask) -> PostgresSource:
         """The source database of a task, its secrets resolved."""
-        return PostgresSource(task.spec.source.resolved(lambda name: deploy.read_secret(self.settings, name)))
+        return PostgresSource(task.spec.source.resolved(self.secret))
 
     def test_replication(self, actor: Actor, name: str) -> list[replicate.Finding]:
         """Ask a task's source everything that a start would need; see `replicate.test_endpoint`."""

@@ -51,16 +51,18 @@ def run_program(step: RunCommand, folder: Path, show: Callable[[str], None]) -> 
     timer = threading.Timer(step.hook.timeout_s, _end, (process, late))
     timer.start()
     try:
-        for line in process.stdout or ():
-            show(line.rstrip("\n"))
-        code = process.wait()
+        with process:
+            for line in process.stdout or ():
+                show(line.rstrip("\n"))
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not reaped: its group's number is still its own
+            _end_group(process)
     finally:
         timer.cancel()
-        _end_group(process)
+        timer.join()
     if late.is_set():
         show(f"ended after {step.hook.timeout_s} s")
         return NOT_RUN
-    return code
+    return process.returncode
 
 
 def _end(process: subprocess.Popen[str], late: threading.Event) -> None:

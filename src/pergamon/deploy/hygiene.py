@@ -13,10 +13,8 @@ from pergamon.deploy.kinds import Spec
 from pergamon.deploy.problems import Problem, did_you_mean
 from pergamon.identity import PrincipalSpec, RoleSpec
 from pergamon.lake import BucketSpec
-from pergamon.policy import Action
 
 EVERYONE = frozenset({"*", "everyone", "all", "public", "anonymous", "authenticated"})
-STANDING_ALONE = frozenset({Action.DEPLOY_APPLY.value, Action.IDENTITY_MANAGE.value})
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,6 @@ class World:
 
     specs: Mapping[str, Spec]
     encrypted_device: str | None
-
-    def holders(self, role: str) -> frozenset[str]:
-        """Which kinds of principal hold a role."""
-        accounts = [spec for spec in self.specs.values() if isinstance(spec, PrincipalSpec)]
-        return frozenset(account.kind for account in accounts if role in account.roles)
 
 
 def _open_to_everyone(desired: Desired, world: World) -> Iterator[str]:
@@ -95,14 +88,6 @@ def _impersonable_power(desired: Desired, world: World) -> Iterator[str]:
                 return
 
 
-def _mixed_powers(desired: Desired, world: World) -> Iterator[str]:
-    spec = world.specs[desired.subject]
-    if isinstance(spec, PrincipalSpec) and spec.kind == "person":
-        for role in sorted(spec.roles):
-            if "service" in world.holders(role):
-                yield f"the role `{role}` is held by a service account too: the trail could not tell whose right it was"
-
-
 RULES: dict[str, Rule] = {
     rule.id: rule
     for rule in (
@@ -126,12 +111,6 @@ RULES: dict[str, Rule] = {
             "A role that may delete data for ever is not impersonable.",
             "write `impersonable: false`",
             _impersonable_power,
-        ),
-        Rule(
-            "PGM-H7",
-            "People and programs hold different roles.",
-            "make a role of its own for the program",
-            _mixed_powers,
         ),
     )
 }

@@ -34,7 +34,7 @@ class CamelDocument(Document):
 class Suppression(Document):
     """Lets one hygiene rule pass here, for a reason that stands in the trail."""
 
-    id: str = Field(description="The rule: `PGM-H1` to `PGM-H8`.")
+    id: str = Field(description="The rule, such as `PGM-H2`; see hygiene rules.")
     reason: str = Field(min_length=10, description="Why it is right here; at least ten characters.")
 
 
