@@ -115,10 +115,10 @@ class Demo:
         settings = [word for name, value in context.items() for word in ("--set", f"{name}={value}")]
         self.pergamon("init", "health-data-accelerator", self.path("config"), *settings)
         self.keep_password()
-        self.pergamon("ls", self.path("config"))
-        self.pergamon("deploy", self.path("config"))
+        self.pergamon("ls", "-C", self.path("config"))
+        self.pergamon("deploy", "-C", self.path("config"))
         self.say("Deploying twice changes nothing:")
-        self.pergamon("deploy", self.path("config"))
+        self.pergamon("deploy", "-C", self.path("config"))
 
     @contextmanager
     def platform(self) -> Iterator[None]:
