@@ -119,7 +119,7 @@ def diff_command(context: CliContext, directory: Path, domain: str | None, env: 
             for line in deploy.plan_lines(opened.plan):
                 click.echo(line)
         if opened.plan.steps:
-            raise click.exceptions.Exit(5)
+            raise SystemExit(5)
 
 
 @click.command("deploy")
