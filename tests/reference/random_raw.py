@@ -137,7 +137,9 @@ def _surveys(raw: Raw, rng: random.Random, run_at: datetime) -> None:
                 organization_id=rng.choice(["o0", "o1", "o2", None]),
                 status=rng.choice(STATUSES),
                 survey_started_at=rng.choice([started, started, None]),
-                survey_submitted_at=rng.choice([started + timedelta(seconds=rng.randrange(-90, 9000) + 0.25), None]),
+                survey_submitted_at=rng.choice(
+                    [started + timedelta(seconds=rng.choice([-75, 0, 59, 60, 3601]) + rng.choice([0, 0.25])), None]
+                ),
                 **_answer(rng),
             )
         )

@@ -1,5 +1,6 @@
 """A real Sail, and a way to run one of the kit's jobs on raw tables given as rows."""
 
+import re
 import secrets
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from pysail.spark import SparkConnectServer
 
 from pergamon.pipeline.jobs import render
-from reference.raw_tables import RAW_TABLES, Raw, Row, RunJob, as_arrow
+from reference.raw_tables import Raw, Row, RunJob, as_arrow
 
 JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "dataops", "jobs")
 
@@ -40,14 +41,15 @@ def run_job(spark: Any, tmp_path: Path) -> RunJob:
     """Run one job file over these raw rows at this clock; its rows, as dictionaries."""
 
     def run(name: str, raw: Raw, run_at: datetime) -> list[Row]:
+        text = JOBS.joinpath(*name.split("/")).read_text()
         directory = tmp_path / secrets.token_hex(4)
         spark.sql("CREATE DATABASE IF NOT EXISTS raw_db").collect()
-        for table in RAW_TABLES:
+        for table in sorted(set(re.findall(r"\braw_db\.(\w+)", text))):
             (directory / table).mkdir(parents=True)
             pq.write_table(as_arrow(table, raw[table]), directory / table / "part-0.parquet")
             spark.sql(f"DROP TABLE IF EXISTS raw_db.{table}").collect()
             spark.sql(f"CREATE TABLE raw_db.{table} USING parquet LOCATION '{directory / table}'").collect()
-        query = render(JOBS.joinpath(*name.split("/")).read_text(), run_at)
+        query = render(text, run_at)
         rows = f"SELECT * FROM ({query}\n)"  # as the pipeline wraps it
         return list(spark.sql(f"SELECT * FROM ({rows})").toArrow().to_pylist())
 

@@ -2,7 +2,8 @@
 --
 -- One row per event whose `updated_at` lies in the month of the clock ('Current Month') or the month before it
 -- ('Previous Month'); months are calendar months in UTC. A reading has no alert type, an alert no reading.
--- `reading` is a double: raw keeps the exact digits as text. `days_since_enrollment` counts whole calendar days from the subscriber's creation; it may be negative.
+-- `reading` is a double: raw keeps the exact digits as text. `days_since_enrollment` counts whole calendar days from
+-- the subscriber's creation; it may be negative.
 WITH clock AS (
     SELECT
         date_trunc('MONTH', {{run_at}}) AS this_month,
