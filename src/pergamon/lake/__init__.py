@@ -4,6 +4,7 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 (commit) tells what happened. A reader's way: `list_tables`, `load_table`, `table_files`.
 """
 
+from pergamon.lake.access import access_rules, table_resource, table_resources
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
 from pergamon.lake.commit import (
     DurableCommit,
@@ -79,6 +80,7 @@ __all__ = [
     "UnknownDatabase",
     "UnknownLease",
     "UnknownTable",
+    "access_rules",
     "bucket_path",
     "close_lease",
     "create_table",
@@ -108,6 +110,8 @@ __all__ = [
     "snapshot_history",
     "table_files",
     "table_location",
+    "table_resource",
+    "table_resources",
     "unclosed_leases",
     "writable",
 ]

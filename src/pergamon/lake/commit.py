@@ -8,6 +8,7 @@ Only `make_durable` makes a `DurableCommit`, and only a `DurableCommit` can be f
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.manifest import DataFileContent, ManifestFile, read_manifest_list
@@ -30,6 +31,7 @@ from pergamon.lake.metadata import file_io, next_metadata_location, read_metadat
 from pergamon.lake.model import BadCommit, Lease, LeaseRefused, LeaseState, TableRecord
 from pergamon.store import UnitOfWork
 
+Read = TypeVar("Read")
 OnCommit = Callable[[UnitOfWork, Lease, int], None]
 """Runs in the commit's own unit of work, with the lease and the new snapshot's id: the pipeline marks its files."""
 
@@ -188,7 +190,7 @@ def _newly_named(planned: PlannedCommit) -> Iterable[Path]:
     """The manifest list, the manifests that the parent does not have, and every live file that those name."""
     io, home = file_io(), planned.record.location
     yield require_inside(planned.snapshot.manifest_list, home)
-    manifests = list(read_manifest_list(io.new_input(planned.snapshot.manifest_list)))
+    manifests = _read(planned.lease, lambda: list(read_manifest_list(io.new_input(planned.snapshot.manifest_list))))
     parent = planned.base.current_snapshot()
     known = {manifest.manifest_path for manifest in parent.manifests(io)} if parent else set()
     for manifest in manifests:
@@ -198,12 +200,19 @@ def _newly_named(planned: PlannedCommit) -> Iterable[Path]:
 
 
 def _files_of(lease: Lease, manifest: ManifestFile, home: str) -> Iterable[Path]:
-    for entry in manifest.fetch_manifest_entry(file_io()):
+    for entry in _read(lease, lambda: manifest.fetch_manifest_entry(file_io())):
         if entry.data_file.content == DataFileContent.EQUALITY_DELETES:
             raise BadCommit(
                 f"{lease.alias}: equality deletes are not readable by every engine", hint="position deletes"
             )
         yield require_inside(entry.data_file.file_path, home)
+
+
+def _read(lease: Lease, read: Callable[[], list[Read]]) -> list[Read]:
+    try:
+        return read()
+    except Exception as error:  # PyIceberg's Avro reader fails in many ways on bytes that are no manifest
+        raise BadCommit(f"{lease.alias}: a manifest cannot be read ({type(error).__name__})") from None
 
 
 def _directories(files: Iterable[Path], home: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 
@@ -29,7 +30,7 @@ def read_metadata(metadata_location: str) -> TableMetadata:
     path = local_path(metadata_location)
     try:
         return TableMetadataUtil.parse_raw(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, ValidationError):
         raise MetadataMissing(
             f"cannot read {path.name}", hint="is the lake's directory there? see `pergamon status`"
         ) from None

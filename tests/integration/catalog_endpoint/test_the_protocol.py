@@ -220,6 +220,17 @@ def test_a_link_that_leads_out_of_the_table_is_refused(
     assert not world.close(lease).committed
 
 
+@pytest.mark.parametrize("keep_bytes", [0, 30, 900])
+def test_a_manifest_list_that_is_cut_is_refused(
+    world: Lake, http: httpx.Client, captured: tuple[lake.Lease, Body], keep_bytes: int
+) -> None:
+    lease, body = captured
+    path = Path(snapshot_of(body)["manifest-list"].removeprefix("file://"))
+    path.write_bytes(path.read_bytes()[:keep_bytes])
+    assert commit(http, lease, body) == 400
+    assert not world.close(lease).committed
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff\xfe"])
 def test_a_request_that_is_no_json_object_is_refused(world: Lake, http: httpx.Client, body: bytes) -> None:
     lease = world.open()
