@@ -9,6 +9,7 @@ import pyarrow as pa
 Row = dict[str, Any]
 Raw = dict[str, list[Row]]
 
+JobTable = Callable[[str, Raw, datetime], pa.Table]
 RunJob = Callable[[str, Raw, datetime], list[Row]]
 """Run a job file over raw tables at a clock."""
 

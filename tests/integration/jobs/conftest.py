@@ -9,12 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pysail.spark import SparkConnectServer
 
 from pergamon.pipeline.jobs import render
-from reference.raw_tables import Raw, Row, RunJob, as_arrow
+from reference.raw_tables import JobTable, Raw, RunJob, as_arrow
 
 JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "dataops", "jobs")
 
@@ -37,10 +38,10 @@ def spark() -> Iterator[Any]:
 
 
 @pytest.fixture
-def run_job(spark: Any, tmp_path: Path) -> RunJob:
-    """Run one job file over these raw rows at this clock; its rows, as dictionaries."""
+def job_table(spark: Any, tmp_path: Path) -> JobTable:
+    """Run one job file over these raw rows at this clock; its table."""
 
-    def run(name: str, raw: Raw, run_at: datetime) -> list[Row]:
+    def run(name: str, raw: Raw, run_at: datetime) -> pa.Table:
         text = JOBS.joinpath(*name.split("/")).read_text()
         directory = tmp_path / secrets.token_hex(4)
         spark.sql("CREATE DATABASE IF NOT EXISTS raw_db").collect()
@@ -51,6 +52,12 @@ def run_job(spark: Any, tmp_path: Path) -> RunJob:
             spark.sql(f"CREATE TABLE raw_db.{table} USING parquet LOCATION '{directory / table}'").collect()
         query = render(text, run_at)
         rows = f"SELECT * FROM ({query}\n)"  # as the pipeline wraps it
-        return list(spark.sql(f"SELECT * FROM ({rows})").toArrow().to_pylist())
+        return spark.sql(f"SELECT * FROM ({rows})").toArrow()
 
     return run
+
+
+@pytest.fixture
+def run_job(job_table: JobTable) -> RunJob:
+    """Run one job file over these raw rows at this clock; its rows, as dictionaries."""
+    return lambda name, raw, run_at: list(job_table(name, raw, run_at).to_pylist())

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pergamon.pipeline.columns import plain_type
 from reference import surveys, vitals
 from reference.bags import assert_same_bag
 from reference.random_raw import random_raw
-from reference.raw_tables import Raw, Row, RunJob, empty_raw, row
+from reference.raw_tables import JobTable, Raw, Row, RunJob, empty_raw, row
 
 CLOCKS = {
     "31 January": datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC),
@@ -43,6 +44,17 @@ def test_a_job_says_what_the_oracle_says(run_job: RunJob, table: str, clock: str
 @pytest.mark.parametrize("table", TABLES)
 def test_a_job_runs_on_empty_raw_tables(run_job: RunJob, table: str) -> None:
     assert run_job(table, empty_raw(), CLOCKS["1 March"]) == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_has_a_name_and_a_type_that_the_lake_keeps(job_table: JobTable, table: str) -> None:
+    """Lower-case names although raw is upper-cased, and no column of type null, which Iceberg does not have."""
+    oracle, _ = TABLES[table]
+    run_at = CLOCKS["1 March"]
+    schema = job_table(table, empty_raw(), run_at).schema
+    assert set(schema.names) == set(oracle(random_raw(7, run_at), run_at)[0])
+    lake_types = {"string", "bool", "int32", "int64", "double", "timestamp[us, tz=UTC]"}
+    assert {str(plain_type(field.type)) for field in schema} <= lake_types
 
 
 def test_the_random_hospital_reaches_every_case() -> None:
