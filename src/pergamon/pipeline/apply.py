@@ -154,9 +154,10 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Work:
-    """The statement that writes, and how to check that writing nothing was right. None: there is nothing to write."""
+    """The statement that writes (given its target and the target's columns in order; None: there is nothing to write),
+    and how to check that writing nothing was right."""
 
-    statement: Callable[[str], str] | None
+    statement: Callable[[str, Sequence[str]], str] | None
     check: Callable[[Engine], None] = field(default=lambda _: None)
     may_be_empty: Callable[[Engine], bool] = field(default=lambda _: False)
 
@@ -169,7 +170,7 @@ def advance_to_the_end(place: Workplace, spec: RawTableSpec, batch: BatchSpec) -
         Unavailable: a passing failure; calling again goes on from there.
     """
     totals = Totals()
-    with place.engine() as engine:
+    with place.one_at_a_time.on(spec.target), place.engine() as engine:
         while True:
             advance = advance_table(place, engine, spec, batch)
             totals.add(advance)
@@ -342,12 +343,12 @@ def _without_engine(place: Workplace, spec: RawTableSpec, batch: _Batch) -> Adva
 
 def _commit(place: Workplace, engine: Engine, spec: RawTableSpec, batch: _Batch, work: _Work) -> Advance:
     """Open the lease, let the engine write, close the lease, believe the lease."""
-    lease = _open(place, spec, batch)
+    lease, order = _open(place, spec, batch)
     failure: PergamonError | None = None
     try:
         work.check(engine)
         if work.statement is not None:
-            engine.execute_sql(work.statement(merge_sql.quoted(lease.id, lease.table.name)))
+            engine.execute_sql(work.statement(merge_sql.quoted(lease.id, lease.table.name), order))
     except PergamonError as error:
         failure = error
     with place.begin() as uow:
@@ -363,8 +364,11 @@ def _commit(place: Workplace, engine: Engine, spec: RawTableSpec, batch: _Batch,
     raise NotCommitted(f"{spec.target}: the engine ended without a commit", hint="it will be tried again")
 
 
-def _open(place: Workplace, spec: RawTableSpec, batch: _Batch) -> lake.Lease:
-    """Create or evolve the table, take the right to one commit, take the files: one unit of work."""
+def _open(place: Workplace, spec: RawTableSpec, batch: _Batch) -> tuple[lake.Lease, list[str]]:
+    """Create or evolve the table, take the right to one commit, take the files: one unit of work.
+
+    Returns: the lease, and every column of the table in its order.
+    """
     table = lake.TableId(spec.target_database, spec.target_table)
     step = batch.step
     facts = {
@@ -382,7 +386,8 @@ def _open(place: Workplace, spec: RawTableSpec, batch: _Batch) -> lake.Lease:
         _shape_table(uow, place.lake_root, table, spec, batch.evolution)
         lease = lake.open_lease(uow, table, MERGE_PURPOSE, facts)
         _take_files(uow, batch, lease=lease.id)
-    return lease
+        order = [column.name for column in lake.load_table(uow, table).schema().fields]
+    return lease, order
 
 
 def _take_files(uow: UnitOfWork, batch: _Batch, *, lease: str | None) -> None:
@@ -468,8 +473,8 @@ def _load_work(spec: RawTableSpec, batch: _Batch) -> _Work:
     files = list(zip(batch.paths, batch.columns, strict=True))
     history = spec.versioning == "H"
 
-    def statement(target: str) -> str:
-        return merge_sql.load_files(target, files, batch.evolution.columns, appends_history=history)
+    def statement(target: str, order: Sequence[str]) -> str:
+        return merge_sql.load_files(target, order, files, batch.evolution.columns, appends_history=history)
 
     def may_be_empty(engine: Engine) -> bool:
         count = engine.sql_to_arrow(f"SELECT count(*) AS present FROM {_current(spec)}")  # noqa: S608 - quoted
@@ -481,9 +486,9 @@ def _load_work(spec: RawTableSpec, batch: _Batch) -> _Work:
 def _state_work(spec: RawTableSpec, changes: Changes, change_set: ChangeSet, source: Path) -> _Work:
     current, keys = _current(spec), changes.keys
 
-    def statement(target: str) -> str:
+    def statement(target: str, order: Sequence[str]) -> str:
         if change_set.emptied:
-            return merge_sql.replace_state(target, source, changes.columns)
+            return merge_sql.replace_state(target, order, source, changes.columns)
         return merge_sql.merge_state(
             target, current, source, changes.columns, keys, kept=change_set.kept, moved=change_set.moved
         )
@@ -501,9 +506,9 @@ def _state_work(spec: RawTableSpec, changes: Changes, change_set: ChangeSet, sou
 
 
 def _history_work(spec: RawTableSpec, changes: Changes, change_set: ChangeSet, source: Path, before: str) -> _Work:
-    def statement(target: str) -> str:
+    def statement(target: str, order: Sequence[str]) -> str:
         return merge_sql.append_history(
-            target, _current(spec), source, changes.columns, changes.keys, kept=change_set.kept, before=before
+            target, order, _current(spec), source, changes.columns, changes.keys, kept=change_set.kept, before=before
         )
 
     return _Work(

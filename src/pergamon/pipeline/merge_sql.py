@@ -28,15 +28,18 @@ def parquet(path: Path) -> str:
 
 
 def load_files(
-    target: str, files: Sequence[tuple[Path, Mapping[str, pa.DataType]]], columns: Columns, *, appends_history: bool
-) -> str:
-    """Fill the table with full-load files: in place of everything (S), or as history (H)."""
-    own = [quoted(RAW_OPERATION)] if appends_history else []
-    listed = ", ".join([*map(quoted, columns), *own, quoted(POSITION)])
-    into = f" ({listed})" if appends_history else ""
+    target: str, order: Sequence[str], files: Sequence[tuple[Path, Mapping[str, pa.DataType]]], columns: Columns, *,
+    appends_history: bool,
+) -> str:  # fmt: skip
+    """Fill the table with full-load files: in place of everything (S), or as history (H).
+
+    order: every column of the table, in its order. INSERT goes by place: the engine spells a column list its own way.
+    """
+    own = [RAW_OPERATION] if appends_history else []
+    listed = _in_order(order, [*columns, *own, POSITION])
     selects = [f"SELECT {_load_values(found, columns, appends_history)} FROM {parquet(path)}" for path, found in files]
     verb = "INSERT INTO" if appends_history else "INSERT OVERWRITE"
-    return f"{verb} {target}{into} SELECT {listed} FROM ({' UNION ALL '.join(selects)})"
+    return f"{verb} {target} SELECT {listed} FROM ({' UNION ALL '.join(selects)})"
 
 
 def merge_state(
@@ -57,35 +60,36 @@ def merge_state(
     )
 
 
-def replace_state(target: str, source: Path, columns: Columns) -> str:
-    """Versioning S after a TRUNCATE: what the batch inserted since is all there is."""
-    listed = ", ".join(quoted(name) for name in [*columns, POSITION])
+def replace_state(target: str, order: Sequence[str], source: Path, columns: Columns) -> str:
+    """Versioning S after a TRUNCATE: what the batch inserted since is all there is. `order` as in `load_files`."""
+    listed = _in_order(order, [*columns, POSITION])
     return (
         f"INSERT OVERWRITE {target} SELECT {listed} FROM {parquet(source)} WHERE {quoted(MERGE_OPERATION)} = '{UPSERT}'"
     )
 
 
-def append_history(
-    target: str, current: str, source: Path, columns: Columns, keys: Sequence[str], *,
+def append_history(  # noqa: PLR0917 - as the other statements: target, order, then what is read
+    target: str, order: Sequence[str], current: str, source: Path, columns: Columns, keys: Sequence[str], *,
     kept: Sequence[str] = (), before: str = "",
 ) -> str:  # fmt: skip
-    """Versioning H: append every change; a value not sent again is taken from the newest row before the batch."""
+    """Versioning H: append every change; a value not sent again is taken from the newest row before the batch.
+
+    order: as in `load_files`.
+    """
     names = [*columns, *map(previous_key_column, keys), RAW_OPERATION, POSITION]
     if not kept:
-        listed = ", ".join(map(quoted, names))
-        return f"INSERT INTO {target} ({listed}) SELECT {listed} FROM {parquet(source)}"
+        return f"INSERT INTO {target} SELECT {_in_order(order, names)} FROM {parquet(source)}"
     values = [
         f"CASE WHEN s.{quoted(keep_column(name))} > 0 THEN r.{quoted(name)} ELSE s.{quoted(name)} END AS {quoted(name)}"
         if name in kept
-        else f"s.{quoted(name)}"
+        else f"s.{quoted(name)} AS {quoted(name)}"
         for name in names
     ]
     newest = _newest(current, keys, kept, before)
     stored = " AND ".join(f"r.{quoted(key)} <=> s.{quoted(stored_key_column(key))}" for key in keys)
     return (
-        f"INSERT INTO {target} ({', '.join(map(quoted, names))}) SELECT {', '.join(values)} FROM {parquet(source)} "
-        f"AS s "
-        f"LEFT JOIN {newest} AS r ON {_any_kept('s', kept)} AND {stored}"
+        f"INSERT INTO {target} SELECT {_in_order(order, names)} FROM (SELECT {', '.join(values)} "
+        f"FROM {parquet(source)} AS s LEFT JOIN {newest} AS r ON {_any_kept('s', kept)} AND {stored})"
     )
 
 
@@ -152,6 +156,17 @@ def _newest(current: str, keys: Sequence[str], columns: Sequence[str], before: s
         f"FROM ({numbered})"
     )
     return f"(SELECT {listed}{values} FROM ({counted}) WHERE __n = 1 AND __put AND __held > 0)"
+
+
+def _in_order(order: Sequence[str], given: Sequence[str]) -> str:
+    """The given columns at the places that the table has for them; NULL where the statement gives none.
+
+    Raises:
+        ValueError: a given column has no place, so its values would be lost.
+    """
+    if lost := set(given) - set(order):
+        raise ValueError(f"no place in the table for {sorted(lost)}")
+    return ", ".join(quoted(name) if name in given else f"NULL AS {quoted(name)}" for name in order)
 
 
 def _same_keys(one: str, other: str, keys: Sequence[str]) -> str:
