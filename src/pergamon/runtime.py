@@ -218,6 +218,7 @@ def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[
         MigrationFailed: the database is from another version.
     """
     make_private_home(settings.home)
+    make_durable_directory(settings.lake)  # before any process is confined to it
     with ExitStack() as stack:
         conninfo = settings.database_url
         if conninfo is None:
