@@ -73,7 +73,9 @@ class Client:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
-            with httpx.Client(base_url=self.server, timeout=httpx.Timeout(TIMEOUT_S, connect=10)) as http:
+            proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection
+            timeout = httpx.Timeout(TIMEOUT_S, connect=10)
+            with httpx.Client(base_url=self.server, timeout=timeout, trust_env=proxies) as http:
                 answer = http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.token}"})
             told = answer.json()
         except (httpx.HTTPError, ValueError) as error:

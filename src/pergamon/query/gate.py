@@ -8,6 +8,7 @@ left are the tables that the text would read.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ from pergamon.query.functions import CALLABLE, TABLE_FUNCTIONS, WINDOWS, names
 
 LONGEST_SQL = 65_536
 """Characters. Longer texts are data in disguise."""
+
+RECORDABLE_NAME = re.compile(r"[a-z0-9_]{1,63}(\.[a-z0-9_]{1,63}){0,2}")
+"""What may stand in the trail as a table that was asked for."""
 
 SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "main", "memory", "system", "temp"})
 """Names that the engine itself understands before a table of ours."""
@@ -81,7 +85,8 @@ def judge(sql: str) -> JudgedQuery:
 
 def no_such_table(name: str, reason: str = "no table of that name in the lake") -> UnknownQueryTable:
     """The one answer for what is not there and for what may not be seen; the reason stands in the trail only."""
-    decision = Decision(False, "table.read", f"table:{name}", reason)
+    recorded = name if RECORDABLE_NAME.fullmatch(name) else "(not a name)"  # whatever was typed may be data
+    decision = Decision(False, "table.read", f"table:{recorded}", reason)
     return UnknownQueryTable(
         f"no such table: {name}", hint="`pergamon tables` lists what you may read", decision=decision
     )

@@ -18,6 +18,7 @@ LARGEST_HEADERS_BYTES = 16_384
 def serve(home: Path, port: int) -> None:
     """Serve the API until told to stop."""
     with open_runtime(settings_from_environment(home)) as runtime:
+        runtime.query_engine.prewarm()
         uvicorn.run(
             create_app(runtime),
             host="127.0.0.1",
