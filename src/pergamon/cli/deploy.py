@@ -56,9 +56,13 @@ def _planned(context: CliContext, directory: Path, domain: str | None, env: str 
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--organization", help="Your organization: small letters, digits and dashes.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A context value of pergamon.yaml.")
-def init_command(kit: str, directory: Path, organization: str | None, values: tuple[str, ...]) -> None:
+@json_option
+def init_command(kit: str, directory: Path, organization: str | None, values: tuple[str, ...], as_json: bool) -> None:
     """Copy the starter KIT into DIRECTORY, which must be new or empty."""
     files = starter_kits.copy_kit(kit, directory, organization=organization, context=dict(map(_assignment, values)))
+    if as_json:
+        echo_json({"directory": str(directory), "files": [str(file) for file in files]})
+        return
     click.echo(f"{directory}: {len(files)} files; it is yours to edit. Next:")
     click.echo(f"  cd {directory} && pergamon ls && pergamon synth")
 

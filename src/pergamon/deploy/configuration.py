@@ -5,13 +5,12 @@ references -> resources as the rooms want them. Nothing here looks at the instal
 same configuration.
 """
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pergamon.deploy.documents.base import Declared, Desired, Document, ModuleType
-from pergamon.deploy.documents.top import HookCommand, ModuleEntry, TagFile, Top
+from pergamon.deploy.documents.top import HookCommand, ModuleEntry, TagFile, Top, words_of
 from pergamon.deploy.merge import merged
 from pergamon.deploy.placeholders import Scalar, Surroundings, filled
 from pergamon.deploy.problems import InvalidConfiguration, KeyPath, Place, Problem, did_you_mean
@@ -111,6 +110,7 @@ def load_configuration(folder: Path, *, domain: str | None = None, env: str | No
     if top is None:
         raise InvalidConfiguration(reading.problems)
     _read_surroundings(reading, top)
+    top = _with_filled_modules(reading, top)
     validated(Top, top, reading.problems)
     found = [item for item in _modules(reading, top) if domain in (None, item.domain) and env in (None, item.env)]
     names = _names(reading, found)
@@ -139,6 +139,21 @@ def _read_surroundings(reading: _Reading, top: Node) -> None:
                 reading.context[name] = node.value
 
 
+def _with_filled_modules(reading: _Reading, top: Node) -> Node:
+    """The tree with the placeholders of every module entry filled, each with its own domain and environment."""
+
+    def below(node: Node, keys: tuple[str, ...], path: tuple[str, ...]) -> Node:
+        if not keys:
+            return filled(node, reading.around(path[1], path[3]), reading.problems, path)
+        if not isinstance(node.value, dict):
+            return node
+        wanted = node.value if keys[0] == "*" else [keys[0]]
+        changed = {key: below(node.value[key], keys[1:], (*path, key)) for key in wanted if key in node.value}
+        return Node({**node.value, **changed}, node.place)
+
+    return below(top, ("domains", "*", "environments", "*", "modules", "*"), ())
+
+
 def _modules(reading: _Reading, top: Node) -> Iterator[_Found]:
     shared_tags = _tag_files(reading, _below(top, "tag_configs"), ("tag_configs",))
     for domain, domain_node in _items(_below(top, "domains")):
@@ -155,15 +170,14 @@ def _module(
 ) -> _Found | None:
     around = reading.around(domain, env)
     scratch: list[Problem] = []  # what the entry's own types find was already found from the top
-    ready = filled(node, around, reading.problems, path)
-    entry = validated(ModuleEntry, ready, scratch, path)
+    entry = validated(ModuleEntry, node, scratch, path)
     if entry is None:
         return None
     tags = _tags(
-        reading, [*shared_tags, *_tag_files(reading, _below(ready, "tag_configs"), (*path, "tag_configs"))], around
+        reading, [*shared_tags, *_tag_files(reading, _below(node, "tag_configs"), (*path, "tag_configs"))], around
     )
-    kind = _module_type(reading, entry, ready, path)
-    trees = [tree for tree in _config_files(reading, ready, path) if tree is not None]
+    kind = _module_type(reading, entry, node, path)
+    trees = [tree for tree in _config_files(reading, node, path) if tree is not None]
     if kind is None or len(trees) != len(entry.module_configs):
         return None
     tree = filled(merged(trees, reading.problems), around, reading.problems)
@@ -323,8 +337,7 @@ def _finished(reading: _Reading, item: _Found, names: dict[tuple[str, str, str, 
 def _hook(command: HookCommand | None) -> Hook | None:
     if command is None:
         return None
-    argv = shlex.split(command.command) if isinstance(command.command, str) else command.command
-    return Hook(tuple(argv), command.exit_if_fail, command.timeout_s)
+    return Hook(tuple(words_of(command.command)), command.exit_if_fail, command.timeout_s)
 
 
 def _in_order(reading: _Reading, modules: list[Module]) -> list[Module]:

@@ -102,6 +102,41 @@ MISTAKES = [
     ("dataops/jobs.yaml", "all_vitals_events.sql", "all_vitals.sql", "there is no file", "relative"),
     ("dataops/workflows.yaml", "job:vitals", "job:vital", "no job `vital`", "`vitals`"),
     ("dataops/workflows.yaml", "workflow:file-processor", "workflow:merge", "no workflow `merge`", "file-processor"),
+    (
+        "dataops/workflows.yaml",
+        'schedule: "{{',
+        "after: [workflow:transformation-jobs] #",
+        "waits for itself",
+        "schedule",
+    ),
+    (
+        "dataops/tracker.yaml",
+        "    source_table: patients\n",
+        "    source_table: patients\n    target_table: alert\n",
+        "already filled by",
+        "own",
+    ),
+    (
+        "pergamon.yaml",
+        "module_type: audit\n",
+        'module_type: audit\n            predeploy: {command: "a \'b"}\n',
+        "No closing",
+        "",
+    ),
+    (
+        "pergamon.yaml",
+        "module_type: audit\n",
+        'module_type: audit\n            predeploy: {command: ""}\n',
+        "names a program",
+        "",
+    ),
+    (
+        "pergamon.yaml",
+        "module_type: audit\n",
+        'module_type: audit\n            predeploy: {command: "x {{secret:y}}"}\n',
+        "whole value",
+        "",
+    ),
     ("governance/audit.yaml", "sealEverySeconds: 1", "sealEverySeconds: 0", "greater than 0", "chained"),
 ]
 
@@ -140,6 +175,16 @@ def test_a_message_never_holds_a_password(kit: Path, change: Spoil) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         checked_configuration(kit, kit)
     assert "hunter2-9f3a" not in str(caught.value)
+
+
+def test_a_module_entry_may_hold_placeholders(kit: Path, change: Spoil) -> None:
+    hook = (
+        'module_type: audit\n            predeploy: {command: "./{{env}}.sh", timeout_s: "{{context:source-port}}"}\n'
+    )
+    change("pergamon.yaml", "module_type: audit\n", hook)
+    module = next(module for module in load_configuration(kit).modules if module.name == "audit")
+    assert module.predeploy is not None
+    assert (module.predeploy.argv, module.predeploy.timeout_s) == (("./dev.sh",), 5432)
 
 
 def test_two_modules_may_not_declare_one_name(kit: Path, change: Spoil) -> None:

@@ -1,6 +1,8 @@
 """`pergamon.yaml` and tag files: the organization, its context values, and domains -> environments -> modules."""
 
-from pydantic import Field
+import shlex
+
+from pydantic import Field, field_validator
 
 from pergamon.deploy.documents.base import Document, Label, Name
 
@@ -11,8 +13,28 @@ class HookCommand(Document):
     command: str | list[str] = Field(
         description="Words as a shell would split them, or a list of arguments. No pipes, no variables, no secrets."
     )
+
+    @field_validator("command")
+    @classmethod
+    def _names_a_program(cls, command: str | list[str]) -> str | list[str]:
+        if not words_of(command) or not words_of(command)[0]:
+            raise ValueError("a command names a program")
+        return command
+
     exit_if_fail: bool = Field(default=False, description="Stop the deployment when the command fails.")
     timeout_s: int = Field(default=300, ge=1, le=86_400, description="Seconds after which the command is ended.")
+
+
+def words_of(command: str | list[str]) -> list[str]:
+    """The arguments of a command.
+
+    Raises:
+        ValueError: a quotation mark is open, or a character cannot be in an argument.
+    """
+    words = shlex.split(command) if isinstance(command, str) else list(command)
+    if any("\0" in word for word in words):
+        raise ValueError("a command holds a character that no argument can have")
+    return words
 
 
 class ModuleEntry(Document):

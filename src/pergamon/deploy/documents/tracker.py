@@ -64,11 +64,24 @@ def declares(document: TrackerDocument) -> list[Declared]:
 def translate(document: TrackerDocument, scope: Scope) -> list[Desired]:
     """Trackers and batches, then the raw tables."""
     _every_table_has_a_batch(document, scope)
+    raw_tables = [_raw_table(name, entry, scope) for name, entry in document.raw_tables.items()]
+    _each_target_once(raw_tables, scope)
     return [
         *(_tracker(name, entry, scope) for name, entry in document.trackers.items()),
         *(_batch(name, entry) for name, entry in document.batches.items()),
-        *(_raw_table(name, entry, scope) for name, entry in document.raw_tables.items()),
+        *raw_tables,
     ]
+
+
+def _each_target_once(raw_tables: list[Desired], scope: Scope) -> None:
+    """Two sources merged into one table would overwrite each other."""
+    taken: dict[tuple[str, str], str] = {}
+    for table in raw_tables:
+        target = (str(table.spec["target_database"]), str(table.spec["target_table"]))
+        first = taken.setdefault(target, table.name)
+        if first != table.name:
+            message = f"the table {target[0]}.{target[1]} is already filled by `{first}`"
+            scope.problem((*table.path, "target_table"), message, "give it a target_table of its own")
 
 
 def _every_table_has_a_batch(document: TrackerDocument, scope: Scope) -> None:

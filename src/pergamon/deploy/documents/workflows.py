@@ -42,7 +42,25 @@ def declares(document: WorkflowsDocument) -> list[Declared]:
 
 def translate(document: WorkflowsDocument, scope: Scope) -> list[Desired]:
     """One resource per workflow."""
+    _no_circle(document, scope)
     return [_workflow(name, entry, scope) for name, entry in document.workflows.items()]
+
+
+def _no_circle(document: WorkflowsDocument, scope: Scope) -> None:
+    """Workflows that wait for each other never start."""
+    after = {
+        name: {item.rpartition(":")[2].rpartition("/")[2] for item in entry.after} & set(document.workflows)
+        for name, entry in document.workflows.items()
+    }
+    for name in after:
+        reached, waiting = set[str](), [name]
+        while waiting:
+            for each in after[waiting.pop()] - reached:
+                reached.add(each)
+                waiting.append(each)
+        if name in reached:
+            message = f"`{name}` waits for itself: these workflows would never start"
+            scope.problem(("workflows", name, "after"), message, "give one of the circle a schedule instead")
 
 
 def _workflow(name: str, entry: WorkflowEntry, scope: Scope) -> Desired:
