@@ -79,6 +79,7 @@ def _launch(environment: dict[str, str], log_file: Path) -> subprocess.Popen[byt
             stderr=log,
             env=environment,
             cwd=log_file.parent,
+            umask=0o077,  # what the engine writes is the service user's alone, file by file
             start_new_session=True,  # Ctrl-C is for us: the worker closes its lease first
         )
     finally:
@@ -94,6 +95,7 @@ def _environment(catalog_uri: str, token: str, spill: Path) -> dict[str, str]:
         "TMPDIR": str(spill),
         "SAIL_CATALOG__LIST": f'[{{type="iceberg-rest", name="{CATALOG}", {access}}}]',
         "SAIL_CATALOG__DEFAULT_CATALOG": CATALOG,
+        "SAIL_PARQUET__SKIP_METADATA": "false",
         "SAIL_RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(spill)]),
     }
 

@@ -50,7 +50,7 @@ def test_one_merge_inserts_updates_and_deletes_by_null_safe_keys(engine: Engine)
     files = world.files()
     assert files.snapshot_id == outcome.committed_snapshot_id
     assert files.position_deletes, "merge-on-read: the old data file stays, a delete file says what is gone"
-    assert all(Path(path).is_file() for path in files.paths)
+    assert {Path(path).stat().st_mode & 0o777 for path in files.paths} == {0o600}
     last = world.history()[-1]
     assert last.summary["pergamon.position"] == "0000000000000002.0000000007"
     assert last.summary["pergamon.lease"] == second.id
