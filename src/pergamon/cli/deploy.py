@@ -14,7 +14,7 @@ import click
 
 from pergamon import deploy, lake, starter_kits
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import Actor, Invalid, durable_write
+from pergamon.kernel import Actor, Invalid, Unavailable, durable_write
 from pergamon.runtime import Runtime, inspect_postgres, make_private_home, without_password
 from pergamon.store import UnitOfWork
 
@@ -48,7 +48,26 @@ def _planned(context: CliContext, directory: Path, domain: str | None, env: str 
         actor = context.actor(runtime)
         with runtime.begin(actor) as uow:
             plan = deploy.planned(uow, checked, lake_root)
+        _check_sources(runtime, checked, plan)
         yield _Opened(runtime, actor, checked, plan)
+
+
+def _check_sources(runtime: Runtime, checked: deploy.Checked, plan: deploy.Plan) -> None:
+    """Look whether the sources can feed the raw tables. A source that does not answer is said and does not stop a plan.
+
+    Raises:
+        InvalidConfiguration: a source has no such table, or keys lie outside a replica identity.
+    """
+    problems: list[deploy.Problem] = []
+    for subject, task in deploy.tasks_to_check(checked.specs, plan).items():
+        try:
+            found = inspect_postgres(task.source.resolved(runtime.secret), None)
+        except (Unavailable, deploy.SecretMissing) as error:
+            click.echo(f"note: the source of {subject} was not looked at: {error.message}", err=True)
+            continue
+        problems += deploy.source_problems(checked.configuration, checked.specs, task, found)
+    if problems:
+        raise deploy.InvalidConfiguration(problems)
 
 
 @click.command("init")

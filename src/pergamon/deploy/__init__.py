@@ -39,6 +39,7 @@ from pergamon.deploy.secrets import (
     keep_secret,
     read_secret,
 )
+from pergamon.deploy.source_check import source_problems, tasks_to_check
 
 __all__ = [
     "BadSecretName",
@@ -83,9 +84,11 @@ __all__ = [
     "schema_names",
     "schema_text",
     "size_text",
+    "source_problems",
     "step_line",
     "summary",
     "table_lines",
+    "tasks_to_check",
     "tree_json",
     "tree_lines",
     "warnings_for",

@@ -189,6 +189,48 @@ def test_quickstart_writes_a_configuration_that_deploys(pergamon: Pergamon, sour
     assert pergamon("diff", "-C", folder)[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('keys: ["code"]', 'keys: ["id"]', "key id is not in the replica identity of hda.coded (code)"),
+        ('keys: ["ward", "bed"]', 'keys: ["ward", "note"]', "key note is not in the replica identity"),
+        ('keys: ["ward", "bed"]', 'keys: ["BED", "ward"]', ""),
+        ('source_table: "patients"', 'source_table: "coded"', "key id is not in the replica identity"),
+    ],
+)
+def test_keys_that_no_change_carries_are_refused_before_anything_starts(  # noqa: PLR0917
+    pergamon: Pergamon, source: str, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    folder = tmp_path / "quick"
+    pergamon("quickstart", source, folder, "--unencrypted", REASON)
+    text = (folder / "tracker.yaml").read_text()
+    assert old in text
+    (folder / "tracker.yaml").write_text(text.replace(old, new, 1))
+    code, _, complaint = pergamon("deploy", "-C", folder)
+    assert code == (2 if message else 0)
+    assert message in complaint
+
+
+def test_a_table_that_the_source_does_not_have_is_refused(pergamon: Pergamon, source: str, tmp_path: Path) -> None:
+    folder = tmp_path / "quick"
+    pergamon("quickstart", source, folder, "--unencrypted", REASON)
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute("ALTER TABLE hda.patients RENAME TO persons")
+    code, _, complaint = pergamon("synth", "-C", folder)
+    assert code == 2
+    assert "the source has no table hda.patients" in complaint
+
+
+def test_a_source_that_does_not_answer_does_not_stop_a_plan(pergamon: Pergamon, source: str, tmp_path: Path) -> None:
+    folder = tmp_path / "quick"
+    pergamon("quickstart", source, folder, "--unencrypted", REASON)
+    (tmp_path / "home" / "secrets" / "source-password").write_text("wrong-11aa")
+    code, _, complaint = pergamon("deploy", "-C", folder)
+    assert code == 0
+    assert "note: the source of replication-task:source was not looked at" in complaint
+    assert "wrong-11aa" not in complaint
+
+
 def test_quickstart_takes_the_password_from_the_environment(
     pergamon: Pergamon, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
