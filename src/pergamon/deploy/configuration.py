@@ -93,6 +93,8 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     organization: str = ""
     context: dict[str, Scalar] = field(default_factory=dict)
+    unread: set[tuple[str, str]] = field(default_factory=set)
+    """Domains and environments with a module that could not be read: what is missing there may only be unread."""
 
     def around(self, domain: str, env: str) -> Surroundings:
         return Surroundings(self.organization, domain, env, self.context, TOP_FILE)
@@ -161,7 +163,9 @@ def _modules(reading: _Reading, top: Node) -> Iterator[_Found]:
             for name, node in _items(_below(env_node, "modules")):
                 path = ("domains", domain, "environments", env, "modules", name)
                 found = _module(reading, node, path, shared_tags, domain=domain, env=env, name=name)
-                if found is not None:
+                if found is None:
+                    reading.unread.add((domain, env))
+                else:
                     yield found
 
 
@@ -217,7 +221,7 @@ def _file(reading: _Reading, item: Node, path: KeyPath) -> Node | None:
         return None
     node, problems = read_yaml(inside, _shown(name))
     reading.problems += problems
-    return node
+    return None if problems else node
 
 
 def _inside(reading: _Reading, name: str, place: Place, path: KeyPath) -> Path | None:
@@ -280,9 +284,9 @@ class _Scope:
 
     def resolve(self, reference: str, kind: str, path: KeyPath, *, trusted: str = "") -> str:
         found = meaning(reference, kind, self.item.domain, self.item.env, self.names)
-        if found.home is None:
+        if found.home is None and (found.domain, self.item.env) not in self.reading.unread:
             self.problem(path, found.message, found.hint)
-        else:
+        elif found.home is not None:
             self._refer(found.home)
             self._check_trust(found.home.declared, trusted, path)
         return found.name

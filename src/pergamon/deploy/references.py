@@ -37,6 +37,8 @@ class Meaning:
     home: Home | None
     message: str = ""
     hint: str = ""
+    domain: str = ""
+    """Where it was looked for; empty when the reference cannot be read."""
 
 
 def meaning(reference: str, kind: str, domain: str, env: str, names: Names) -> Meaning:
@@ -56,4 +58,4 @@ def meaning(reference: str, kind: str, domain: str, env: str, names: Names) -> M
     else:
         known = [key[3] for key in names if key[:3] == (target, env, kind)]
         hint = did_you_mean(name, known, what=f"{kind}s of {target}/{env}")
-    return Meaning(name, None, f"there is no {kind} `{name}` in {target}/{env}", hint)
+    return Meaning(name, None, f"there is no {kind} `{name}` in {target}/{env}", hint, target)

@@ -32,7 +32,7 @@ def _by_path(problems: list[Problem]) -> list[list[Problem]]:
 
 
 def _one_of_several(problems: list[Problem]) -> Problem:
-    if len(problems) == 1:
+    if len({problem.message for problem in problems}) == 1:
         return problems[0]
     messages = dict.fromkeys(problem.message.removeprefix("this must be ") for problem in problems)
     return replace(problems[0], message="this must be " + ", or ".join(messages))

@@ -136,7 +136,7 @@ def parse_yaml(text: str, shown_as: str) -> tuple[Node | None, list[Problem]]:
 
 def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:
     lines = text.splitlines()
-    if mark and mark.line < len(lines) and "{{" in lines[mark.line]:
+    if mark and mark.line < len(lines) and re.search(r"(:|-)\s+\{\{", lines[mark.line]):
         return 'quote placeholders: "{{context:name}}"'
     return ""
 

@@ -170,6 +170,19 @@ def test_all_mistakes_are_shown_at_once(kit: Path, change: Spoil) -> None:
     assert files >= {"tags.yaml", "roles.yaml", "dataops/project.yaml", "datalake/query.yaml"}
 
 
+def test_a_file_that_cannot_be_read_is_said_once_and_not_what_it_would_have_declared(kit: Path, change: Spoil) -> None:
+    """Without the buckets, every reference to one would be a mistake: noise over the one thing to correct."""
+    change("datalake/datalake.yaml", "buckets:\n", "buckets\n")
+    (problem,) = problems_of(kit)
+    assert problem.place.file == "datalake/datalake.yaml"
+
+
+def test_an_unquoted_placeholder_is_one_mistake(kit: Path, change: Spoil) -> None:
+    change("dataops/workflows.yaml", '"{{context:file-processor-schedule}}"', "{{context:file-processor-schedule}}")
+    (problem,) = problems_of(kit)
+    assert "quote placeholders" in problem.hint
+
+
 def test_a_message_never_holds_a_password(kit: Path, change: Spoil) -> None:
     change("dataops/replication.yaml", '"{{secret:source-password}}"', "hunter2-9f3a")
     with pytest.raises(InvalidConfiguration) as caught:
