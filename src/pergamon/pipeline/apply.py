@@ -490,7 +490,14 @@ def _state_work(spec: RawTableSpec, changes: Changes, change_set: ChangeSet, sou
         if change_set.emptied:
             return merge_sql.replace_state(target, order, source, changes.columns)
         return merge_sql.merge_state(
-            target, current, source, changes.columns, keys, kept=change_set.kept, moved=change_set.moved
+            target,
+            current,
+            source,
+            changes.columns,
+            keys,
+            found=change_set.rows.column_names,
+            kept=change_set.kept,
+            moved=change_set.moved,
         )
 
     def check(engine: Engine) -> None:

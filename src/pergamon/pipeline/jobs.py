@@ -70,7 +70,8 @@ def run_job(place: Workplace, name: str, spec: JobSpec, *, run_id: str, run_at: 
     counts: dict[str, int] = {}
     with place.engine() as engine:
         for output in _outputs(engine, spec, run_at):
-            counts[str(output.table)] = _replace(place, engine, name, output, run_id)
+            with place.one_at_a_time.on(str(output.table)):
+                counts[str(output.table)] = _replace(place, engine, name, output, run_id)
     return counts
 
 

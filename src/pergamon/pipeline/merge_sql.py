@@ -44,15 +44,19 @@ def load_files(
 
 def merge_state(
     target: str, current: str, source: Path, columns: Columns, keys: Sequence[str], *,
-    kept: Sequence[str] = (), moved: Sequence[str] = (),
+    found: Sequence[str], kept: Sequence[str] = (), moved: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """Versioning S: bring the table to the folded state. `current` is the table's own name, for stored values."""
+    """Versioning S: bring the table to the folded state.
+
+    current: the table's own name, for stored values. found: every column of the change set, in its order.
+    """
+    changes = _typed_as_stored(source, current, columns, found)
     matches = _same_keys("t", "s", keys)
     updates = ", ".join(f"t.{quoted(name)} = {_value(name, kept, moved)}" for name in columns)
     names = [*columns, POSITION]
     inserts = ", ".join(f"s.{quoted(name)}" if name not in moved else _moved_value(name) for name in names)
     return (
-        f"MERGE INTO {target} AS t USING {_source(source, current, keys, moved)} AS s ON {matches} "
+        f"MERGE INTO {target} AS t USING {_source(changes, current, keys, moved)} AS s ON {matches} "
         f"WHEN MATCHED AND s.{quoted(MERGE_OPERATION)} = '{DELETE}' THEN DELETE "
         f"WHEN MATCHED THEN UPDATE SET {updates}, t.{quoted(POSITION)} = s.{quoted(POSITION)} "
         f"WHEN NOT MATCHED AND s.{quoted(MERGE_OPERATION)} = '{UPSERT}' "
@@ -190,14 +194,27 @@ def _moved_value(name: str) -> str:
     return f"CASE WHEN {keep} = {MOVED} THEN s.{quoted('__old_' + name)} ELSE s.{quoted(name)} END"
 
 
-def _source(source: Path, current: str, keys: Sequence[str], moved: Sequence[str]) -> str:
+def _typed_as_stored(source: Path, current: str, columns: Columns, found: Sequence[str]) -> str:
+    """The change set, its bytes typed as the table's.
+
+    MERGE refuses to cast the binary of a Parquet file to the large binary that the engine reads an Iceberg table as;
+    a UNION casts, so the change set is joined to no rows of the table.
+    """
+    if not any(pa.types.is_binary(kind) for kind in columns.values()):
+        return parquet(source)
+    listed = ", ".join(map(quoted, found))
+    nothing = ", ".join(quoted(name) if name in columns else "NULL" for name in found)
+    return f"(SELECT {listed} FROM {parquet(source)} UNION ALL SELECT {nothing} FROM {current} WHERE false)"
+
+
+def _source(changes: str, current: str, keys: Sequence[str], moved: Sequence[str]) -> str:
     """The change set; with the stored values that rows bring along from their old keys."""
     if not moved:
-        return parquet(source)
+        return changes
     olds = ", ".join(f"r.{quoted(name)} AS {quoted('__old_' + name)}" for name in moved)
     any_moved = " OR ".join(f"c.{quoted(keep_column(name))} = {MOVED}" for name in moved)
     stored = " AND ".join(f"r.{quoted(key)} <=> c.{quoted(stored_key_column(key))}" for key in keys)
-    return f"(SELECT c.*, {olds} FROM {parquet(source)} AS c LEFT JOIN {current} AS r ON ({any_moved}) AND {stored})"
+    return f"(SELECT c.*, {olds} FROM {changes} AS c LEFT JOIN {current} AS r ON ({any_moved}) AND {stored})"
 
 
 def _load_values(found: Mapping[str, pa.DataType], columns: Columns, appends_history: bool) -> str:

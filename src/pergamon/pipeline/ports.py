@@ -1,8 +1,9 @@
 """What the pipeline needs from outside: units of work, and a trusted engine that speaks Spark SQL."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,22 @@ class Engine(Protocol):
         ...
 
 
+class OneAtATime:
+    """Two runs of one worker may want the same table: they take turns. Between workers the lease decides."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def on(self, table: str) -> Iterator[None]:
+        """Hold the table while the block runs."""
+        with self._guard:
+            lock = self._locks.setdefault(table, threading.Lock())
+        with lock:
+            yield
+
+
 @dataclass(frozen=True)
 class Workplace:
     """Where the pipeline works.
@@ -38,3 +55,4 @@ class Workplace:
     lake_root: Path
     scratch: Path
     worker: str
+    one_at_a_time: OneAtATime = field(default_factory=OneAtATime)

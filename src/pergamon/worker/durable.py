@@ -33,7 +33,8 @@ class DurableRuns:
     """The durable engine of one worker process. One per process: DBOS is global."""
 
     def __init__(self, place: pipeline.Workplace, conninfo: str, logs: Path) -> None:
-        self._place, self._logs = place, logs
+        self.place = place
+        self._logs = logs
         engine = sqlalchemy.create_engine(
             "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), pool_size=8, pool_pre_ping=True
         )
@@ -77,7 +78,7 @@ class DurableRuns:
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _register(self) -> tuple[Callable[[str], None], Callable[..., list[str]]]:
-        place = self._place
+        place = self.place
 
         @DBOS.step(name="plan")
         def plan(run_id: str) -> dict[str, Any]:
