@@ -88,6 +88,7 @@ class PostgresSource:
                 identity=row["identity"],
                 identity_columns=_identity_columns(row, columns.get(row["relation"], [])),
                 estimated_rows=max(0, int(row["estimated_rows"])),
+                partitioned=row["partitioned"],
                 owned=row["owned"],
                 readable=row["readable"],
             )
@@ -499,7 +500,7 @@ coalesce((SELECT array_agg(a.attname::text ORDER BY k.place)
 
 _TABLES = f"""
 SELECT c.oid::bigint AS relation, s.nspname::text AS schema, c.relname::text AS table, c.relreplident::text AS identity,
-       c.reltuples::bigint AS estimated_rows,
+       c.reltuples::bigint AS estimated_rows, c.relkind = 'p' AS partitioned,
        pg_has_role(c.relowner, 'USAGE') AS owned,
        has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(s.oid, 'USAGE') AS readable,
        {_KEY_OF_INDEX.format(which="indisprimary")} AS primary_key,

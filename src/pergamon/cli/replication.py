@@ -9,6 +9,9 @@ import click
 
 from pergamon import replicate
 from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.runtime import Runtime
+
+SUPERVISED_LOOK_S = 2.0
 
 
 @click.group("replication")
@@ -42,10 +45,13 @@ def test_command(context: CliContext, task: str, as_json: bool) -> None:
 @replication_group.command("start")
 @click.argument("task")
 @click.option("--until-caught-up", is_flag=True, help="End once everything that the source has now has landed.")
+@click.option("--supervised", is_flag=True, help="Under `pergamon up`: when asked to stop, wait for the next start.")
 @click.option("--reload", is_flag=True, help="Forget where the task stood and load every table anew.")
 @json_option
 @click.pass_obj
-def start_command(context: CliContext, task: str, until_caught_up: bool, reload: bool, as_json: bool) -> None:
+def start_command(
+    context: CliContext, task: str, *, until_caught_up: bool, supervised: bool, reload: bool, as_json: bool
+) -> None:
     """Run a task in the foreground until Ctrl-C, SIGTERM or `replication stop`."""
     stop = threading.Event()
 
@@ -55,6 +61,10 @@ def start_command(context: CliContext, task: str, until_caught_up: bool, reload:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
     with context.open() as runtime:
+        while supervised and not stop.is_set() and _is_stop_asked(context, runtime, task):
+            stop.wait(SUPERVISED_LOOK_S)
+        if supervised and stop.is_set():
+            return
         outcome = runtime.run_replication(
             context.actor(runtime),
             task,
@@ -109,6 +119,11 @@ def script_command(context: CliContext, task: str) -> None:
     """Print the SQL that the source's administrator runs once."""
     with context.open() as runtime:
         click.echo(runtime.replication_script(context.actor(runtime), task), nl=False)
+
+
+def _is_stop_asked(context: CliContext, runtime: Runtime, task: str) -> bool:
+    with runtime.begin(context.actor(runtime)) as uow:
+        return replicate.is_stop_asked(uow, task)
 
 
 def _say_landed(manifest: replicate.Manifest) -> None:

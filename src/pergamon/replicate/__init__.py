@@ -34,6 +34,7 @@ from pergamon.replicate.run import RunOutcome, TaskParked, run_task, test_endpoi
 from pergamon.replicate.source_script import Finding, administrator_script, create_publication_sql, quoted, script_for
 from pergamon.replicate.tasks import (
     drop_replication_task,
+    is_stop_asked,
     put_replication_task,
     read_replication_task_tags,
     read_replication_tasks,
@@ -82,6 +83,7 @@ __all__ = [
     "column_type",
     "create_publication_sql",
     "drop_replication_task",
+    "is_stop_asked",
     "lsn_from_text",
     "lsn_text",
     "manifest_from_json",

@@ -57,7 +57,7 @@ class ChangeBuffers:
         self._skipped: dict[int, Table] = {}
         self.change_seq = change_seq
         self.oldest_at: float | None = None
-        self.rows_landed = 0
+        self._kept_bytes = 0
 
     @property
     def is_empty(self) -> bool:
@@ -79,7 +79,7 @@ class ChangeBuffers:
         self._append(buffer, change)
         if len(buffer.rows) >= self._max_rows or buffer.size_bytes >= self._max_bytes:
             self._land(buffer)
-        elif sum(other.size_bytes for other in self._buffers.values()) >= 2 * self._max_bytes:
+        elif self._kept_bytes >= 2 * self._max_bytes:
             self._land(max(self._buffers.values(), key=lambda other: other.size_bytes))
 
     def land_all(self) -> None:
@@ -104,7 +104,9 @@ class ChangeBuffers:
         buffer.rows.append(
             ChangedRow(change.op, values, change.position, change.commit_us, self.change_seq, unchanged, previous_key)
         )
-        buffer.size_bytes += change.size_bytes + COST_OF_A_VALUE * len(values)
+        cost = change.size_bytes + COST_OF_A_VALUE * len(values)
+        buffer.size_bytes += cost
+        self._kept_bytes += cost
         if self.oldest_at is None:
             self.oldest_at = monotonic()
 
@@ -147,7 +149,7 @@ class ChangeBuffers:
         )
         self._landed(manifest)
         self._landed_up_to[(manifest.schema, manifest.table)] = manifest.last
-        self.rows_landed += len(rows)
+        self._kept_bytes -= buffer.size_bytes
         buffer.rows, buffer.size_bytes = [], 0
 
 

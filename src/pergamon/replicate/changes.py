@@ -93,6 +93,10 @@ class ChangeReader:
             self._open_stream.keep(xid, payload)
             return
         message = decode(payload)
+        begin = self._transaction
+        if begin is not None and not isinstance(message, Commit):
+            yield from self._apply(message, begin.commit_lsn, begin.commit_us, len(payload))
+            return
         match message:
             case Begin():
                 self._transaction, self._ordinal = message, 0
@@ -111,9 +115,6 @@ class ChangeReader:
                 self._abort(message)
             case StreamCommit():
                 yield from self._replay(message)
-            case _ if self._transaction is not None:
-                begin = self._transaction
-                yield from self._apply(message, begin.commit_lsn, begin.commit_us, len(payload))
             case _:
                 pass  # a message outside any transaction: a heartbeat, or an origin
 

@@ -82,7 +82,7 @@ class Layout:
     def landed_by_place(self) -> dict[int, str]:
         return {column.place: column.landed for column in self.columns}
 
-    @property
+    @cached_property
     def wants_change_seq(self) -> bool:
         return any(added.header == "AR_H_CHANGE_SEQ" for added in self.plan.added)
 

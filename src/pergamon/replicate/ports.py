@@ -57,6 +57,7 @@ class SourceTable:
     identity_columns: tuple[str, ...]
     """What an update or a delete is told by; empty: it is not told at all."""
     estimated_rows: int
+    partitioned: bool
     owned: bool
     """The connecting role owns it (and could publish it)."""
     readable: bool

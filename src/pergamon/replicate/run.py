@@ -7,10 +7,12 @@ then the word to the source. After a crash each table goes on after its own last
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+
+import psycopg
 
 from pergamon.kernel import Clock, Invalid, PergamonError
 from pergamon.kernel.durable import make_durable_directory
@@ -28,6 +30,7 @@ from pergamon.store import UnitOfWork
 
 STATUS_INTERVAL_S = 1.0
 LAG_INTERVAL_S = 5.0
+CHANGES_BETWEEN_LOOKS = 1000
 ALIVE_INTERVAL_S = 10.0
 """The source ends a stream that it has not heard of for `wal_sender_timeout`, a minute by default."""
 
@@ -99,14 +102,8 @@ def run_task(
         run = _Run(task, source, landing, clock=clock, begin=begin, on_landed=on_landed, should_stop=should_stop)
         try:
             return run.run(until_caught_up=until_caught_up, reload=reload)
-        except TaskParked as error:
-            run.enter(TaskState.PARKED, str(error))
-            raise
-        except PergamonError as error:
-            run.enter(TaskState.FAILED, str(error))
-            raise
         except BaseException as error:
-            run.enter(TaskState.FAILED, f"unexpected: {type(error).__name__}")
+            run.enter_after(error)
             raise
 
 
@@ -179,6 +176,13 @@ class _Run:
         with self.begin() as uow:
             tables.set_state(uow, self.task.name, state, message, self.warnings)
             uow.record(ReplicationStateChanged(f"replication_task:{self.task.name}", state.value, message))
+
+    def enter_after(self, error: BaseException) -> None:
+        """Write that the run ended with an error. When the platform's own database is what failed, nobody can."""
+        state = TaskState.PARKED if isinstance(error, TaskParked) else TaskState.FAILED
+        said = str(error) if isinstance(error, PergamonError) else f"unexpected: {type(error).__name__}"
+        with suppress(PergamonError, psycopg.Error):
+            self.enter(state, said)
 
     # --- before anything is read ---
 
@@ -338,12 +342,13 @@ class _Run:
                                 seen_lsn = max(seen_lsn, event.end_lsn)
                             else:
                                 buffers.take(event)
-                                self._stay_alive(stream)
+                                if event.position.ordinal % CHANGES_BETWEEN_LOOKS == 0:
+                                    self._stay_alive(stream)
                     elif reader.between_transactions:
                         seen_lsn = max(seen_lsn, item.lsn)
-                self._land_when_due(stream, buffers, seen_lsn, hurry=until_caught_up)
-                if target is not None and self.confirmed_lsn >= target:
+                if target is not None and seen_lsn >= target:
                     break
+                self._land_when_due(stream, buffers, seen_lsn)
                 self._regularly(stream)
             buffers.land_all()
             self._confirm(stream, buffers, seen_lsn)
@@ -353,11 +358,11 @@ class _Run:
             return 0.5
         return max(0.0, min(0.5, buffers.oldest_at + self.task.spec.max_batch_interval_s - monotonic()))
 
-    def _land_when_due(self, stream: ChangeStream, buffers: ChangeBuffers, seen_lsn: int, *, hurry: bool) -> None:
+    def _land_when_due(self, stream: ChangeStream, buffers: ChangeBuffers, seen_lsn: int) -> None:
         due = buffers.oldest_at is not None and monotonic() - buffers.oldest_at >= self.task.spec.max_batch_interval_s
         if due:
             buffers.land_all()
-        quiet = buffers.is_empty and (hurry or monotonic() - self._alive_at >= ALIVE_INTERVAL_S)
+        quiet = buffers.is_empty and monotonic() - self._alive_at >= ALIVE_INTERVAL_S
         if due or (quiet and seen_lsn > self.confirmed_lsn):
             self._confirm(stream, buffers, seen_lsn)
 

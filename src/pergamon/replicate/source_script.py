@@ -138,7 +138,13 @@ def _capture_findings(
     ]
     if facts.is_standby:
         found.append(Finding("standby", False, "the server is a standby", "replicate from the primary"))
-    found += [_slot_finding(task, facts, slot)]
+    if facts.free_senders < 2:
+        found.append(
+            Finding(
+                "senders", False, f"{facts.free_senders} wal senders are free", "raise max_wal_senders: two are needed"
+            )
+        )
+    found.append(_slot_finding(task, facts, slot))
     found += _publication_findings(task, facts, selected, publications)
     found += [
         Finding(
@@ -209,6 +215,16 @@ def _publication_findings(
                     False,
                     f"{publication.name} publishes only some rows or columns of {', '.join(partly)}",
                     "publish the whole table, and remove columns by a rule",
+                )
+            )
+        partitioned = sorted(table.full_name for table in selected if table.partitioned)
+        if partitioned and not publication.via_root and publication.tables:
+            found.append(
+                Finding(
+                    "publication",
+                    False,
+                    f"{publication.name} tells changes of {', '.join(partitioned)} under the names of its partitions",
+                    f"ALTER PUBLICATION {quoted(publication.name)} SET (publish_via_partition_root = true)",
                 )
             )
         whole = {"insert", "update", "delete", "truncate"} if publication.name == task.publication else {"insert"}

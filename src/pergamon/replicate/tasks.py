@@ -91,6 +91,11 @@ def start_replication(uow: UnitOfWork, name: str, *, reload: bool = False) -> Re
     return task
 
 
+def is_stop_asked(uow: UnitOfWork, name: str) -> bool:
+    """Has somebody asked this task to stop since it was last started?"""
+    return name in tables.stopped_tasks(uow)
+
+
 def stop_replication(uow: UnitOfWork, name: str) -> None:
     """Ask a task to land what it holds and stop; its replicator hears of it within a second or two.
 

@@ -121,6 +121,18 @@ def test_a_publication_of_some_rows_is_refused(replication: Replication) -> None
     assert "publishes only some rows or columns of hda.patients" in failed(replication)["publication"].message
 
 
+def test_a_publication_that_tells_partitions_apart_is_refused(replication: Replication) -> None:
+    replication.source.execute(
+        "CREATE TABLE hda.vitals (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE hda.vitals_1 PARTITION OF hda.vitals FOR VALUES FROM (0) TO (10)",
+        "CREATE PUBLICATION theirs FOR ALL TABLES",
+    )
+    replication.deploy(publication="theirs")
+    assert "under the names of its partitions" in failed(replication)["publication"].message
+    replication.source.execute("ALTER PUBLICATION theirs SET (publish_via_partition_root = true)")
+    assert failed(replication) == {}
+
+
 def test_a_server_that_does_not_log_changes(replication: Replication, tmp_path: Path) -> None:
     server = start_source_server(tmp_path / "plain", wal_level="replica")
     try:

@@ -15,8 +15,11 @@ import pytest
 from tests.integration.replicate.conftest import Replication
 from tests.source_database import SourceDatabase
 
-from pergamon import replicate
-from pergamon.kernel import durable
+from pergamon import deploy, replicate
+from pergamon.adapters.embedded_postgres import EmbeddedPostgres
+from pergamon.kernel import Actor, Unavailable, durable
+from pergamon.runtime import open_runtime
+from pergamon.settings import Settings
 
 TABLES = ("patients", "readings")
 
@@ -246,3 +249,41 @@ def test_stopping_lands_what_is_held_and_starting_goes_on(hospital: Replication)
     hospital.run()
     assert_landed_is_what_the_source_holds(hospital)
     assert hospital.status().lag_bytes == 0
+
+
+def test_the_platforms_own_database_dying_is_an_error_and_resumable(
+    source_database: SourceDatabase, operator: Actor, tmp_path: Path
+) -> None:
+    """What landed and was not registered yet is told again at the next start."""
+    server = EmbeddedPostgres(tmp_path / "platform", settings={"fsync": "on"})
+    server.start()
+    try:
+        home = tmp_path / "home"
+        with open_runtime(Settings(home=home, database_url=server.conninfo)) as runtime:
+            deploy.keep_secret(runtime.settings, "source", source_database.conninfo)
+            source_database.execute("CREATE SCHEMA hda", "CREATE TABLE hda.patients (id bigint PRIMARY KEY, name text)")
+            replication = Replication(runtime, operator, source_database)
+            replication.deploy()
+            replication.run()
+            source_database.execute("INSERT INTO hda.patients VALUES (1, 'a')")
+            calls = iter(range(1000))
+
+            def die_at_the_tenth_look() -> bool:
+                if next(calls) == 10:
+                    server.stop()
+                return False
+
+            with pytest.raises(Unavailable):
+                replication.run(until_caught_up=False, should_stop=die_at_the_tenth_look)
+        server.start()
+        source_database.execute("INSERT INTO hda.patients VALUES (2, 'b')")
+        with open_runtime(Settings(home=home, database_url=server.conninfo)) as runtime:
+            replication = Replication(runtime, operator, source_database)
+            with runtime.begin(operator) as uow:
+                uow.execute("UPDATE replication_task SET state = 'failed'")
+            _run_when_the_slot_is_free(replication)
+            assert set(replication.replayed("patients")) == {"1", "2"}
+            told = {f"staging/landing/{manifest['path']}" for manifest in replication.manifests("patients")}
+            assert set(replication.registered()) == told
+    finally:
+        server.stop()

@@ -322,6 +322,49 @@ def test_a_value_that_the_lake_cannot_hold_stops_the_task_and_can_be_put_right(
     assert replication.replayed("t") == {"1": {"id": 1, "v": None}}
 
 
+def test_a_partitioned_table_lands_as_one_without_its_generated_columns(replication: Replication) -> None:
+    replication.source.execute(
+        "CREATE TABLE hda.vitals (id int, day date, twice int GENERATED ALWAYS AS (id * 2) STORED, "
+        "PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+        "CREATE TABLE hda.vitals_old PARTITION OF hda.vitals FOR VALUES FROM ('2000-01-01') TO ('2020-01-01')",
+        "CREATE TABLE hda.vitals_new PARTITION OF hda.vitals FOR VALUES FROM ('2020-01-01') TO ('2030-01-01')",
+        "INSERT INTO hda.vitals VALUES (1, '2010-01-01')",
+    )
+    replication.deploy()
+    replication.run()
+    replication.source.execute(
+        "INSERT INTO hda.vitals VALUES (2, '2025-01-01')", "UPDATE hda.vitals SET id = 3 WHERE id = 1"
+    )
+    replication.run()
+    assert set(replication.replayed("vitals")) == {"2", "3"}
+    assert "twice" not in replication.landed("vitals")[0]
+    assert [path.name for path in (replication.landing / "hda").iterdir()] == ["vitals"]
+
+
+def test_a_table_made_later_is_loaded_at_the_next_start(replication: Replication) -> None:
+    replication.source.execute("CREATE TABLE hda.a (id int PRIMARY KEY)")
+    replication.deploy()
+    replication.run()
+    replication.source.execute("CREATE TABLE hda.b (id int PRIMARY KEY)", "INSERT INTO hda.b VALUES (1)")
+    replication.run()
+    replication.source.execute("INSERT INTO hda.b VALUES (2)")
+    replication.run()
+    assert set(replication.replayed("b")) == {"1", "2"}
+
+
+def test_two_tasks_may_not_land_in_one_folder(replication: Replication) -> None:
+    replication.source.execute("CREATE TABLE hda.a (id int PRIMARY KEY)")
+    replication.deploy(migration_type="full-load")
+    replication.run()
+    spec = replicate.ReplicationTaskSpec(
+        source=replicate.SourceSpec(conninfo="{{secret:source}}"), rules=(EVERYTHING,), migration_type="full-load"
+    )
+    with replication.rt.begin(replication.operator) as uow:
+        replicate.put_replication_task(uow, "other", spec, {})
+    with pytest.raises(replicate.LandingNotOurs, match="hda/a holds files of the task hospital"):
+        replication.rt.run_replication(replication.operator, "other")
+
+
 def _wait_for_state(replication: Replication, state: replicate.TaskState) -> None:
     _wait_until(lambda: replication.status().state is state)
 

@@ -1,0 +1,105 @@
+"""`pergamon replication`, as a platform engineer types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.integration.replicate.conftest import Replication
+
+
+@pytest.fixture
+def hospital(replication: Replication) -> Replication:
+    replication.source.execute("CREATE TABLE hda.patients (id int PRIMARY KEY)", "INSERT INTO hda.patients VALUES (1)")
+    replication.deploy()
+    return replication
+
+
+def command(hospital: Replication, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pergamon.cli", "--home", str(hospital.rt.settings.home), "replication", *arguments]
+
+
+def environment(hospital: Replication) -> dict[str, str]:
+    return {**os.environ, "PERGAMON_DATABASE_URL": hospital.rt.settings.database_url or ""}
+
+
+def typed(hospital: Replication, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(hospital, *arguments), env=environment(hospital), capture_output=True, text=True, check=False
+    )
+
+
+def test_test_start_status_and_script(hospital: Replication) -> None:
+    tested = typed(hospital, "test", "hospital")
+    assert tested.returncode == 0, tested.stderr
+    assert "✓ wal_level: wal_level is logical" in tested.stdout
+    started = typed(hospital, "start", "hospital", "--until-caught-up")
+    assert started.returncode == 0, started.stderr
+    assert "landed hda/patients/LOAD00000001.parquet: 1 rows" in started.stdout
+    assert "hospital: 1 rows in 1 files landed; stopped" in started.stdout
+    (status,) = json.loads(typed(hospital, "status", "--json").stdout)
+    assert (status["name"], status["state"], status["rows_landed"], status["lag_bytes"]) == (
+        "hospital",
+        "stopped",
+        1,
+        0,
+    )
+    assert "hospital: stopped since" in typed(hospital, "status", "hospital").stdout
+    assert "CREATE PUBLICATION" in typed(hospital, "script", "hospital").stdout
+
+
+def test_a_source_that_is_not_ready_is_told_and_gives_an_exit_code(hospital: Replication) -> None:
+    hospital.source.execute("DROP TABLE hda.patients")
+    tested = typed(hospital, "test", "hospital")
+    assert tested.returncode == 2
+    assert "✗ tables: no table of the source matches hda.%" in tested.stdout
+    assert "error: the source of hospital is not ready" in tested.stderr
+    assert typed(hospital, "start", "hospital").returncode == 2
+    assert typed(hospital, "start", "nosuch").returncode == 4
+
+
+@pytest.mark.parametrize("how", ["signal", "command"])
+def test_a_running_task_lands_live_and_stops_when_asked(hospital: Replication, how: str) -> None:
+    runner = subprocess.Popen(command(hospital, "start", "hospital"), env=environment(hospital))
+    try:
+        deadline = time.monotonic() + 30
+        while hospital.status().state.value != "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        hospital.source.execute("INSERT INTO hda.patients VALUES (2)")
+        while not hospital.changes("patients"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        again = typed(hospital, "start", "hospital")
+        assert again.returncode == 5
+        assert "is running" in again.stderr
+        if how == "signal":
+            runner.send_signal(signal.SIGTERM)
+        else:
+            assert typed(hospital, "stop", "hospital").returncode == 0
+        assert runner.wait(timeout=30) == 0
+    finally:
+        if runner.poll() is None:
+            runner.kill()
+            runner.wait()
+    assert hospital.status().state.value == "stopped"
+
+
+def test_a_supervised_task_that_was_asked_to_stop_waits_for_the_next_start(hospital: Replication) -> None:
+    """`pergamon up` starts again whatever ends; it must not undo a stop."""
+    assert typed(hospital, "stop", "hospital").returncode == 0
+    runner = subprocess.Popen(command(hospital, "start", "hospital", "--supervised"), env=environment(hospital))
+    try:
+        time.sleep(3)
+        assert runner.poll() is None
+        assert hospital.status().state.value == "created"
+        runner.send_signal(signal.SIGTERM)
+        assert runner.wait(timeout=30) == 0
+    finally:
+        if runner.poll() is None:
+            runner.kill()
+            runner.wait()
+    assert hospital.status().state.value == "created"
