@@ -197,14 +197,14 @@ def _moved_value(name: str) -> str:
 def _typed_as_stored(source: Path, current: str, columns: Columns, found: Sequence[str]) -> str:
     """The change set, its bytes typed as the table's.
 
-    MERGE refuses to cast the binary of a Parquet file to the large binary that the engine reads an Iceberg table as;
-    a UNION casts, so the change set is joined to no rows of the table.
+    MERGE refuses to cast the binary of a Parquet file to the large binary that the engine reads an Iceberg table as. A
+    UNION takes its types from its first part, so the change set stands second, behind no rows of the table.
     """
     if not any(pa.types.is_binary(kind) for kind in columns.values()):
         return parquet(source)
     listed = ", ".join(map(quoted, found))
-    nothing = ", ".join(quoted(name) if name in columns else "NULL" for name in found)
-    return f"(SELECT {listed} FROM {parquet(source)} UNION ALL SELECT {nothing} FROM {current} WHERE false)"
+    nothing = ", ".join(quoted(name) if name in columns else f"NULL AS {quoted(name)}" for name in found)
+    return f"(SELECT {nothing} FROM {current} WHERE false UNION ALL SELECT {listed} FROM {parquet(source)})"
 
 
 def _source(changes: str, current: str, keys: Sequence[str], moved: Sequence[str]) -> str:
