@@ -95,7 +95,6 @@ def _environment(catalog_uri: str, token: str, spill: Path) -> dict[str, str]:
         "TMPDIR": str(spill),
         "SAIL_CATALOG__LIST": f'[{{type="iceberg-rest", name="{CATALOG}", {access}}}]',
         "SAIL_CATALOG__DEFAULT_CATALOG": CATALOG,
-        "SAIL_PARQUET__SKIP_METADATA": "false",
         "SAIL_RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(spill)]),
     }
 
