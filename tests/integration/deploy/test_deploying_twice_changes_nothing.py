@@ -113,7 +113,7 @@ def test_a_reason_of_a_suppression_stands_in_the_trail(rt: Runtime, deployed: Pa
     assert events(rt, "deploy.rule_suppressed") == ["bucket:staging", "bucket:raw", "bucket:curated"]
 
 
-@pytest.mark.parametrize("stop_before", [1, 2, 13, 21, 30, 45])
+@pytest.mark.parametrize("stop_before", [1, 13, 30, 45])
 def test_stopped_anywhere_it_goes_on_from_there(rt: Runtime, kit: Path, stop_before: int) -> None:
     first = plan_of(rt, kit)
     with pytest.raises(PowerCut):

@@ -50,7 +50,7 @@ def broken(text: str, at: int, how: str, word: str) -> str:
     return "\n".join([*lines[:at], *changed, *lines[at + 1 :]]) + "\n"
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     file=st.sampled_from(FILES),
     at=st.integers(0, 200),
