@@ -1,5 +1,6 @@
 """Every way in which a source is not ready is a sentence with a hint, and never shows a secret."""
 
+import threading
 from pathlib import Path
 
 import psycopg
@@ -149,8 +150,6 @@ def test_a_server_that_does_not_log_changes(replication: Replication, tmp_path: 
 def test_a_source_that_dies_while_running_is_a_clear_error_and_resumable(
     replication: Replication, tmp_path: Path
 ) -> None:
-    import threading
-
     server = start_source_server(tmp_path / "mortal", fsync="on")
     source = SourceDatabase(server.conninfo)
     source.execute("CREATE SCHEMA hda", "CREATE TABLE hda.patients (id int PRIMARY KEY)")

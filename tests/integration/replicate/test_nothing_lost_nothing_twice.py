@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -231,8 +232,6 @@ def test_a_slot_that_is_gone_parks_the_task(hospital: Replication) -> None:
 
 
 def test_stopping_lands_what_is_held_and_starting_goes_on(hospital: Replication) -> None:
-    import threading
-
     hospital.run()
     stop = threading.Event()
     runner = threading.Thread(target=lambda: hospital.run(until_caught_up=False, should_stop=stop.is_set))
@@ -249,6 +248,32 @@ def test_stopping_lands_what_is_held_and_starting_goes_on(hospital: Replication)
     hospital.run()
     assert_landed_is_what_the_source_holds(hospital)
     assert hospital.status().lag_bytes == 0
+
+
+def test_quiet_tables_do_not_make_the_source_keep_everybodys_log(
+    hospital: Replication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pergamon.replicate.run.ALIVE_INTERVAL_S", 0.2)
+    hospital.deploy(heartbeat_interval_s=0.2)
+    hospital.source.execute("CREATE SCHEMA busy", "CREATE TABLE busy.t (id int)")
+    stop = threading.Event()
+    runner = threading.Thread(target=lambda: hospital.run(until_caught_up=False, should_stop=stop.is_set))
+    runner.start()
+    try:
+        while hospital.status().state is not replicate.TaskState.RUNNING:
+            time.sleep(0.05)
+        hospital.source.execute("INSERT INTO busy.t SELECT generate_series(1, 20000)")
+        behind = "SELECT pg_current_wal_lsn()::text AS lsn"
+        written = hospital.source.rows(behind)[0]["lsn"]
+        caught_up = "SELECT confirmed_flush_lsn >= %s::pg_lsn AS yes FROM pg_replication_slots WHERE NOT temporary"
+        deadline = time.monotonic() + 30
+        while not hospital.source.rows(caught_up + " AND database = current_database()", [written])[0]["yes"]:
+            assert time.monotonic() < deadline, "the slot holds back log of tables that are not replicated"
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        runner.join()
+    assert hospital.changes("patients") == []
 
 
 def test_the_platforms_own_database_dying_is_an_error_and_resumable(
