@@ -33,6 +33,7 @@ from pergamon.query import (
     QueryInvalid,
     QueryJob,
     QueryOutOfMemory,
+    QueryRefused,
     QueryResultTooLarge,
     QueryTimedOut,
     QueryTypeError,
@@ -40,6 +41,7 @@ from pergamon.query import (
 )
 
 START_TIMEOUT_S = 30
+LARGEST_TREE_BYTES = 8 * 1024**2
 OVERHEAD_BYTES = 2 * 1024**3
 """Address space besides the engine's memory: thread stacks, mapped Parquet pages, allocator arenas."""
 LOG_BYTES = 10 * 1024**2
@@ -89,6 +91,8 @@ class DuckDBSandbox:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
+        self._parsing = threading.Lock()
+        self._parser: subprocess.Popen[bytes] | None = None
         self._slots = threading.BoundedSemaphore(self.parallel)
 
     def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
@@ -109,6 +113,26 @@ class DuckDBSandbox:
             _end(child)
             self.prewarm()
 
+    def parse(self, sql: str) -> str:
+        """See `query.ports.QueryEngine`."""
+        text = sql.encode()
+        with self._parsing:
+            if self._parser is None or self._parser.poll() is not None:
+                self._parser = self._spawn("pergamon.adapters.duckdb_parser")
+            frames = _Frames(self._parser, time.monotonic() + START_TIMEOUT_S)
+            try:
+                if not _sent(self._parser, text, b"P"):
+                    raise _not_parsed()
+                frame = frames.next(LARGEST_TREE_BYTES, b"T")
+            except (TimeoutError, OverflowError):
+                frame = None
+            if frame is None:
+                _end(self._parser)
+                self._parser = None
+        if frame is None or frame[0] != b"T":
+            raise _not_parsed()
+        return frame[1].decode()
+
     def prewarm(self) -> None:
         """Start a process for the next query, unless one waits already."""
         with self._lock:
@@ -121,6 +145,10 @@ class DuckDBSandbox:
             if self._warm is not None:
                 _end(self._warm)
             self._warm = None
+        with self._parsing:
+            if self._parser is not None:
+                _end(self._parser)
+            self._parser = None
 
     @property
     def mode(self) -> str:
@@ -157,7 +185,10 @@ class DuckDBSandbox:
         return child if child is not None and child.poll() is None else self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-I", "-m", "pergamon.adapters.duckdb_child", json.dumps(_extensions())]
+        return self._spawn("pergamon.adapters.duckdb_child", json.dumps(_extensions()))
+
+    def _spawn(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-I", "-m", module, *arguments]
         return subprocess.Popen(
             [*self._prefix, *command],
             stdin=subprocess.PIPE,
@@ -296,7 +327,7 @@ class _Frames:
     child: "subprocess.Popen[bytes]"
     deadline: float
 
-    def next(self, longest: int) -> tuple[bytes, bytes] | None:
+    def next(self, longest: int, large: bytes = b"A") -> tuple[bytes, bytes] | None:
         """The next frame, or None when the process closed its end.
 
         Raises:
@@ -306,9 +337,9 @@ class _Frames:
         if header is None:
             return None
         (length,) = struct.unpack(">Q", header[1:])
-        if header[:1] != b"A" and length > 65_536:
+        if header[:1] != large and length > 65_536:
             return None
-        if header[:1] == b"A" and length > longest:
+        if header[:1] == large and length > longest:
             raise OverflowError
         payload = self._read(length)
         return None if payload is None else (header[:1], payload)
@@ -330,11 +361,11 @@ class _Frames:
         return b"".join(pieces)
 
 
-def _sent(child: "subprocess.Popen[bytes]", job: bytes) -> bool:
+def _sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bool:
     try:
         if child.stdin is None:
             return False
-        data = memoryview(b"J" + struct.pack(">Q", len(job)) + job)
+        data = memoryview(kind + struct.pack(">Q", len(job)) + job)
         while data:
             data = data[child.stdin.write(data) or 0 :]
     except BrokenPipeError:
@@ -348,6 +379,12 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def _not_parsed() -> QueryRefused:
+    return QueryRefused(
+        "the query takes too much to read", hint="split it into smaller queries; use CUBE and CASE less"
+    )
 
 
 def _timed_out(job: QueryJob) -> QueryTimedOut:

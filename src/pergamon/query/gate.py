@@ -9,14 +9,14 @@ left are the tables that the text would read.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
-
 from pergamon.kernel import Decision, Invalid, NotFound
 from pergamon.query.functions import CALLABLE, TABLE_FUNCTIONS, WINDOWS, names
+
+Serialize = Callable[[str], str]
 
 LONGEST_SQL = 65_536
 """Characters. Longer texts are data in disguise."""
@@ -72,15 +72,20 @@ class JudgedQuery:
     aliases: frozenset[str]
 
 
-def judge(sql: str) -> JudgedQuery:
+def judge(sql: str, serialize: Serialize) -> JudgedQuery:
     """Judge a text before anything of it is run.
+
+    serialize: DuckDB's `json_serialize_sql`, in a process that is bounded: a short text can have an enormous tree.
 
     Raises:
         QueryNotParsed: the parser does not understand it.
         QueryRefused: it is not one SELECT, or uses something that is not on the lists.
         UnknownQueryTable: it names a table that no database can hold (a file, the engine's own catalog, no database).
     """
-    return _Walk(sql).judged(parse(sql))
+    try:
+        return _Walk(sql).judged(parse(sql, serialize))
+    except RecursionError:
+        raise QueryRefused("the query is nested too deeply", hint="split it into WITH parts") from None
 
 
 def no_such_table(name: str, reason: str = "no table of that name in the lake") -> UnknownQueryTable:
@@ -92,8 +97,8 @@ def no_such_table(name: str, reason: str = "no table of that name in the lake") 
     )
 
 
-def parse(sql: str) -> dict[str, Any]:  # Any: DuckDB's tree
-    """The tree of the one statement in `sql`, read in a throw-away connection that can reach nothing."""
+def parse(sql: str, serialize: Serialize) -> dict[str, Any]:  # Any: DuckDB's tree
+    """The tree of the one statement in `sql`."""
     if len(sql) > LONGEST_SQL:
         raise QueryRefused(f"the query is longer than {LONGEST_SQL} characters", hint="put long lists into a table")
     if "\x00" in sql:
@@ -102,10 +107,7 @@ def parse(sql: str) -> dict[str, Any]:  # Any: DuckDB's tree
         sql.encode()
     except UnicodeEncodeError:
         raise QueryNotParsed("the query is not valid Unicode") from None
-    try:
-        answer = json.loads(_serialized(sql))
-    except RecursionError:
-        raise QueryRefused("the query is nested too deeply", hint="split it into WITH parts") from None
+    answer = json.loads(serialize(sql))
     if answer.get("error"):
         raise _not_serialized(answer)
     statements = answer["statements"]
@@ -115,20 +117,6 @@ def parse(sql: str) -> dict[str, Any]:  # Any: DuckDB's tree
         raise QueryRefused("parameters are not supported", hint="write the value into the query")
     tree: dict[str, Any] = statements[0]["node"]
     return tree
-
-
-def _serialized(sql: str) -> str:
-    locked: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": "false",
-        "autoload_known_extensions": "false",
-        "autoinstall_known_extensions": "false",
-        "threads": "1",
-        "memory_limit": "256MB",
-        "lock_configuration": "true",
-    }
-    with duckdb.connect(":memory:", config=locked) as connection:
-        row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    return str(row[0]) if row else '{"error": true}'
 
 
 def _not_serialized(answer: Mapping[str, Any]) -> Invalid:

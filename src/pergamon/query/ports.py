@@ -38,6 +38,14 @@ class QueryEngine(Protocol):
         """
         ...
 
+    def parse(self, sql: str) -> str:
+        """The text's syntax tree as `json_serialize_sql` writes it, read by a process that is confined and bounded.
+
+        Raises:
+            QueryRefused: reading it takes too much memory or time.
+        """
+        ...
+
     def prewarm(self) -> None:
         """Get ready for a query that is about to come; returns at once."""
         ...

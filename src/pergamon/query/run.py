@@ -48,7 +48,7 @@ def run_query(
     with begin() as uow:
         spec = _authorised(uow, workgroup)
         _close_abandoned(uow)
-        judged = judge(sql)
+        judged = judge(sql, engine.parse)
         granted = tuple(describe_table(uow, catalog, name) for name in sorted(judged.tables))
         job = QueryJob(id=new_id("query"), sql=sql, tables=granted, limits=spec.limits)
         tables.insert_started(uow, job, workgroup)

@@ -15,7 +15,7 @@ from pergamon.adapters import duckdb_sandbox
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.landlock import abi_version, handled_rights
 from pergamon.kernel import PergamonError
-from pergamon.query import QueryJob, QueryLimits
+from pergamon.query import QueryJob, QueryLimits, judge
 
 LIMITS = QueryLimits(timeout_s=20, memory_mb=256)
 
@@ -181,6 +181,25 @@ def test_without_landlock_nothing_runs_unless_it_was_accepted_by_name(
         assert accepted.run(QueryJob("query_2", "SELECT 1 AS one", (), LIMITS))[0].to_pylist() == [{"one": 1}]
     finally:
         accepted.close()
+
+
+def test_a_short_text_with_an_enormous_tree_is_refused_and_the_next_one_is_read(lake: Path) -> None:
+    cubes = ", ".join(
+        "(SELECT 1 FROM a.t GROUP BY CUBE (a, b, c, d, e, f, g, h, i, j, k, l, m, n))" for _ in range(500)
+    )
+    copies = "x"
+    for _ in range(40):
+        copies = f"CASE {copies} WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 END"
+    sandbox = DuckDBSandbox(lake, lake / "log")
+    try:
+        for text in (f"SELECT {cubes}", f"SELECT {copies}"):
+            assert len(text) < 65_536
+            with pytest.raises(PergamonError) as refused:
+                judge(text, sandbox.parse)
+            assert refused.value.code in {"query.refused", "query.syntax_error"}
+            assert '"error":false' in sandbox.parse("SELECT 1")
+    finally:
+        sandbox.close()
 
 
 def test_one_process_is_one_query_and_is_gone_afterwards(lake: Path) -> None:
