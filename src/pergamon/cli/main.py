@@ -5,7 +5,6 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -72,11 +71,12 @@ def group(ctx: click.Context, home: Path | None, as_person: str | None) -> None:
     ctx.obj = CliContext(settings=settings_from_environment(home), as_person=as_person)
 
 
-def main(arguments: list[str] | None = None) -> Any:  # Any: what click returns is the exit status
-    """Run the command line; never returns a traceback to a user."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code; a user never sees a traceback."""
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        return group.main(args=arguments, standalone_mode=False)
+        ended_with = group.main(args=arguments, standalone_mode=False)
+        sys.exit(ended_with if isinstance(ended_with, int) else 0)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.exceptions.Abort:
