@@ -1,0 +1,148 @@
+"""The demo, as a newcomer runs it; then the hospital's own tables held against what stands in raw, row by row."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from pyiceberg.table import StaticTable
+
+from pergamon import audit, lake, pipeline
+from pergamon.runtime import Runtime, open_runtime, sample_source
+from pergamon.settings import Settings
+
+RULE_ADDED = {"CDC_TIMESTAMP_SEQ", "CDC_OPERATION"}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished demo: its directory and what it printed."""
+    directory = tmp_path_factory.mktemp("d") / "demo"
+    command = [sys.executable, "-m", "pergamon.cli", "demo", "--directory", str(directory)]
+    done = subprocess.run(
+        [*command, "--patients", "60", "--changes", "240"], capture_output=True, text=True, check=False, timeout=280
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    return directory, done.stdout
+
+
+@pytest.fixture(scope="module")
+def installation(demo: tuple[Path, str]) -> Iterator[Runtime]:
+    with open_runtime(Settings(home=demo[0] / "home")) as runtime:
+        yield runtime
+
+
+def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    for stage in range(1, 9):
+        assert f"[{stage}/8]" in said
+    assert "no change" in said, "deploying twice changes nothing"
+    assert "chain intact" in said
+    assert "To go on" in said
+
+
+def test_what_a_person_may_not_see_is_answered_as_not_there(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    refused = said[said.index("[7/8]") : said.index("[8/8]")]
+    assert "no such table" in refused
+    assert "audit.act_denied" in said
+
+
+def test_every_raw_table_holds_exactly_what_the_hospital_holds(demo: tuple[Path, str], installation: Runtime) -> None:
+    """Nothing lost, nothing twice, nothing changed on the way: through full load, live changes, TOAST, key swaps."""
+    source = sample_source(demo[0] / "hospital")
+    with installation.begin(installation.operator()) as uow:
+        specs = [spec for spec in pipeline.read_raw_tables(uow).values() if spec.versioning == "S"]
+    assert len(specs) == 12
+    with source.in_use(), psycopg.connect(source.conninfo, row_factory=dict_row) as connection:
+        for spec in specs:
+            there = connection.execute(f'SELECT * FROM "{spec.source_schema}"."{spec.source_table}"').fetchall()
+            here = raw_rows(installation, spec.target_database, spec.target_table)
+            assert len(here) == len(there), spec.target
+            assert bag(here, like=here) == bag(there, like=here), spec.target
+
+
+def test_the_history_tables_hold_every_insert_of_a_table_without_a_key(
+    demo: tuple[Path, str], installation: Runtime
+) -> None:
+    source = sample_source(demo[0] / "hospital")
+    with source.in_use(), psycopg.connect(source.conninfo) as connection:
+        found = connection.execute("SELECT count(*) FROM vital.gateway_event").fetchone()
+    assert found is not None
+    assert len(raw_rows(installation, "raw_db", "gateway_event")) == found[0]
+
+
+def test_a_column_that_came_while_replication_ran_is_in_raw(demo: tuple[Path, str], installation: Runtime) -> None:
+    rows = raw_rows(installation, "raw_db", "patients")
+    assert any(row["preferred_language"] for row in rows)
+
+
+def test_the_trail_holds_a_record_of_each_kind_of_act(demo: tuple[Path, str], installation: Runtime) -> None:
+    with installation.begin(installation.operator()) as uow:
+        verdict = audit.verify_trail(uow, installation.head_file)
+        codes = {entry.code for entry in audit.read_trail(uow, limit=10_000)}
+    assert verdict.intact
+    for room in ("deploy", "identity", "replicate", "pipeline", "lake", "query", "audit"):
+        assert any(code.startswith(f"{room}.") for code in codes), room
+
+
+def test_no_row_value_stands_in_the_trail(demo: tuple[Path, str], installation: Runtime) -> None:
+    names = {row["family_name"] for row in raw_rows(installation, "raw_db", "patients") if row["family_name"]}
+    with installation.begin(installation.operator()) as uow:
+        text = " ".join(entry.facts for entry in audit.read_trail(uow, limit=10_000))
+    assert names
+    assert not [name for name in names if len(name) > 3 and name in text]
+
+
+def raw_rows(installation: Runtime, database: str, table: str) -> list[dict[str, Any]]:
+    with installation.begin(installation.operator()) as uow:
+        location = lake.read_table(uow, lake.TableId(database, table)).metadata_location
+    rows: list[dict[str, Any]] = StaticTable.from_metadata(location).scan().to_arrow().to_pylist()
+    own = {name for name in (rows[0] if rows else {}) if name.startswith("_")} | RULE_ADDED
+    return [{name: value for name, value in row.items() if name not in own} for row in rows]
+
+
+def bag(rows: list[dict[str, Any]], like: list[dict[str, Any]]) -> Counter[str]:
+    """Rows as a bag of texts; values that raw keeps as text are compared by what they mean."""
+    names = list(like[0]) if like else []
+    return Counter(repr([meaning(row[name]) for name in names]) for row in rows)
+
+
+def meaning(value: Any) -> Any:
+    """One spelling for a value, however PostgreSQL's client or Arrow hands it over."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Decimal | float) or (isinstance(value, int) and not isinstance(value, bool)):
+        return number(Decimal(str(value)))
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
+    if isinstance(value, list):
+        return [meaning(item) for item in value]
+    if isinstance(value, str):
+        return meaning_of_text(value)
+    return value if value is None or isinstance(value, bool | bytes) else str(value)
+
+
+def meaning_of_text(text: str) -> Any:
+    """A text that is a JSON document or an exact number means the same however it is spelled."""
+    if text[:1] in "{[" and text[:1]:
+        try:
+            return json.dumps(json.loads(text), sort_keys=True)
+        except ValueError:
+            return text
+    try:
+        return number(Decimal(text))
+    except ArithmeticError:
+        return text
+
+
+def number(value: Decimal) -> str:
+    return format(value.normalize(), "f") if value.is_finite() else str(value)
