@@ -1,4 +1,4 @@
-"""`pergamon sample`: put a sample hospital into any PostgreSQL, and keep it alive."""
+"""`pergamon sample`: put a sample hospital into any PostgreSQL, keep it alive, or run one with a server of its own."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ import psycopg
 
 from pergamon import samples
 from pergamon.cli.context import echo_json, json_option
-from pergamon.kernel import Invalid, Unavailable
+from pergamon.kernel import Conflict, Invalid, Unavailable, durable_write
 
 
 class SourceNotNamed(Invalid):
@@ -32,6 +32,12 @@ class SourceRefused(Invalid):
     """The database refused a statement: a missing right, most often."""
 
     code = "samples.source_refused"
+
+
+class NotASampleDirectory(Conflict):
+    """The directory holds something else; a hospital is not started among other people's files."""
+
+    code = "samples.not_a_sample_directory"
 
 
 @click.group("sample")
@@ -91,6 +97,46 @@ def hospital_command(
         echo_json(answer)
     elif "rows" in answer:
         click.echo(f"{sum(answer['rows'].values()):,} rows in {len(answer['rows'])} tables")
+
+
+@sample_group.command("serve")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--patients", default=400, show_default=True, type=click.IntRange(20, 10_000_000), help="How many.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same hospital.")
+@click.option("--live", "rate", type=click.FloatRange(0.01, 10_000), help="Keep changing it: transactions/s.")
+def serve_command(directory: Path, patients: int, seed: int, rate: float | None) -> None:
+    """Run a sample hospital in DIRECTORY, in the foreground, on a PostgreSQL of its own; end it with Ctrl-C.
+
+    The first time it is filled. How to connect is written to DIRECTORY/hospital.url, readable by you alone.
+    """
+    from pergamon.runtime import sample_source  # here: the other verbs of this file need no engine
+
+    directory = directory.absolute()
+    if directory.exists() and any(directory.iterdir()) and not (directory / URL_FILE).exists():
+        raise NotASampleDirectory(f"{directory} holds other files", hint="name a new directory")
+    source = sample_source(directory / "server")
+    with _asked_to_stop() as stop, source.in_use():
+        durable_write(directory / URL_FILE, source.conninfo.encode())
+        with _connected(source.conninfo) as connection:
+            if not samples.is_sample_hospital(connection):
+                samples.fill_hospital(connection, patients=patients, seed=seed, replace=True, on_progress=_tell_rows)
+            _tell_where(directory, source.parameters())
+            if rate is None:
+                stop.wait()
+            else:
+                samples.keep_changing(connection, seed=seed, rate_per_s=rate, wait=stop.wait, on_change=_tell_change())
+    click.echo("stopped; the hospital is kept, and starts again with the same command")
+
+
+URL_FILE = "hospital.url"
+
+
+def _tell_where(directory: Path, parameters: dict[str, str]) -> None:
+    """The connection without its password, which stands in the file alone."""
+    click.echo("The hospital is open.")
+    for name in ("host", "port", "dbname", "user"):
+        click.echo(f"  {name:<8} {parameters[name]}")
+    click.echo(f"  password in {directory / URL_FILE}")
 
 
 def _live(
