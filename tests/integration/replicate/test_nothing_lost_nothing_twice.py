@@ -61,34 +61,70 @@ def hospital(replication: Replication) -> Replication:
     return replication
 
 
-@pytest.mark.parametrize("seed", range(3))
+def start_replicator(hospital: Replication, database_url: str, *boundary: str) -> subprocess.Popen[bytes]:
+    module = "tests.integration.replicate.replicator"
+    home = str(hospital.rt.settings.home)
+    return subprocess.Popen([sys.executable, "-m", module, home, database_url, *boundary])
+
+
+def manifests_on_disk(hospital: Replication) -> int:
+    return sum(1 for _ in hospital.landing.rglob("*.manifest.json"))
+
+
+def take_for_dead(hospital: Replication) -> None:
+    """A killed replicator is taken for dead after a minute; we know better."""
+    with hospital.rt.begin(hospital.operator) as uow:
+        uow.execute("UPDATE replication_task SET state = 'failed'")
+
+
+def assert_everything_landed_is_registered(hospital: Replication) -> None:
+    told = {f"staging/landing/{manifest['path']}" for table in TABLES for manifest in hospital.manifests(table)}
+    assert set(hospital.registered()) == told
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_a_replicator_killed_at_any_moment_goes_on_where_it_was(
     hospital: Replication, postgres_url: str, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311
-    for _ in range(4):
-        replicator = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.integration.replicate.replicator",
-                str(hospital.rt.settings.home),
-                postgres_url,
-            ],
-        )
+    for _ in range(2):
+        enough = manifests_on_disk(hospital) + chance.randint(2, 6)
+        replicator = start_replicator(hospital, postgres_url)
         try:
-            change_the_hospital(hospital.source, chance, 3)
-            time.sleep(chance.uniform(0.3, 1.5))
-            change_the_hospital(hospital.source, chance, 2)
+            deadline = time.monotonic() + 60
+            while manifests_on_disk(hospital) < enough:
+                assert time.monotonic() < deadline, "the replicator lands nothing: there would be nothing to kill"
+                change_the_hospital(hospital.source, chance, 1)
+                time.sleep(0.3)
+            time.sleep(chance.uniform(0, 0.1))
         finally:
             replicator.send_signal(signal.SIGKILL)
             replicator.wait()
-        with hospital.rt.begin(hospital.operator) as uow:  # a dead one is taken for dead after a minute; we know better
-            uow.execute("UPDATE replication_task SET state = 'failed'")
+        take_for_dead(hospital)
     _run_when_the_slot_is_free(hospital)
     assert_landed_is_what_the_source_holds(hospital)
-    told = {f"staging/landing/{manifest['path']}" for table in TABLES for manifest in hospital.manifests(table)}
-    assert set(hospital.registered()) == told
+    assert_everything_landed_is_registered(hospital)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("ending", [".parquet", ".manifest.json", "hospital.json"])
+def test_a_replicator_that_dies_at_a_boundary_goes_on_where_it_was(
+    hospital: Replication, postgres_url: str, when: str, ending: str
+) -> None:
+    """File, manifest, progress: before and after each gets its name, in the middle of a transaction of many files."""
+    hospital.run()
+    change_the_hospital(hospital.source, random.Random(7), 3)  # noqa: S311
+    replicator = start_replicator(hospital, postgres_url, when, ending, "1" if ending == "hospital.json" else "3")
+    deadline = time.monotonic() + 60
+    while replicator.poll() is None:
+        assert time.monotonic() < deadline
+        hospital.source.execute("UPDATE hda.patients SET name = name || '.' WHERE id BETWEEN 1 AND 20")
+        time.sleep(0.3)
+    assert replicator.returncode == 9
+    take_for_dead(hospital)
+    _run_when_the_slot_is_free(hospital)
+    assert_landed_is_what_the_source_holds(hospital)
+    assert_everything_landed_is_registered(hospital)
 
 
 def _run_when_the_slot_is_free(hospital: Replication) -> None:
