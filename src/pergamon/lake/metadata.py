@@ -4,7 +4,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pyiceberg.exceptions import ValidationError
-from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.io import FileIO
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 
 from pergamon.kernel import Unavailable, durable_write
@@ -17,7 +17,10 @@ class MetadataMissing(Unavailable):
     code = "lake.metadata_missing"
 
 
-def file_io() -> PyArrowFileIO:
+def file_io() -> FileIO:
+    """Reads and writes of manifests. Loaded when it is used: it brings pandas, which would slow every command."""
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
     return PyArrowFileIO(properties={})
 
 

@@ -8,7 +8,6 @@ from itertools import count
 from typing import Final
 
 import pyarrow as pa
-from pyiceberg.io.pyarrow import UnsupportedPyArrowTypeException, _pyarrow_to_schema_without_ids
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.types import (
     DecimalType,
@@ -159,6 +158,8 @@ def _refuse_types_not_in_spark_sql(name: str, kind: IcebergType) -> None:
 
 
 def _without_ids(columns: pa.Schema) -> Schema:
+    from pyiceberg.io.pyarrow import UnsupportedPyArrowTypeException, _pyarrow_to_schema_without_ids
+
     try:
         return _pyarrow_to_schema_without_ids(columns, format_version=FORMAT_VERSION)
     except (UnsupportedPyArrowTypeException, TypeError, ValueError):

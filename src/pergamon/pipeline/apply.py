@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import schema_to_pyarrow
 
 from pergamon import lake
 from pergamon.kernel import Conflict, Event, Invalid, PergamonError, Unavailable, new_id
@@ -37,10 +36,10 @@ from pergamon.pipeline.columns import (
     RAW_OPERATION,
     Columns,
     Evolution,
+    columns_of,
     evolve,
     files_of_one_shape,
     previous_key_column,
-    raw_columns,
 )
 from pergamon.pipeline.configuration import BadKeys, BatchSpec, RawTableSpec, check_keys
 from pergamon.pipeline.fold import Key, doubtful_keys
@@ -442,7 +441,7 @@ def _current_columns(uow: UnitOfWork, spec: RawTableSpec) -> dict[str, pa.DataTy
         metadata = lake.load_table(uow, lake.TableId(spec.target_database, spec.target_table))
     except lake.UnknownTable:
         return {}
-    return raw_columns(schema_to_pyarrow(metadata.schema(), include_field_ids=False))
+    return columns_of(metadata.schema())
 
 
 def _table_exists(place: Workplace, spec: RawTableSpec) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
+from pyiceberg.schema import Schema
 
 from pergamon.kernel import Invalid
 
@@ -49,6 +50,13 @@ def data_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
 def raw_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
     """The data columns of a raw table."""
     return {name: plain_type(schema.field(name).type) for name in schema.names if not _is_own(name)}
+
+
+def columns_of(schema: Schema) -> dict[str, pa.DataType]:
+    """The data columns of a raw table by its Iceberg schema."""
+    from pyiceberg.io.pyarrow import schema_to_pyarrow  # when it is used: it brings pandas, which slows every command
+
+    return raw_columns(schema_to_pyarrow(schema, include_field_ids=False))
 
 
 def previous_key_column(key: str) -> str:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pyarrow as pa
-from pyiceberg.io.pyarrow import schema_to_pyarrow
 
 from pergamon import lake
 from pergamon.kernel import Event, FixedClock, Invalid, PergamonError, new_id, sha256_hex
@@ -196,6 +195,8 @@ def _shape(uow: UnitOfWork, place: Workplace, table: lake.TableId, columns: Colu
     except lake.UnknownTable:
         lake.create_table(uow, place.lake_root, table, pa.schema(list(columns.items())))
         return dict(columns)
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
     schema = schema_to_pyarrow(metadata.schema(), include_field_ids=False)
     current = {name: plain_type(schema.field(name).type) for name in schema.names}
     change: Evolution = evolve(current, [columns], "S", replaces=True, target=str(table))
