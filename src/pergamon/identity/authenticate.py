@@ -1,6 +1,7 @@
 """Who is this? A token or a password against what we keep; every failure answers alike."""
 
 import hmac
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -10,7 +11,11 @@ from pergamon.identity.tokens import hash_of_secret
 from pergamon.kernel import Actor, Decision, Kind, PergamonError
 from pergamon.store import UnitOfWork
 
-_NOBODY = PasswordHasher().hash("no such person: the same work is done, so that time does not tell")
+
+@cache
+def _hash_of_nobody() -> str:
+    """For a person who does not exist the same work is done, so that time does not tell."""
+    return PasswordHasher().hash("no such person")
 
 
 class Unauthenticated(PergamonError):
@@ -50,7 +55,7 @@ def authenticate_password(uow: UnitOfWork, principal_id: str, password: str) -> 
         "SELECT password_hash FROM principal WHERE id = %s AND active AND password_hash IS NOT NULL", (principal_id,)
     )
     try:
-        PasswordHasher().verify(row["password_hash"] if row else _NOBODY, password)
+        PasswordHasher().verify(row["password_hash"] if row else _hash_of_nobody(), password)
     except (VerificationError, InvalidHashError):
         row = None
     if row is None:
