@@ -166,12 +166,16 @@ class Demo:
         self.pergamon("audit", "verify")
 
     def say_how_to_go_on(self, seconds: float) -> None:
-        shown = self.shown(self.home)
+        program, home = self.shown(Path(sys.argv[0]).absolute()), self.shown(self.home)
         click.secho(f"\nDone in {seconds:.0f} s. To go on:", bold=True)
-        click.echo(f"  pergamon --home {shown} up           start the platform on this data")
-        click.echo(f"  pergamon --home {shown} status       what runs, what is deployed")
-        click.echo(f"  {self.path('config')}                    the configuration: change it, then `pergamon deploy`")
-        click.echo(f"  {shown}/lake                   the tables themselves (Iceberg)")
+        for what, how in (
+            ("keep the hospital alive", f"{program} sample serve {self.path('hospital')} --live 5"),
+            ("start the platform on this data", f"{program} --home {home} up"),
+            ("what runs, what is deployed", f"{program} --home {home} status"),
+            ("change the configuration, and deploy it", f"{self.path('config')}/"),
+            ("the tables themselves (Iceberg)", f"{home}/lake/"),
+        ):
+            click.echo(f"  {what:<42} {how}")
 
     metrics = (
         "SELECT count(*) AS events, count(DISTINCT subscriber_id) AS subscribers FROM curated_db.all_vitals_events"
