@@ -83,7 +83,7 @@ def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool) ->
         parts += [
             Part(
                 f"replication {name}",
-                python_module("pergamon.cli", "--home", home, "replication", "start", name),
+                python_module("pergamon.cli", "--home", home, "replication", "start", name, "--supervised"),
                 logs / f"replication-{name}.log",
             )
             for name in names
