@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NOT_QUESTIONS = {"__init__", "__main__", "measure"}
+NOT_QUESTIONS = {"__init__", "__main__", "measure", "installation"}
 
 
 def questions() -> list[str]:

@@ -1,6 +1,11 @@
-"""How a benchmark measures: every run in a process of its own, wall time and peak memory, warm-up first, then medians.
+"""How a benchmark measures: warm-up first, then runs; wall time and peak memory; medians and spread.
+
+`measure` gives every run a fresh process. `measure_warm` makes all runs in one process, as a worker that stays up does.
+What must stand before the clock starts (a connection, an engine) is made by a context manager, `prepared`.
+Peak memory is that of the process and of all it started that still live (an engine), added up.
 
 Results are JSON lines in `bench/results/<question>.jsonl`, each with commit and machine: figures stay comparable.
+`BENCH_RUNS` sets the number of runs; fewer than five are a trial, marked as such in the results.
 """
 
 import json
@@ -10,7 +15,9 @@ import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -34,26 +41,64 @@ class Measured:
     result: Any  # what the run returned: checked before the clock is believed
 
 
-def measure(name: str, work: Callable[[], Any], *, runs: int = 5, warm_up: int = 1) -> Measured:
-    """Run `work` in fresh processes.
+def runs_wanted() -> int:
+    """`BENCH_RUNS`, by default 5."""
+    return int(os.environ.get("BENCH_RUNS", "5"))
+
+
+def rows_wanted(name: str, default: int) -> int:
+    """A size from the environment, for a quick trial: `BENCH_ROWS=100000 make bench`."""
+    return int(os.environ.get(name, default))
+
+
+Prepared = Callable[[], AbstractContextManager[Callable[[], Any]]]
+"""What makes ready, in the measured process, and hands out the work that is timed."""
+
+
+def measure(name: str, work: Callable[[], Any], *, warm_up: int = 1) -> Measured:
+    """Run `work` in fresh processes; `measure_prepared` when something must stand before the clock starts.
 
     Raises:
         RuntimeError: a run failed, or two runs returned different results.
     """
-    outcomes = [_in_a_process(work) for _ in range(warm_up + runs)][warm_up:]
-    results = {json.dumps(result, default=str) for _, _, result in outcomes}
-    if len(results) != 1:
-        raise RuntimeError(f"{name}: {len(results)} different results in {runs} runs")
-    seconds = [taken for taken, _, _ in outcomes]
+
+    @contextmanager
+    def nothing() -> Iterator[Callable[[], Any]]:
+        yield work
+
+    return measure_prepared(name, nothing, warm_up=warm_up)
+
+
+def measure_prepared(name: str, prepared: Prepared, *, warm_up: int = 1) -> Measured:
+    """As `measure`, each run under its own `prepared`."""
+    outcomes = [_in_a_process(lambda: _runs(prepared, 1)) for _ in range(warm_up + runs_wanted())][warm_up:]
+    return _measured(name, [run for runs, _ in outcomes for run in runs], max(peak for _, peak in outcomes))
+
+
+def measure_warm(name: str, prepared: Prepared, *, warm_up: int = 1) -> Measured:
+    """All runs in one process, the warm-up too: the work is called again and again, and must find its next input."""
+    runs, peak = _in_a_process(lambda: _runs(prepared, warm_up + runs_wanted()))
+    return _measured(name, runs[warm_up:], peak)
+
+
+def timings(name: str, seconds: list[float], peak_mib: float, result: Any = None) -> Measured:
+    """Figures of a part that the work itself has timed."""
     return Measured(
         name=name,
-        runs=runs,
-        min_s=round(min(seconds), 3),
-        median_s=round(statistics.median(seconds), 3),
-        max_s=round(max(seconds), 3),
-        peak_mib=round(max(peak for _, peak, _ in outcomes), 1),
-        result=outcomes[0][2],
+        runs=len(seconds),
+        min_s=round(min(seconds), 4),
+        median_s=round(statistics.median(seconds), 4),
+        max_s=round(max(seconds), 4),
+        peak_mib=round(peak_mib, 1),
+        result=result,
     )
+
+
+def _measured(name: str, runs: list[tuple[float, Any]], peak_mib: float) -> Measured:
+    results = {json.dumps(result, default=str) for _, result in runs}
+    if len(results) != 1:
+        raise RuntimeError(f"{name}: {len(results)} different results in {len(runs)} runs")
+    return timings(name, [seconds for seconds, _ in runs], peak_mib, runs[0][1])
 
 
 def report(question: str, contenders: list[Measured], baseline: str, facts: dict[str, Any]) -> None:
@@ -64,11 +109,12 @@ def report(question: str, contenders: list[Measured], baseline: str, facts: dict
         ratio = round(measured.median_s / base.median_s, 2) if base.median_s else None
         lines.append({**asdict(measured), "ratio_to_baseline": ratio})
         print(
-            f"  {measured.name:<28} {measured.median_s:8.2f} s  ({measured.min_s:.2f}-{measured.max_s:.2f})"
-            f"  {ratio:5}x {baseline}  {measured.peak_mib:7.0f} MiB"
+            f"  {measured.name:<34} {measured.median_s:8.3f} s  ({measured.min_s:.3f}-{measured.max_s:.3f})"
+            f"  {ratio:6}x {baseline}  {measured.peak_mib:7.0f} MiB"
         )
     RESULTS.mkdir(exist_ok=True)
-    entry = {"question": question, "baseline": baseline, "contenders": lines, **facts, **machine()}
+    trial = {"trial": True} if runs_wanted() < 5 else {}
+    entry = {"question": question, "baseline": baseline, "contenders": lines, **facts, **trial, **machine()}
     with (RESULTS / f"{question}.jsonl").open("a") as file:
         file.write(json.dumps(entry, default=str) + "\n")
 
@@ -87,32 +133,74 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _in_a_process(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """(seconds, peak MiB of the process and the largest of its children, result)."""
+def _runs(prepared: Prepared, count: int) -> tuple[list[tuple[float, Any]], float]:
+    """([(seconds, result)], peak MiB of this process and of all that it started)."""
+    _forget_peak()
+    found = []
+    with prepared() as work:
+        for _ in range(count):
+            started = time.perf_counter()
+            result = work()
+            found.append((time.perf_counter() - started, result))
+        living = sum(_peak_mib(pid) for pid in _descendants(os.getpid()))
+        gone = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        peak = _peak_mib(os.getpid()) + max(living, gone)
+    return found, peak
+
+
+def _in_a_process(work: Callable[[], Any]) -> Any:
+    """What `work` returns in a forked process. Raises: RuntimeError: it failed there."""
     context = get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(work, sender))
     process.start()
     sender.close()
     try:
-        outcome = receiver.recv()
+        outcome, value = receiver.recv()
     except EOFError:
-        outcome = "the process died"
+        outcome, value = "failed", "the process died"
     process.join()
-    if isinstance(outcome, str):
-        raise RuntimeError(outcome)
-    seconds, peak, result = outcome
-    return float(seconds), float(peak), result
+    if outcome == "failed":
+        raise RuntimeError(value)
+    return value
 
 
 def _child(work: Callable[[], Any], sender: Connection) -> None:
-    started = time.perf_counter()
     try:
-        result = work()
-    except Exception as error:
-        sender.send(f"{type(error).__name__}: {error}")
-        return
-    seconds = time.perf_counter() - started
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    sender.send((seconds, max(own, children) / 1024, result))
+        sender.send(("done", work()))
+    except Exception:
+        sender.send(("failed", traceback.format_exc()))
+
+
+# --- memory ---
+
+
+def _forget_peak() -> None:
+    """A forked process begins with its parent's peak; 5 resets it (proc(5))."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mib(pid: int) -> float:
+    """The largest resident memory that a process ever had."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0].split()[1]) / 1024 if found else 0.0
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
