@@ -113,7 +113,7 @@ def register_from_manifest(uow: UnitOfWork, document: dict[str, Any], path: str)
 def register_surviving(uow: UnitOfWork, lake_root: Path, *, schema: str | None = None, table: str | None = None) -> int:
     """Register every manifest in the landing zone that the tracker does not know: what a crash or a restore left over.
 
-    Only the tables named, when they are named.
+    schema, table: look only where files of this table land; everywhere when it lands under another name.
     Returns: how many were registered.
     Raises:
         BadManifest: a manifest cannot be read; nothing is registered by this call.
@@ -121,7 +121,8 @@ def register_surviving(uow: UnitOfWork, lake_root: Path, *, schema: str | None =
     registered = 0
     for spec in landing_zones(uow):
         root = lake_root / spec.bucket / spec.prefix
-        below = root.joinpath(*(part for part in (schema, table) if part))
+        named = root.joinpath(*(part for part in (schema, table) if part))
+        below = named if named.is_dir() else root  # a rule may land a table under another name than the source's
         files = {
             str((path.parent / path.name.removesuffix(MANIFEST_SUFFIX)).relative_to(lake_root)): path
             for path in sorted(below.rglob(f"*{MANIFEST_SUFFIX}"))
