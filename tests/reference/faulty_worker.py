@@ -32,6 +32,22 @@ ACTOR = Actor(id="service:worker", kind=ActorKind.SERVICE)
 DIE, ENGINE_DIES, ANSWER_LOST, FENCED = "worker killed", "engine killed", "answer lost", "lease taken away"
 
 
+RARE = ("statement begins", "statement ends", "query begins", "query ends", "commit requested", "commit answered")
+FREQUENT = ("unit of work begins", "unit of work is about to commit", "unit of work has committed")
+
+
+def faults_of(seed: int) -> dict[tuple[str, int], str]:
+    """One death and up to two lesser faults, each at the n-th crossing of some boundary."""
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    kinds = [DIE, *chance.choices([ENGINE_DIES, FENCED, ANSWER_LOST], k=chance.randint(0, 2))]
+    faults = {}
+    for kind in kinds:
+        boundary = "commit answered" if kind == ANSWER_LOST else chance.choice([*RARE, *FREQUENT])
+        latest = 5 if boundary in RARE else 60
+        faults[(boundary, chance.randint(1, latest))] = kind
+    return faults
+
+
 @dataclass
 class Fate:
     """What happens at which boundary. `log` gets a line for each fault, before it happens."""
@@ -39,47 +55,36 @@ class Fate:
     seed: int
     log: Path
     clean: bool = False
-    seen: int = 0
-    boundaries: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
     engine: KeptEngine | None = None
     runtime: Runtime | None = None
 
     def __post_init__(self) -> None:
-        chance = random.Random(self.seed)  # noqa: S311 - not a secret
-        self.faults: dict[int, str] = {}
-        if not self.clean:
-            self.faults[chance.randint(20, 110)] = DIE
-            for _ in range(chance.randint(0, 2)):
-                self.faults.setdefault(chance.randint(5, 80), chance.choice([ENGINE_DIES, FENCED]))
-            self.lose_answer = chance.random() < 0.5
-        else:
-            self.lose_answer = False
+        self.faults = {} if self.clean else faults_of(self.seed)
         self.lock = threading.Lock()
 
-    def cross(self, boundary: str) -> None:
-        """Count a boundary, and let happen what is due there."""
+    def cross(self, boundary: str) -> str | None:
+        """Count a boundary, and let happen what is due there. Returns: what happened."""
         with self.lock:
-            self.seen += 1
-            fault = self.faults.pop(self.seen, None)
+            self.seen[boundary] += 1
+            fault = self.faults.pop((boundary, self.seen[boundary]), None)
         if fault is None:
-            return
-        self.tell(fault, boundary)
+            return None
+        with self.log.open("a") as log:
+            log.write(f"{fault} at: {boundary}\n")
         if fault == DIE:
             os.kill(os.getpid(), signal.SIGKILL)
         elif fault == ENGINE_DIES and self.engine is not None:
             os.kill(self.engine.process_id(), signal.SIGKILL)
         elif fault == FENCED and self.runtime is not None:
             self.fence(self.runtime)
+        return fault
 
     def fence(self, rt: Runtime) -> None:
         """A rival closes whatever lease is open: the head may move under its holder."""
         with rt.begin(ACTOR) as uow:
             for lease in lake.unclosed_leases(uow):
                 lake.close_lease(uow, lease.id)
-
-    def tell(self, fault: str, boundary: str) -> None:
-        with self.log.open("a") as log:
-            log.write(f"{fault} at {boundary}\n")
 
 
 class WatchedSession:
@@ -119,17 +124,17 @@ class WatchedWire:
             await self._app(scope, receive, send)
             return
         self._fate.cross("commit requested")
-        lose, self._fate.lose_answer = self._fate.lose_answer, False
+        answer: list[Message] = []
 
-        async def answer(message: Message) -> None:
-            if not lose:
-                await send(message)
+        async def keep(message: Message) -> None:
+            answer.append(message)
 
-        await self._app(scope, receive, answer)
-        self._fate.cross("commit answered")
-        if lose:
-            self._fate.tell(ANSWER_LOST, "commit answered")
+        await self._app(scope, receive, keep)
+        if self._fate.cross("commit answered") == ANSWER_LOST:
             send.__self__.transport.abort()  # type: ignore[attr-defined]  # uvicorn's own end of the connection
+            return
+        for message in answer:
+            await send(message)
 
 
 def live(home: Path, url: str, seed: int, clean: bool) -> None:
