@@ -1,7 +1,8 @@
 """How a benchmark measures: warm-up first, then runs; wall time and peak memory; medians and spread.
 
 `measure` gives every run a fresh process. `measure_warm` makes all runs in one process, as a worker that stays up does.
-What must stand before the clock starts (a connection, an engine) is made by a context manager, `prepared`.
+What must stand before the clock starts (a connection, an engine) is made by a context manager, `prepared`; the check of
+a result is not timed either.
 Peak memory is that of the process and of all it started that still live (an engine), added up.
 
 Results are JSON lines in `bench/results/<question>.jsonl`, each with commit and machine: figures stay comparable.
@@ -18,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -51,7 +52,20 @@ def rows_wanted(name: str, default: int) -> int:
     return int(os.environ.get(name, default))
 
 
-Prepared = Callable[[], AbstractContextManager[Callable[[], Any]]]
+@dataclass(frozen=True)
+class Steps:
+    """What one run is: `before` and `after` are not timed, and get the run's number, from 0, the warm-up's included.
+
+    parts: seconds that `timed` adds itself, one for each run, of parts of it that are reported beside the whole.
+    """
+
+    timed: Callable[[], Any]
+    before: Callable[[int], None] = lambda _: None
+    after: Callable[[int], None] = lambda _: None
+    parts: dict[str, list[float]] = field(default_factory=dict)
+
+
+Prepared = Callable[[], AbstractContextManager[Steps]]
 """What makes ready, in the measured process, and hands out the work that is timed."""
 
 
@@ -63,8 +77,8 @@ def measure(name: str, work: Callable[[], Any], *, warm_up: int = 1) -> Measured
     """
 
     @contextmanager
-    def nothing() -> Iterator[Callable[[], Any]]:
-        yield work
+    def nothing() -> Iterator[Steps]:
+        yield Steps(work)
 
     return measure_prepared(name, nothing, warm_up=warm_up)
 
@@ -72,13 +86,14 @@ def measure(name: str, work: Callable[[], Any], *, warm_up: int = 1) -> Measured
 def measure_prepared(name: str, prepared: Prepared, *, warm_up: int = 1) -> Measured:
     """As `measure`, each run under its own `prepared`."""
     outcomes = [_in_a_process(lambda: _runs(prepared, 1)) for _ in range(warm_up + runs_wanted())][warm_up:]
-    return _measured(name, [run for runs, _ in outcomes for run in runs], max(peak for _, peak in outcomes))
+    return _measured(name, [run for runs, _, _ in outcomes for run in runs], max(peak for _, _, peak in outcomes))
 
 
-def measure_warm(name: str, prepared: Prepared, *, warm_up: int = 1) -> Measured:
-    """All runs in one process, the warm-up too: the work is called again and again, and must find its next input."""
-    runs, peak = _in_a_process(lambda: _runs(prepared, warm_up + runs_wanted()))
-    return _measured(name, runs[warm_up:], peak)
+def measure_warm(name: str, prepared: Prepared, *, warm_up: int = 1) -> list[Measured]:
+    """All runs in one process, the warm-up too. Returns: the whole, then its parts."""
+    runs, parts, peak = _in_a_process(lambda: _runs(prepared, warm_up + runs_wanted()))
+    whole = _measured(name, runs[warm_up:], peak)
+    return [whole, *(timings(part, seconds[warm_up:], peak) for part, seconds in parts.items())]
 
 
 def timings(name: str, seconds: list[float], peak_mib: float, result: Any = None) -> Measured:
@@ -133,19 +148,21 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _runs(prepared: Prepared, count: int) -> tuple[list[tuple[float, Any]], float]:
-    """([(seconds, result)], peak MiB of this process and of all that it started)."""
-    _forget_peak()
+def _runs(prepared: Prepared, count: int) -> tuple[list[tuple[float, Any]], dict[str, list[float]], float]:
+    """([(seconds, result)], the parts' seconds, peak MiB of this process and of all that it started)."""
     found = []
-    with prepared() as work:
-        for _ in range(count):
+    with prepared() as steps:
+        _forget_peak()
+        for number in range(count):
+            steps.before(number)
             started = time.perf_counter()
-            result = work()
+            result = steps.timed()
             found.append((time.perf_counter() - started, result))
+            steps.after(number)
         living = sum(_peak_mib(pid) for pid in _descendants(os.getpid()))
         gone = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         peak = _peak_mib(os.getpid()) + max(living, gone)
-    return found, peak
+    return found, steps.parts, peak
 
 
 def _in_a_process(work: Callable[[], Any]) -> Any:
