@@ -220,6 +220,27 @@ def test_the_source_may_forget_only_what_is_durable(hospital: Replication, monke
     assert not told[at + 1].endswith(".parquet")
 
 
+def test_the_source_is_never_told_more_than_has_landed(hospital: Replication, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is confirmed while a change has no manifest yet lies before that change."""
+    from pergamon.adapters.postgres_source import PostgresChangeStream
+
+    hospital.run()
+    landed_before = manifests_on_disk(hospital)
+    before_the_change = int(hospital.source.rows("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS lsn")[0]["lsn"])
+    hospital.source.execute("INSERT INTO hda.patients VALUES (0, 'new')")
+    told: list[tuple[int, bool]] = []
+    real_confirm = PostgresChangeStream.confirm
+
+    def confirm(self: PostgresChangeStream, lsn: int, *, reply: bool = False) -> None:
+        told.append((lsn, manifests_on_disk(hospital) > landed_before))
+        real_confirm(self, lsn, reply=reply)
+
+    monkeypatch.setattr(PostgresChangeStream, "confirm", confirm)
+    hospital.run()
+    assert [lsn for lsn, landed in told if lsn > before_the_change and landed], "the landed change is confirmed"
+    assert not [lsn for lsn, landed in told if lsn > before_the_change and not landed]
+
+
 def test_a_load_that_was_cut_off_is_loaded_anew_under_higher_numbers(
     hospital: Replication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
