@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
@@ -86,6 +87,7 @@ def deploy(rt: Runtime, actor: Actor) -> None:
 
 def one_life(rt: Runtime, seed: int, *, clean: bool) -> int:
     """Returns: the exit status; negative for the signal that ended it."""
+    os.environ["PYTHONPATH"] = str(Path(faulty_worker.__file__).parents[1])  # for the server that imports once for all
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["reference.faulty_worker"])
     arguments = (rt.settings.home, rt.settings.database_url, seed, clean)
