@@ -9,10 +9,12 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 
 from pergamon import audit, replicate
 from pergamon.cli.context import CliContext, echo_json, json_option
@@ -61,7 +63,8 @@ def up_command(context: CliContext, port: int, worker: bool, replication: bool) 
         stop_sealing = threading.Event()
         sealing = threading.Thread(target=keep_sealing, args=(runtime, stop_sealing), name="sequencer", daemon=True)
         sealing.start()
-        click.echo(f"Pergamon is up: http://127.0.0.1:{port}  data in {runtime.settings.home}")
+        click.echo(f"Pergamon starts; data in {runtime.settings.home}")
+        threading.Thread(target=tell_when_it_answers, args=(port, stop_sealing), name="herald", daemon=True).start()
         try:
             supervisor.run()
         finally:
@@ -103,6 +106,16 @@ def keep_sealing(runtime: Runtime, stop: threading.Event) -> None:
         except PergamonError as error:
             click.echo(f"sequencer: {error.message}; trying again", err=True)
         stop.wait(wait_s)
+
+
+def tell_when_it_answers(port: int, stop: threading.Event) -> None:
+    """Say that it is up once it is: processes that have started do not answer yet."""
+    address = f"http://127.0.0.1:{port}"
+    while not stop.wait(0.2):
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{address}/healthz", timeout=2, trust_env=False).is_success:
+                click.echo(f"Pergamon is up: {address}")
+                return
 
 
 @click.command("down")
