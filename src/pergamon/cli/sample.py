@@ -132,11 +132,12 @@ URL_FILE = "hospital.url"
 
 
 def _tell_where(directory: Path, parameters: dict[str, str]) -> None:
-    """The connection without its password, which stands in the file alone."""
-    click.echo("The hospital is open.")
-    for name in ("host", "port", "dbname", "user"):
-        click.echo(f"  {name:<8} {parameters[name]}")
-    click.echo(f"  password in {directory / URL_FILE}")
+    """The connection without its password, which stands in two files that only this user can read."""
+    click.echo("The hospital is open. Ctrl-C closes it.")
+    click.echo(f"  host      {parameters['host']}")
+    click.echo(f"  database  {parameters['dbname']}, user {parameters['user']}")
+    click.echo(f"  password  in {directory / 'server' / 'password'}")
+    click.echo(f"  together  in {directory / URL_FILE}")
 
 
 def _live(
