@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference.replay import SourceChange
+from tests.reference.replay import SourceChange
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reference.replay import SourceChange
+from tests.reference.replay import SourceChange
 
 COLUMNS = {"a": pa.int64(), "b": pa.string(), "value": pa.int64(), "note": pa.string()}
 

@@ -4,7 +4,7 @@ import json
 import random
 from datetime import datetime, timedelta
 
-from reference.raw_tables import Raw, empty_raw, row
+from tests.reference.raw_tables import Raw, empty_raw, row
 
 TYPES = ["yes/no", "scale", "single-choice", "free-text", None]
 STATUSES = ["completed", "partially-completed", "canceled", "ignored", "skipped", "sent", None]

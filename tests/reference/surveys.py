@@ -4,7 +4,7 @@ documents."""
 import json
 from typing import Any
 
-from reference.vitals import Raw, Row, find
+from tests.reference.vitals import Raw, Row, find
 
 TYPES = {"yes/no": "Yes/No", "scale": "Scale", "single-choice": "Single Choice", "free-text": "Free Text"}
 DELIVERED = {"completed", "partially-completed", "canceled", "ignored", "skipped"}

@@ -1,4 +1,4 @@
-"""Which of many things may this actor do this to? The twin of `decide`, over a whole list at once; a property test holds them equal."""
+"""Which of many things may this actor do this to? The twin of `decide`; a property test holds them equal."""
 
 from collections.abc import Iterable
 

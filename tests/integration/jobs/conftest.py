@@ -15,7 +15,7 @@ import pytest
 from pysail.spark import SparkConnectServer
 
 from pergamon.pipeline.jobs import render
-from reference.raw_tables import JobTable, Raw, RunJob, as_arrow
+from tests.reference.raw_tables import JobTable, Raw, RunJob, as_arrow
 
 JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "dataops", "jobs")
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from pergamon.samples import fill_hospital
-from reference import surveys, vitals
-from reference.bags import assert_same_bag
-from reference.raw_tables import RAW_TABLES, Raw, RunJob
+from tests.reference import surveys, vitals
+from tests.reference.bags import assert_same_bag
+from tests.reference.raw_tables import RAW_TABLES, Raw, RunJob
 
 SCHEMA_OF = {"organization": "hda", "subscriber": "hda"} | dict.fromkeys(
     ("survey", "survey_assignment", "question", "survey_response"), "survey"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pergamon.pipeline.columns import plain_type
-from reference import surveys, vitals
-from reference.bags import assert_same_bag
-from reference.random_raw import random_raw
-from reference.raw_tables import JobTable, Raw, Row, RunJob, empty_raw, row
+from tests.reference import surveys, vitals
+from tests.reference.bags import assert_same_bag
+from tests.reference.random_raw import random_raw
+from tests.reference.raw_tables import JobTable, Raw, Row, RunJob, empty_raw, row
 
 CLOCKS = {
     "31 January": datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC),

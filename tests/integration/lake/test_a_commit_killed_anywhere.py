@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from commit_and_die import write
 
 from pergamon import lake
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from tests.integration.lake.commit_and_die import write
 
 TABLE = lake.TableId("raw_db", "patients")
 POINTS = {

@@ -16,7 +16,7 @@ from pergamon.pipeline import BatchSpec, RawTableSpec
 from pergamon.pipeline.apply import Totals, advance_to_the_end, on_commit
 from pergamon.pipeline.ports import Workplace
 from pergamon.runtime import Runtime
-from reference.landing import Landing
+from tests.reference.landing import Landing
 
 STATE = RawTableSpec(
     source_schema="hda", source_table="patients", target_database="raw_db", target_table="patients", keys=("a", "b")

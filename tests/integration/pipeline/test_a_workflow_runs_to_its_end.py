@@ -12,8 +12,8 @@ import pytest
 from pergamon import lake, pipeline
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
-from reference.hospital_source import Source
-from reference.landing import Landing
+from tests.reference.hospital_source import Source
+from tests.reference.landing import Landing
 
 
 def deploy(rt: Runtime, actor: Actor) -> None:

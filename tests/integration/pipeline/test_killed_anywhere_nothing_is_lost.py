@@ -16,10 +16,10 @@ from pyiceberg.table import StaticTable
 from pergamon import lake, pipeline
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
-from reference import faulty_worker
-from reference.hospital_source import Source
-from reference.landing import Landing
-from reference.replay import Replay
+from tests.reference import faulty_worker
+from tests.reference.hospital_source import Source
+from tests.reference.landing import Landing
+from tests.reference.replay import Replay
 
 LIFE_TIMEOUT_S = 90
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -87,9 +87,9 @@ def deploy(rt: Runtime, actor: Actor) -> None:
 
 def one_life(rt: Runtime, seed: int, *, clean: bool) -> int:
     """Returns: the exit status; negative for the signal that ended it."""
-    os.environ["PYTHONPATH"] = str(Path(faulty_worker.__file__).parents[1])  # for the server that imports once for all
+    os.environ["PYTHONPATH"] = str(Path(faulty_worker.__file__).parents[2])  # for the server that imports once for all
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["reference.faulty_worker"])
+    context.set_forkserver_preload(["tests.reference.faulty_worker"])
     arguments = (rt.settings.home, rt.settings.database_url, seed, clean)
     process = context.Process(target=faulty_worker.live, args=arguments)
     process.start()

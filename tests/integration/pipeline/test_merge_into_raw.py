@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from reference.hospital_source import Source
-from reference.replay import Replay
+from tests.reference.hospital_source import Source
+from tests.reference.replay import Replay
 
 from .conftest import HISTORY, Bench
 

@@ -7,7 +7,7 @@ from pergamon import pipeline
 from pergamon.kernel import AccessDenied, Actor, ActorKind
 from pergamon.pipeline.apply import StoredValueMissing, TableStopped
 from pergamon.pipeline.columns import TypeCannotWiden
-from reference.replay import SourceChange
+from tests.reference.replay import SourceChange
 
 from .conftest import HISTORY, STATE, Bench
 

@@ -13,7 +13,7 @@ from pergamon.adapters.spark_connect import open_session
 from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import Actor, NotFound, PergamonError, new_secret
 from pergamon.query import QueryLimits, QueryResult, WorkgroupSpec
-from reference.governed_lake import OPERATOR, GovernedLake, Person, append
+from tests.reference.governed_lake import OPERATOR, GovernedLake, Person, append
 
 
 def run(world: GovernedLake, person: Person, sql: str, workgroup: str = "default") -> QueryResult:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.reference.landing_replay import landed_rows, replay
-from tests.source_database import SourceDatabase, source_database, source_server
 
 from pergamon import deploy, replicate
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from tests.reference.landing_replay import landed_rows, replay
+from tests.source_database import SourceDatabase, source_database, source_server
 
 __all__ = ["source_database", "source_server"]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.replicate.conftest import EVERYTHING, Replication
-from tests.source_database import SourceDatabase, start_source_server
 
 from pergamon import deploy, replicate
 from pergamon.adapters.postgres_source import PostgresSource
+from tests.integration.replicate.conftest import EVERYTHING, Replication
+from tests.source_database import SourceDatabase, start_source_server
 
 PASSWORD = "correct-horse-battery"
 

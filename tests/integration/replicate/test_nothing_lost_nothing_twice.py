@@ -13,14 +13,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.integration.replicate.conftest import Replication
-from tests.source_database import SourceDatabase
 
 from pergamon import deploy, replicate
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.kernel import Actor, Unavailable, durable
 from pergamon.runtime import open_runtime
 from pergamon.settings import Settings
+from tests.integration.replicate.conftest import Replication
+from tests.source_database import SourceDatabase
 
 TABLES = ("patients", "readings")
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pyarrow.parquet as pq
 import pytest
-from tests.integration.replicate.conftest import EVERYTHING, Replication
 
 from pergamon import replicate
 from pergamon.kernel import sha256_hex
+from tests.integration.replicate.conftest import EVERYTHING, Replication
 
 NOTE = "(SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 2000))"
 """64,000 characters that do not compress: stored out of line (TOAST)."""

@@ -140,7 +140,8 @@ CHECKED = {"principal.kind": "'person'", "audit_setting.kind": "'audit'"}
 def insert_one_row(connection: psycopg.Connection[dict[str, object]], table: str) -> None:
     columns = connection.execute(
         "SELECT column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = 'public' AND table_name = %s AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO' AND is_generated = 'NEVER'",
+        "WHERE table_schema = 'public' AND table_name = %s AND is_nullable = 'NO' "
+        "AND column_default IS NULL AND is_identity = 'NO' AND is_generated = 'NEVER'",
         (table,),
     ).fetchall()
     names = ", ".join(f'"{column["column_name"]}"' for column in columns)

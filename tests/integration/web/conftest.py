@@ -3,7 +3,7 @@
 import pytest
 
 from pergamon.runtime import Runtime
-from reference.governed_lake import GovernedLake, make_governed_lake
+from tests.reference.governed_lake import GovernedLake, make_governed_lake
 
 
 @pytest.fixture

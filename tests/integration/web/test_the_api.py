@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from pergamon.web import create_app
 from pergamon.web.permissions import PUBLIC, ROUTE_PERMISSIONS
-from reference.governed_lake import OPERATOR, GovernedLake
+from tests.reference.governed_lake import OPERATOR, GovernedLake
 
 
 @contextmanager

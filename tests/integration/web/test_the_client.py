@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from pergamon.web import create_app
-from reference.governed_lake import GovernedLake
+from tests.reference.governed_lake import GovernedLake
 
 
 @pytest.fixture

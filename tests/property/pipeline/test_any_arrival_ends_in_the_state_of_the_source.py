@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pergamon.pipeline.order import NextStep, StepKind, next_step
 from pergamon.pipeline.tracker_states import FileState, TrackedFile
-from reference.hospital_source import Source
-from reference.replay import SourceChange
+from tests.reference.hospital_source import Source
+from tests.reference.replay import SourceChange
 
 from .test_fold_agrees_with_replay import KEYS, State, merge
 

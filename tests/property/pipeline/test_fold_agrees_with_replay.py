@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pergamon.pipeline.fold import Change, Stored, doubtful_keys, fold, history
-from reference.hospital_source import Source
-from reference.replay import Replay, SourceChange
+from tests.reference.hospital_source import Source
+from tests.reference.replay import Replay, SourceChange
 
 KEYS = ("a", "b")
 COLUMNS = ("a", "b", "value", "note")
