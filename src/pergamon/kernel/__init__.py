@@ -3,11 +3,12 @@
 from pergamon.kernel.actor import Actor, ActorKind
 from pergamon.kernel.canonical import canonical_bytes, sha256_hex
 from pergamon.kernel.clock import Clock, FixedClock, SystemClock
-from pergamon.kernel.decision import Decision, require
+from pergamon.kernel.decision import Decision
 from pergamon.kernel.durable import durable_write, fsync_directory, fsync_file
 from pergamon.kernel.errors import AccessDenied, Conflict, Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.kernel.events import Event, event_class, event_codes
 from pergamon.kernel.ids import new_id, new_secret
+from pergamon.kernel.require import require
 
 __all__ = [
     "AccessDenied",

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from pergamon.kernel.errors import AccessDenied
-
 
 @dataclass(frozen=True)
 class Decision:
@@ -23,14 +21,3 @@ class Decision:
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Decision has no truth value: use require(decision), which keeps its obligations")
-
-
-def require(decision: Decision) -> Mapping[str, str]:
-    """Return the obligations of an allowing decision.
-
-    Raises:
-        AccessDenied: the decision is a refusal.
-    """
-    if not decision.allowed:
-        raise AccessDenied(f"{decision.action} on {decision.resource} is not allowed", decision=decision)
-    return decision.obligations

@@ -3,13 +3,10 @@
 Messages hold names, counts and identifiers, never a row's values (law 6 of the house).
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from pergamon.kernel.decision import Decision
+from pergamon.kernel.decision import Decision
 
 
 class Kind(StrEnum):
