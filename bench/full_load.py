@@ -60,6 +60,7 @@ def main() -> None:
             contenders,
             "COPY binary to nowhere",
             {"rows": rows, "columns": 8, "bytes": contenders[0].result, "goal": "2.0x COPY, under 1024 MiB"},
+            things=(rows, "rows"),
         )
 
 

@@ -116,16 +116,29 @@ def _measured(name: str, runs: list[tuple[float, Any]], peak_mib: float) -> Meas
     return timings(name, [seconds for seconds, _ in runs], peak_mib, runs[0][1])
 
 
-def report(question: str, contenders: list[Measured], baseline: str, facts: dict[str, Any]) -> None:
-    """Print the figures with their ratio to the baseline, and append them to the results."""
+def report(
+    question: str,
+    contenders: list[Measured],
+    baseline: str,
+    facts: dict[str, Any],
+    *,
+    things: tuple[int, str] = (0, ""),
+) -> None:
+    """Print the figures with their ratio to the baseline, and append them to the results.
+
+    things: how many of what one run handles, `(10_000, "changes")`: then the number a second is told too.
+    """
     base = next(measured for measured in contenders if measured.name == baseline)
     lines = []
     for measured in contenders:
         ratio = round(measured.median_s / base.median_s, 2) if base.median_s else None
-        lines.append({**asdict(measured), "ratio_to_baseline": ratio})
+        count, what = things
+        rate = {f"{what}_per_s": round(count / measured.median_s)} if count else {}
+        told = f"  {round(count / measured.median_s):10,} {what}/s" if count else ""
+        lines.append({**asdict(measured), "ratio_to_baseline": ratio, **rate})
         print(
             f"  {measured.name:<34} {measured.median_s:8.3f} s  ({measured.min_s:.3f}-{measured.max_s:.3f})"
-            f"  {ratio:6}x {baseline}  {measured.peak_mib:7.0f} MiB"
+            f"  {ratio:6}x {baseline}  {measured.peak_mib:7.0f} MiB{told}"
         )
     RESULTS.mkdir(exist_ok=True)
     trial = {"trial": True} if runs_wanted() < 5 else {}

@@ -56,7 +56,7 @@ def main() -> None:
             *measure_warm("PyIceberg upsert, no deletes", lambda: _pyiceberg(directory, plan)),
         ]
         facts = {"rows": rows, "changes": changes, "goal": "our MERGE with its commit at most 1.5 s"}
-        report("merge", contenders, "DuckDB MERGE, native table", facts)
+        report("merge", contenders, "DuckDB MERGE, native table", facts, things=(changes, "changes"))
 
 
 # --- the data ---
