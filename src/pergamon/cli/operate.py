@@ -45,15 +45,16 @@ class NotUp(NotFound):
 )
 @click.option("--worker/--no-worker", default=True, help="Run workflows and schedules here.")
 @click.option("--replication/--no-replication", default=True, help="Run the tasks that are started.")
+@click.option("--trusted-host", is_flag=True, help="Where namespaces are forbidden and nobody else uses this host.")
 @click.pass_obj
-def up_command(context: CliContext, port: int, worker: bool, replication: bool) -> None:
+def up_command(context: CliContext, port: int, *, worker: bool, replication: bool, trusted_host: bool) -> None:
     """Start the platform; stop it with Ctrl-C or `pergamon down`."""
     with context.open() as runtime:
         note = runtime.settings.home / "up.json"
         running = read_note(runtime.settings)
         if running is not None:
             raise AlreadyUp(f"it runs already, as process {running['pid']}", hint="pergamon down")
-        parts = parts_of(runtime, port=port, worker=worker, replication=replication)
+        parts = parts_of(runtime, port=port, worker=worker, replication=replication, trusted_host=trusted_host)
         supervisor = Supervisor(parts, lambda part, what: click.echo(f"{part.name}: {what}"))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.request_stop())
@@ -74,12 +75,13 @@ def up_command(context: CliContext, port: int, worker: bool, replication: bool) 
         click.echo("stopped")
 
 
-def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool) -> list[Part]:
+def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool, trusted_host: bool) -> list[Part]:
     """The processes that this installation is made of, from what is deployed."""
     home, logs = str(runtime.settings.home), runtime.settings.logs
     parts = [Part("web", python_module("pergamon.web", "--home", home, "--port", str(port)), logs / "web.log")]
     if worker:
-        parts.append(Part("worker", python_module("pergamon.worker", "--home", home), logs / "worker.log"))
+        alone = ["--trusted-host"] if trusted_host else []
+        parts.append(Part("worker", python_module("pergamon.worker", "--home", home, *alone), logs / "worker.log"))
     if replication:
         with runtime.begin(runtime.operator()) as uow:
             names = replicate.tasks_to_run(uow)

@@ -119,9 +119,12 @@ class _SomeWorker:
     """A worker that ends when no run is left. Where one runs already, ours ends at once, and that one does the work."""
 
     def __init__(self, runtime: Runtime, trusted_host: bool) -> None:
-        self._launch = lambda: runtime.launch_worker(["--until-idle"], trusted_host=trusted_host)
+        self._runtime, self._trusted_host = runtime, trusted_host
         self._process = self._launch()
         self._ended_at: float | None = None
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        return self._runtime.launch_worker(["--until-idle"], trusted_host=self._trusted_host)
 
     def keep(self) -> None:
         """See to it that there is a worker.
