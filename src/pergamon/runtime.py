@@ -83,11 +83,17 @@ class Runtime:
         """The sandboxed engine of governed queries; made when the first query comes."""
         return DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "query-engine.log")
 
+    @cached_property
+    def query_turns(self) -> query.Turns:
+        """Who has how many queries under way in this process."""
+        return query.Turns()
+
     def run_query(self, actor: Actor, sql: str, *, workgroup: str = query.DEFAULT_WORKGROUP) -> query.QueryResult:
         """Run one governed query for an actor; see `query.run_query` for what it raises."""
-        return query.run_query(
-            lambda: self.begin(actor), query.LakeCatalog(), self.query_engine, sql, workgroup=workgroup
-        )
+        with self.query_turns.of(actor.id):
+            return query.run_query(
+                lambda: self.begin(actor), query.LakeCatalog(), self.query_engine, sql, workgroup=workgroup
+            )
 
     def close_query_engine(self) -> None:
         """End the process that waits for the next query, if there is one."""

@@ -27,6 +27,7 @@ from pergamon.query.model import (
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
 from pergamon.query.run import run_query
+from pergamon.query.turns import Turns
 from pergamon.query.visible_tables import describe_table, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
@@ -55,6 +56,7 @@ __all__ = [
     "TableCatalog",
     "TableName",
     "TableNotReadable",
+    "Turns",
     "UnknownQuery",
     "UnknownQueryTable",
     "UnknownWorkgroup",

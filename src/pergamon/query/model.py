@@ -11,9 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.policy import Resource
 from pergamon.query.gate import TableName
-from pergamon.query.json_values import as_json
+from pergamon.query.json_values import as_json, values_in
 
 DEFAULT_WORKGROUP = "default"
+
+LARGEST_JSON_VALUES = 5_000_000
+"""So many become about 0.5 GB of Python objects on their way to JSON."""
+_ARROW_INSTEAD = "ask for Arrow (`Accept: application/vnd.apache.arrow.stream`)"
 
 
 class UnknownWorkgroup(NotFound):
@@ -174,17 +178,33 @@ class QueryResult:
         return list(self.table.schema.names)
 
     def as_json(self) -> dict[str, Any]:  # Any: JSON
-        """The result as the API and the command line tell it: rows as lists, in the order of `columns`."""
-        columns = [self.table.column(number).to_pylist() for number in range(self.table.num_columns)]
+        """The result as the API and the command line tell it: rows as lists, in the order of `columns`.
+
+        Raises:
+            QueryResultTooLarge: JSON would need many times the result's own bytes.
+            QueryTypeError: a column holds what JSON cannot be given.
+        """
+        if sum(values_in(column) for column in self.table.columns) > LARGEST_JSON_VALUES:
+            raise QueryResultTooLarge(f"the result has more than {LARGEST_JSON_VALUES} values", hint=_ARROW_INSTEAD)
+        columns = [self._column_as_json(number) for number in range(self.table.num_columns)]
         return {
             "query_id": self.id,
             "columns": [{"name": field.name, "type": str(field.type)} for field in self.table.schema],
-            "rows": [[as_json(value) for value in row] for row in zip(*columns, strict=True)],
+            "rows": [list(row) for row in zip(*columns, strict=True)],
             "row_count": self.table.num_rows,
             "truncated": self.truncated,
             "duration_ms": self.duration_ms,
             "snapshots": {name: str(snapshot) for name, snapshot in self.snapshots.items()},
         }
+
+    def _column_as_json(self, number: int) -> list[Any]:
+        try:
+            return [as_json(value) for value in self.table.column(number).to_pylist()]
+        except (ValueError, OverflowError, pa.ArrowException):  # a year beyond 9999, a struct whose fields share a name
+            raise QueryTypeError(
+                f"column {number + 1} holds values that JSON cannot be given: years beyond 9999, or fields of one name",
+                hint=f"CAST them to VARCHAR, or name the fields; or {_ARROW_INSTEAD}",
+            ) from None
 
 
 @dataclass(frozen=True)
