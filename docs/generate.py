@@ -1,6 +1,6 @@
-"""Writes what can be drawn from code and files: every event, every error, the index of decisions, the map of pages.
+"""Writes what can be drawn from code and files: commands, events, errors, the index of decisions, the map of pages.
 
-Run `python docs/generate.py` after adding an event, an error, a decision or a page; `tests/docs` compares the text.
+Run `python docs/generate.py` after adding one of them; `tests/docs` compares the text.
 """
 
 import inspect
@@ -13,7 +13,10 @@ from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
+import click
+
 import pergamon
+from pergamon.cli.main import EXIT_CODES, group
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
 
 DOCS = Path(__file__).parent
@@ -33,6 +36,22 @@ ERRORS_HEAD = """# Errors
 Every error that a caller may meet, by its code. A code is for ever. The kind says what a caller can do: `denied` (ask
 for the right), `not_found` (there is none, or you may not know of it), `conflict` (look again: the state has moved on),
 `invalid` (change what you gave), `unavailable` (try later). What a person sees is the message, and then what to do.
+"""
+
+CLI_HEAD = """# The command line
+
+Every verb of `pergamon`, as `--help` tells it. Without `--server` a command acts as the operator, the user that owns
+the data directory; with it, as whoever the token in `PERGAMON_TOKEN` says. Options of `pergamon` stand before the verb.
+"""
+
+ENVIRONMENT = """## Environment
+
+| Variable | Means |
+|---|---|
+| `PERGAMON_HOME` | the data directory; `--home` wins. Without either: `~/.local/share/pergamon` |
+| `PERGAMON_DATABASE_URL` | a PostgreSQL of your own, by its Unix socket, in place of the embedded one |
+| `PERGAMON_TOKEN` | who you are, in client mode |
+| `PERGAMON_SECRET_NAME` | the secret `name`, where no file and no systemd credential holds it; dashes as underscores |
 """
 
 
@@ -92,14 +111,62 @@ def errors_page() -> str:
     return "\n".join([ERRORS_HEAD, NOTE + "\n", "| Code | Kind | Meaning |", "|---|---|---|", *rows, ""])
 
 
+def cli_page() -> str:
+    """The page of commands: the options of `pergamon`, one section per verb, the exit codes, the environment."""
+    context = click.Context(group, info_name="pergamon")
+    parts = [CLI_HEAD, NOTE + "\n", options_table(group, context)]
+    parts += [section for name in group.list_commands(context) for section in command_sections(name, context)]
+    return "\n".join([*parts, exit_codes(), ENVIRONMENT])
+
+
+def command_sections(name: str, above: click.Context) -> Iterator[str]:
+    """A verb's section; for a group, the section of each of its verbs."""
+    command = above.command.get_command(above, name) if isinstance(above.command, click.Group) else None
+    if command is None:
+        return
+    context = click.Context(command, info_name=name, parent=above)
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            yield from command_sections(inner, context)
+        return
+    yield f"## {context.command_path}\n"
+    yield inspect.cleandoc(command.help or "") + "\n"
+    yield f"```text\n{usage(command, context)}\n```\n"
+    yield options_table(command, context)
+
+
+def usage(command: click.Command, context: click.Context) -> str:
+    """How a verb is written."""
+    return " ".join([context.command_path, *command.collect_usage_pieces(context)])
+
+
+def options_table(command: click.Command, context: click.Context) -> str:
+    """A verb's options but `--help`, as they are told by it; nothing when there are none."""
+    records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
+    rows = [f"| `{cell(record[0])}` | {cell(record[1])} |" for record in records if record is not None]
+    return "\n".join(["| Option | Means |", "|---|---|", *rows, ""]) if rows else ""
+
+
+def cell(text: str) -> str:
+    """A text as a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def exit_codes() -> str:
+    """What a script can tell from how a command ended."""
+    known = [(0, "done"), (1, "a bug of ours; the message names a log"), *((v, str(k)) for k, v in EXIT_CODES.items())]
+    rows = [f"| {number} | {meaning} |" for number, meaning in [*known, (130, "interrupted")]]
+    return "\n".join(["## Exit codes\n", "| Code | Means |", "|---|---|", *rows, ""])
+
+
 def title(text: str) -> str:
     """A page's first heading."""
-    return text.splitlines()[0].removeprefix("# ")
+    return next(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a page's first paragraph."""
-    paragraph = " ".join(text.partition("\n\n")[2].partition("\n\n")[0].split())
+    """The first sentence of the paragraph below a page's title."""
+    paragraph = " ".join(text.partition("# ")[2].partition("\n\n")[2].partition("\n\n")[0].split())
     return re.split(r"(?<=[.!?]) ", paragraph)[0].rstrip(":")
 
 
@@ -148,6 +215,7 @@ def pages() -> dict[Path, str]:
     return {
         PAGES / "events.md": events_page(),
         PAGES / "errors.md": errors_page(),
+        PAGES / "cli.md": cli_page(),
         DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
         DOCS / "README.md": map_page(),
     }

@@ -198,7 +198,7 @@ class Terminals:
                 start_new_session=True,
             )
         self.staying.append(process)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (missing := missing_line(block.prints, log.read_text())) is not None:
             assert time.monotonic() < deadline, f"{block.where} does not print {missing!r} but:\n{log.read_text()}"
             assert process.poll() is None, f"{block.where} ended:\n{log.read_text()}"
