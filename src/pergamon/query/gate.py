@@ -21,6 +21,7 @@ Serialize = Callable[[str], str]
 LONGEST_SQL = 65_536
 """Characters. Longer texts are data in disguise."""
 
+NOT_A_NAME = "(not a name)"
 RECORDABLE_NAME = re.compile(r"[a-z0-9_]{1,63}(\.[a-z0-9_]{1,63}){0,2}")
 """What may stand in the trail as a table that was asked for."""
 
@@ -88,10 +89,14 @@ def judge(sql: str, serialize: Serialize) -> JudgedQuery:
         raise QueryRefused("the query is nested too deeply", hint="split it into WITH parts") from None
 
 
+def recordable(name: str) -> str:
+    """A name as it may stand in the trail: whatever was typed may be somebody's data, or speak to a terminal."""
+    return name if RECORDABLE_NAME.fullmatch(name) else NOT_A_NAME
+
+
 def no_such_table(name: str, reason: str = "no table of that name in the lake") -> UnknownQueryTable:
     """The one answer for what is not there and for what may not be seen; the reason stands in the trail only."""
-    recorded = name if RECORDABLE_NAME.fullmatch(name) else "(not a name)"  # whatever was typed may be data
-    decision = Decision(False, "table.read", f"table:{recorded}", reason)
+    decision = Decision(False, "table.read", f"table:{recordable(name)}", reason)
     return UnknownQueryTable(
         f"no such table: {name}", hint="`pergamon tables` lists what you may read", decision=decision
     )

@@ -4,7 +4,8 @@ from pergamon.identity import actions_of_roles
 from pergamon.policy import Action, Resource, decide
 from pergamon.query import tables
 from pergamon.query.events import QueryTextRead
-from pergamon.query.model import HistoryEntry, UnknownQuery, UnknownWorkgroup, WorkgroupSpec
+from pergamon.query.gate import NOT_A_NAME
+from pergamon.query.model import IDENTIFIER, HistoryEntry, UnknownQuery, UnknownWorkgroup, WorkgroupSpec
 from pergamon.store import UnitOfWork
 
 LONGEST_PAGE = 1000
@@ -21,8 +22,9 @@ def workgroup_queries(uow: UnitOfWork, workgroup: str, *, limit: int = 50) -> li
     Raises:
         UnknownWorkgroup: there is no such workgroup, or the actor is not one of its admins.
     """
-    spec = tables.workgroup(uow, workgroup)
-    resource = (spec or WorkgroupSpec(admins=frozenset({""}))).resource(workgroup)
+    is_name = IDENTIFIER.fullmatch(workgroup) is not None
+    spec = tables.workgroup(uow, workgroup) if is_name else None
+    resource = (spec or WorkgroupSpec(admins=frozenset({""}))).resource(workgroup if is_name else NOT_A_NAME)
     held = actions_of_roles(uow, uow.actor.roles)
     decision = decide(uow.actor, Action.QUERY_HISTORY, resource, actions=held)
     if spec is None or not decision.allowed:
@@ -36,11 +38,14 @@ def query_text(uow: UnitOfWork, query_id: str) -> HistoryEntry:
     Raises:
         UnknownQuery: there is none, or it is not the actor's to see.
     """
-    entry = tables.entry(uow, query_id)
+    is_name = IDENTIFIER.fullmatch(query_id) is not None
+    entry = tables.entry(uow, query_id) if is_name else None
     if entry is not None and entry.actor == uow.actor.id:
         return entry
     held = actions_of_roles(uow, uow.actor.roles)
-    decision = decide(uow.actor, Action.AUDIT_READ, Resource("query", query_id), actions=held)
+    decision = decide(
+        uow.actor, Action.AUDIT_READ, Resource("query", query_id if is_name else NOT_A_NAME), actions=held
+    )
     if entry is None or not decision.allowed:
         raise UnknownQuery(f"no such query: {query_id}", decision=decision)
     uow.record(QueryTextRead(subject=f"query:{query_id}", person=entry.actor))

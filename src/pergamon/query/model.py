@@ -1,5 +1,6 @@
 """The words of governed queries: workgroups, limits, jobs, results; and what can go wrong with a query."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,10 @@ DEFAULT_WORKGROUP = "default"
 LARGEST_JSON_VALUES = 5_000_000
 """So many become about 0.5 GB of Python objects on their way to JSON."""
 _ARROW_INSTEAD = "ask for Arrow (`Accept: application/vnd.apache.arrow.stream`)"
+
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""How workgroups and queries are called. Anything else was made up: it is not looked up, and not recorded."""
 
 
 class UnknownWorkgroup(NotFound):

@@ -15,9 +15,10 @@ from pergamon.kernel import PergamonError, new_id, require, sha256_hex
 from pergamon.policy import Action, decide
 from pergamon.query import tables
 from pergamon.query.events import QueryAbandoned, QueryFailed, QueryRan, QueryStarted
-from pergamon.query.gate import JudgedQuery, judge
+from pergamon.query.gate import NOT_A_NAME, JudgedQuery, judge
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
+    IDENTIFIER,
     GrantedTable,
     QueryInvalid,
     QueryJob,
@@ -67,8 +68,9 @@ def run_query(
 
 def _authorised(uow: UnitOfWork, workgroup: str) -> WorkgroupSpec:
     """The workgroup, if this actor may run queries in it; before anything else about the request is looked at."""
-    spec = tables.workgroup(uow, workgroup)
-    resource = (spec or WorkgroupSpec(users=frozenset({""}))).resource(workgroup)
+    is_name = IDENTIFIER.fullmatch(workgroup) is not None
+    spec = tables.workgroup(uow, workgroup) if is_name else None
+    resource = (spec or WorkgroupSpec(users=frozenset({""}))).resource(workgroup if is_name else NOT_A_NAME)
     held = actions_of_roles(uow, uow.actor.roles)
     decision = decide(uow.actor, Action.QUERY_RUN, resource, actions=held)
     if spec is None or not decision.allowed:

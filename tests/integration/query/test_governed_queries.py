@@ -238,3 +238,19 @@ def test_the_listing_is_what_can_be_read(world: GovernedLake) -> None:
     assert listed(world.admin.actor) == ["closed_db.secret", "curated_db.vitals", "raw_db.empty", "raw_db.patients"]
     assert listed(world.stranger.actor) == []
     assert listed(OPERATOR) == []
+
+
+MADE_UP = ["a\x00b", "\x1b[2Jgone", "two\nlines", "WHERE name = 'Änne'", "x" * 5000, ""]
+
+
+@pytest.mark.parametrize("name", MADE_UP)
+def test_a_made_up_name_is_not_found_and_does_not_reach_the_trail(world: GovernedLake, name: str) -> None:
+    """It may be somebody's data, or speak to the terminal of whoever reads the trail; PostgreSQL takes no zero byte."""
+    with pytest.raises(query.UnknownWorkgroup):
+        run(world, world.user, "SELECT 1", name)
+    with pytest.raises(query.UnknownWorkgroup), world.rt.begin(world.user.actor) as uow:
+        query.workgroup_queries(uow, name)
+    with pytest.raises(query.UnknownQuery), world.rt.begin(world.user.actor) as uow:
+        query.query_text(uow, name)
+    denied = [subject for code, subject, _ in trail(world) if code == "audit.act_denied"]
+    assert denied == ["workgroup:(not a name)", "workgroup:(not a name)", "query:(not a name)"]
