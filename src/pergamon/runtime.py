@@ -176,6 +176,15 @@ class Runtime:
         database = {"PERGAMON_DATABASE_URL": self.settings.database_url} if self.settings.database_url else {}
         return launch_module("pergamon.worker", given, trusted_host=trusted_host, environment=os.environ | database)
 
+    def keep_database_running(self) -> None:
+        """Start the embedded PostgreSQL again if it has died; an outside one is its own keeper's.
+
+        Raises:
+            PostgresDidNotStart: see the server's log.
+        """
+        if self.settings.database_url is None:
+            embedded_postgres(self.settings).start()
+
     def seal_trail(self) -> audit.Head:
         """Chain what has been committed and sign the head. The sequencer runs it every second."""
         sequencer = self.service("sequencer")

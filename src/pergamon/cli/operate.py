@@ -7,6 +7,7 @@ namespace, one replicator for each started task, and the sequencer of the trail 
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -19,7 +20,8 @@ import httpx
 from pergamon import audit, replicate
 from pergamon.cli.context import CliContext, echo_json, json_option
 from pergamon.cli.supervise import Part, Supervisor, python_module
-from pergamon.kernel import Conflict, NotFound, PergamonError, durable_write
+from pergamon.kernel import Conflict, NotFound, PergamonError, durable_write, require
+from pergamon.policy import Action, Resource
 from pergamon.runtime import Runtime
 from pergamon.settings import Settings
 
@@ -31,6 +33,12 @@ class AlreadyUp(Conflict):
     """The installation runs already."""
 
     code = "operate.already_up"
+
+
+class PortTaken(Conflict):
+    """The port of the API is used by another program."""
+
+    code = "operate.port_taken"
 
 
 class NotUp(NotFound):
@@ -50,10 +58,12 @@ class NotUp(NotFound):
 def up_command(context: CliContext, port: int, *, worker: bool, replication: bool, trusted_host: bool) -> None:
     """Start the platform; stop it with Ctrl-C or `pergamon down`."""
     with context.open() as runtime:
+        _require_operating(context, runtime)
         note = runtime.settings.home / "up.json"
         running = read_note(runtime.settings)
         if running is not None:
             raise AlreadyUp(f"it runs already, as process {running['pid']}", hint="pergamon down")
+        require_free_port(port)
         parts = parts_of(runtime, port=port, worker=worker, replication=replication, trusted_host=trusted_host)
         supervisor = Supervisor(parts, lambda part, what: click.echo(f"{part.name}: {what}"))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,6 +83,24 @@ def up_command(context: CliContext, port: int, *, worker: bool, replication: boo
             sealing.join(timeout=10)
             note.unlink(missing_ok=True)
         click.echo("stopped")
+
+
+def _require_operating(context: CliContext, runtime: Runtime) -> None:
+    with runtime.begin(context.actor(runtime)) as uow:
+        require(runtime.decide(uow, Action.PLATFORM_OPERATE, Resource("platform", "main")))
+
+
+def require_free_port(port: int) -> None:
+    """
+    Raises:
+        PortTaken: another program listens there, perhaps another installation's API.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise PortTaken(f"port {port} is taken", hint="choose another with --port") from None
 
 
 def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool, trusted_host: bool) -> list[Part]:
@@ -97,10 +125,14 @@ def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool, tr
 
 
 def keep_sealing(runtime: Runtime, stop: threading.Event) -> None:
-    """The sequencer: chain and sign what was committed, every second or as the configuration says."""
+    """The sequencer: chain and sign what was committed, every second or as the configuration says.
+
+    It is also the first to notice that PostgreSQL is gone, so it starts the embedded one again.
+    """
     while not stop.is_set():
         wait_s = DEFAULT_SEAL_EVERY_S
         try:
+            runtime.keep_database_running()
             with runtime.begin(runtime.service("sequencer")) as uow:
                 spec = audit.read_audits(uow).get("audit")
             wait_s = spec.seal_every_s if isinstance(spec, audit.AuditSpec) else DEFAULT_SEAL_EVERY_S
@@ -124,6 +156,9 @@ def tell_when_it_answers(port: int, stop: threading.Event) -> None:
 @click.pass_obj
 def down_command(context: CliContext) -> None:
     """Stop a running installation and wait until it has stopped."""
+    if context.as_person:  # the operator may in any case, and must be able to when PostgreSQL is gone
+        with context.open() as runtime:
+            _require_operating(context, runtime)
     running = read_note(context.settings)
     if running is None:
         raise NotUp("it does not run", hint="pergamon up")

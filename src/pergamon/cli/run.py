@@ -10,7 +10,8 @@ import click
 
 from pergamon import pipeline
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import Actor, Invalid, Unavailable
+from pergamon.kernel import Actor, Invalid, Unavailable, require
+from pergamon.policy import Action, Resource
 from pergamon.runtime import Runtime
 
 LOOK_EVERY_S = 0.15
@@ -58,6 +59,7 @@ def run_command(context: CliContext, workflow: str, with_dependents: bool, trust
 def runs_command(context: CliContext, limit: int, as_json: bool) -> None:
     """What ran, newest first."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        require(runtime.decide(uow, Action.WORKFLOW_READ, Resource("workflow", "all")))
         runs = pipeline.list_runs(uow, limit)
     if as_json:
         echo_json(runs)
@@ -84,6 +86,7 @@ def tracker_group() -> None:
 def ls_command(context: CliContext, state: str | None, limit: int, as_json: bool) -> None:
     """List landed files in the order of their sources."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        require(runtime.decide(uow, Action.TRACKER_READ, Resource("tracker", "all")))
         files = pipeline.list_files(uow, state=state, limit=limit)
     if as_json:
         echo_json(files)

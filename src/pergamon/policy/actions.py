@@ -20,9 +20,12 @@ class ActionGroup(StrEnum):
 class Action(StrEnum):
     DEPLOY_APPLY = "deploy.apply"
     DEPLOY_READ = "deploy.read"
+    PLATFORM_OPERATE = "platform.operate"
     WORKFLOW_RUN = "workflow.run"
+    WORKFLOW_READ = "workflow.read"
     REPLICATION_CONTROL = "replication.control"
     TRACKER_CONTROL = "tracker.control"
+    TRACKER_READ = "tracker.read"
     IDENTITY_MANAGE = "identity.manage"
     AUDIT_READ = "audit.read"
     AUDIT_VERIFY = "audit.verify"
@@ -39,9 +42,12 @@ class Action(StrEnum):
 GROUP_OF: dict[Action, ActionGroup] = {
     Action.DEPLOY_APPLY: ActionGroup.ADMINISTER,
     Action.DEPLOY_READ: ActionGroup.ADMINISTER,
+    Action.PLATFORM_OPERATE: ActionGroup.ADMINISTER,
     Action.WORKFLOW_RUN: ActionGroup.ADMINISTER,
+    Action.WORKFLOW_READ: ActionGroup.ADMINISTER,
     Action.REPLICATION_CONTROL: ActionGroup.ADMINISTER,
     Action.TRACKER_CONTROL: ActionGroup.ADMINISTER,
+    Action.TRACKER_READ: ActionGroup.ADMINISTER,
     Action.IDENTITY_MANAGE: ActionGroup.ADMINISTER,
     Action.AUDIT_READ: ActionGroup.ADMINISTER,
     Action.AUDIT_VERIFY: ActionGroup.ADMINISTER,
