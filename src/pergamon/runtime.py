@@ -255,20 +255,37 @@ class HomeNotPrivate(PergamonError):
     code = "runtime.home_not_private"
 
 
+class HomeNotUsable(PergamonError):
+    """The data directory cannot be made or entered by this user."""
+
+    code = "runtime.home_not_usable"
+
+
 def make_private_home(home: Path) -> None:
     """Make the data directory 0700 when it is missing; refuse one that others may enter (law 8).
 
     Raises:
         HomeNotPrivate: it exists with wider rights; they are not changed, because others may rely on them.
+        HomeNotUsable: it cannot be made, or belongs to somebody else.
     """
-    if not home.exists():
-        make_durable_directory(home)
+    try:
+        if not home.exists():
+            make_durable_directory(home)
+        usable = home.is_dir() and os.access(home, os.R_OK | os.W_OK | os.X_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        raise HomeNotUsable(
+            f"the data directory {home} cannot be made or used by {getpass.getuser()}",
+            hint="name another with --home or PERGAMON_HOME, or run as the user that owns it",
+        )
     if home.stat().st_mode & 0o077:
         raise HomeNotPrivate(f"the data directory {home} is open to other users", hint=f"chmod 700 {home}")
 
 
 __all__ = [
     "HomeNotPrivate",
+    "HomeNotUsable",
     "Runtime",
     "embedded_postgres",
     "free_port",

@@ -58,3 +58,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 def echo_json(value: Any) -> None:  # Any: whatever JSON can hold
     """Print one JSON document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`: how a person would say it."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from pergamon import deploy, lake, starter_kits
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.kernel import Actor, Invalid, Unavailable, durable_write
 from pergamon.runtime import Runtime, inspect_postgres, make_private_home, without_password
 from pergamon.store import UnitOfWork
@@ -305,7 +305,7 @@ def _apply(
         delete_files=partial(_delete_files, context.settings.lake),
         progress=progress,
     )
-    show(f"done: {done} steps" if done else deploy.summary(plan))
+    show(f"done: {counted(done, 'step')}" if done else deploy.summary(plan))
 
 
 def _delete_files(lake_root: Path, bucket: str) -> None:

@@ -201,7 +201,7 @@ def read_note(settings: Settings) -> dict[str, Any] | None:
     """The process that `up` runs as, if it is still that process."""
     try:
         note = json.loads((settings.home / "up.json").read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
     alive = _start_time(note["pid"]) == note["started"]
     return note if alive else None

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pergamon import pipeline
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.kernel import Actor, Invalid, Unavailable, require
 from pergamon.policy import Action, Resource
 from pergamon.runtime import Runtime
@@ -49,7 +49,7 @@ def run_command(context: CliContext, workflow: str, with_dependents: bool, trust
         echo_json([_document(run) for run in ended])
     failed = [run for run in ended if run.state == "failed"]
     if failed:
-        raise RunFailed(f"{failed[0].workflow} failed: {failed[0].failure}", hint=f"run {failed[0].id}")
+        raise RunFailed(f"{failed[0].workflow} failed: {failed[0].failure}", hint="see `pergamon runs`")
 
 
 @click.command("runs")
@@ -207,12 +207,13 @@ def _counts(detail: dict[str, Any]) -> str:
     if "message" in detail:
         return str(detail["message"])
     if isinstance(detail.get("rows"), dict):
-        return ", ".join(f"{rows} rows in {table}" for table, rows in detail["rows"].items())
+        return ", ".join(f"{counted(rows, 'row')} in {table}" for table, rows in detail["rows"].items())
     if detail.get("waiting"):
         return "waits for the rest of its full load"
     if not detail.get("files"):
         return "nothing new"
-    return f"{detail['rows']} rows from {detail['files']} files in {detail['commits']} commits"
+    rows, files, commits = (counted(detail[f"{noun}s"], noun) for noun in ("row", "file", "commit"))
+    return f"{rows} from {files} in {commits}"
 
 
 def _document(run: pipeline.Run) -> dict[str, Any]:

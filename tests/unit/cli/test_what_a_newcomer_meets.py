@@ -1,0 +1,42 @@
+"""What a newcomer meets first: a data directory that cannot be used, and counts as a person would say them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pergamon.cli.context import counted
+from pergamon.runtime import HomeNotPrivate, HomeNotUsable, make_private_home
+
+
+def test_a_missing_home_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    make_private_home(tmp_path / "home")
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_that_others_may_enter_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with pytest.raises(HomeNotPrivate, match="open to other users"):
+        make_private_home(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere/home", "file", "file/below"])
+def test_a_home_that_cannot_be_made_is_a_clear_error(tmp_path: Path, home: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeNotUsable, match="cannot be made or used"):
+        make_private_home(tmp_path / home)
+
+
+def test_a_command_on_such_a_home_is_no_bug_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "pergamon.cli", "--home", str(tmp_path / "file"), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be made or used" in done.stderr
+    assert "internal error" not in done.stderr
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
