@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.kernel import NotFound
 
 ROWS_ON_SCREEN = 100
 WIDEST_CELL = 80
@@ -87,7 +88,12 @@ def _as_operator(context: CliContext, sql: str, workgroup: str) -> dict[str, Any
     with context.open() as runtime:
         actor = context.actor(runtime)
         runtime.query_engine.prewarm()
-        return runtime.run_query(actor, sql, workgroup=workgroup).as_json()
+        try:
+            return runtime.run_query(actor, sql, workgroup=workgroup).as_json()
+        except NotFound as error:
+            if context.as_person is None:
+                error.hint = "the operator reads no data: ask with --server and a token, or --as a person"
+            raise
 
 
 def _tables_as_operator(context: CliContext) -> dict[str, Any]:
