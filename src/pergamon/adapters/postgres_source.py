@@ -268,7 +268,9 @@ class PostgresSource:
     def _cannot_connect(self, message: str) -> SourceUnavailable | SourceRefused:
         if re.search("password authentication failed|no password supplied", message):
             return SourceRefused(
-                f"{self._where()} refuses the password", hint="set the secret that the task's source names"
+                f"{self._where()} refuses the password",
+                hint="write the right one to the secret that the task's source names: the file secrets/<name> "
+                "in the data directory",
             )
         if re.search("walsender|WAL sender|REPLICATION attribute|no pg_hba.conf entry for replication", message):
             return SourceRefused(
@@ -451,7 +453,9 @@ _AGAIN = "start the task again when it is: it goes on where it was"
 
 
 def _first_line(message: str) -> str:
-    return message.strip().splitlines()[-1][:300] if message.strip() else "no reason given"
+    """The last line that says what failed; a line set in by a tab is only libpq's question whether the server runs."""
+    lines = [line.strip() for line in message.splitlines() if line.strip() and not line.startswith("\t")]
+    return lines[-1][:300] if lines else "no reason given"
 
 
 def _identity_columns(row: DictRow, columns: Sequence[SourceColumn]) -> tuple[str, ...]:

@@ -25,7 +25,14 @@ from pergamon.replicate.landing import Manifest, Progress, ProgressFile, TableFo
 from pergamon.replicate.mapping_rules import TablePlan, check_targets
 from pergamon.replicate.model import CHANGE_SEQ_START, Position, ReplicationTask, TaskState, lsn_text
 from pergamon.replicate.ports import ChangeStream, Data, SlotLost, Source, SourceRefused, SourceTable
-from pergamon.replicate.source_script import Finding, findings, inserts_publication, is_told_whole
+from pergamon.replicate.source_script import (
+    Finding,
+    existing_publications,
+    findings,
+    hint_for,
+    inserts_publication,
+    is_told_whole,
+)
 from pergamon.store import UnitOfWork
 
 STATUS_INTERVAL_S = 1.0
@@ -65,11 +72,7 @@ def test_endpoint(task: ReplicationTask, source: Source) -> list[Finding]:
 
     Raises: SourceUnavailable, SourceRefused: it cannot even be asked.
     """
-    publications = [
-        found
-        for name in (task.publication, inserts_publication(task.publication))
-        if (found := source.publication(name)) is not None
-    ]
+    publications = existing_publications(task, source)
     slot = source.slot(task.slot) if task.spec.migration_type.captures else None
     return findings(task, source.facts(), source.tables(), publications, slot)
 
@@ -192,9 +195,7 @@ class _Run:
         failed = [finding for finding in found if not finding.ok]
         if failed:
             said = "; ".join(f"{finding.check}: {finding.message}" for finding in failed)
-            raise SourceRefused(
-                f"the source is not ready: {said}", hint=failed[0].hint or "see `pergamon replication test`"
-            )
+            raise SourceRefused(f"the source is not ready: {said}", hint=hint_for(self.task, failed))
         self.warnings = tuple(f"{item.check}: {item.message} ({item.hint})" for item in found if item.hint)
         self._catalog = {(table.schema, table.table): table for table in self.source.tables()}
         chosen = [

@@ -26,6 +26,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def remark(text: str) -> str:
+    """A line that SQL does not read. A name may hold a line end: what came after it would be run by a superuser."""
+    return "-- " + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def inserts_publication(publication: str) -> str:
     """Tables without a key go into a publication of their own that tells only inserts.
 
@@ -45,11 +50,24 @@ def create_publication_sql(name: str, tables: Sequence[tuple[str, str]], *, inse
     return f"CREATE PUBLICATION {quoted(name)} FOR TABLE {listed} WITH ({actions}publish_via_partition_root = true)"
 
 
-def administrator_script(task: ReplicationTask, facts: ServerFacts, tables: Sequence[SourceTable]) -> str:
-    """SQL that a superuser of the source runs once; afterwards the task needs only REPLICATION and SELECT."""
+def extend_publication_sql(name: str, tables: Sequence[tuple[str, str]]) -> str:
+    return f"ALTER PUBLICATION {quoted(name)} ADD TABLE " + ", ".join(f"{quoted(s)}.{quoted(t)}" for s, t in tables)
+
+
+def administrator_script(
+    task: ReplicationTask,
+    facts: ServerFacts,
+    tables: Sequence[SourceTable],
+    publications: Sequence[Publication] = (),
+) -> str:
+    """SQL that a superuser of the source runs once; afterwards the task needs only REPLICATION and SELECT.
+
+    publications: those of the task that exist; they only get the tables that they lack.
+    """
+    existing = {publication.name: publication.tables for publication in publications}
     user, schemas = quoted(facts.user), sorted({table.schema for table in tables})
     lines = [
-        f"-- For the administrator of {facts.database}: what the replication task {task.name} needs.",
+        remark(f"For the administrator of {facts.database}: what the replication task {task.name} needs."),
         "-- Run as a superuser, connected to that database.",
     ]
     if task.spec.migration_type.captures and facts.wal_level != "logical":
@@ -61,14 +79,19 @@ def administrator_script(task: ReplicationTask, facts: ServerFacts, tables: Sequ
         for inserts_only in (False, True):
             chosen = [(table.schema, table.table) for table in tables if is_told_whole(table) is not inserts_only]
             name = inserts_publication(task.publication) if inserts_only else task.publication
-            if chosen:
-                lines.append(create_publication_sql(name, chosen, inserts_only=inserts_only) + ";")
+            missing = [table for table in chosen if table not in existing.get(name, ())]
+            if missing and name in existing:
+                lines.append(extend_publication_sql(name, missing) + ";")
+            elif missing:
+                lines.append(create_publication_sql(name, missing, inserts_only=inserts_only) + ";")
         for table in tables:
             if not is_told_whole(table):
                 lines.append(
-                    f"-- {table.full_name} has no key: only inserts are told. For the rest, give it a primary key or:"
+                    remark(
+                        f"{table.full_name} has no key: only inserts are told. For the rest, give it a primary key or:"
+                    )
                 )
-                lines.append(f"-- ALTER TABLE {quoted(table.schema)}.{quoted(table.table)} REPLICA IDENTITY FULL;")
+                lines.append(remark(f"ALTER TABLE {quoted(table.schema)}.{quoted(table.table)} REPLICA IDENTITY FULL;"))
     return "\n".join(lines) + "\n"
 
 
@@ -76,7 +99,20 @@ def script_for(task: ReplicationTask, source: Source) -> str:
     """The script, with the tables that the task's rules take. Raises: SourceUnavailable, SourceRefused."""
     rules = task.spec.mapping_rules()
     selected = [table for table in source.tables() if rules.selects(table.schema, table.table)]
-    return administrator_script(task, source.facts(), selected)
+    return administrator_script(task, source.facts(), selected, existing_publications(task, source))
+
+
+def existing_publications(task: ReplicationTask, source: Source) -> list[Publication]:
+    """The task's publications that the source has already. Raises: SourceUnavailable, SourceRefused."""
+    names = (task.publication, inserts_publication(task.publication))
+    return [found for name in names if (found := source.publication(name)) is not None]
+
+
+def hint_for(task: ReplicationTask, failed: Sequence[Finding]) -> str:
+    """What to do first: what one check says; the administrator's script where several fail."""
+    if len(failed) == 1 and failed[0].hint:
+        return failed[0].hint
+    return f"the source's administrator runs the script of `pergamon replication script {task.name}`"
 
 
 def findings(
@@ -92,13 +128,17 @@ def findings(
     found = [Finding("connection", True, f"connected to {facts.database} as {facts.user}"), _version(facts)]
     found.append(_selection(rules, selected))
     found += [
-        Finding("select", False, f"{table.full_name} may not be read", f"GRANT SELECT ON it TO {facts.user}")
+        Finding("select", False, f"{table.full_name} may not be read", _grant(table, facts))
         for table in selected
         if not table.readable
     ]
     if task.spec.migration_type.captures:
         found += _capture_findings(task, facts, selected, publications, slot)
     return found
+
+
+def _grant(table: SourceTable, facts: ServerFacts) -> str:
+    return f"GRANT SELECT ON {quoted(table.schema)}.{quoted(table.table)} TO {quoted(facts.user)}"
 
 
 def _version(facts: ServerFacts) -> Finding:
