@@ -271,10 +271,9 @@ def _merge(place: Workplace, engine: Engine, spec: RawTableSpec, step: NextStep)
 
 
 def _merge_changes(place: Workplace, engine: Engine, spec: RawTableSpec, batch: _Batch, source: Path) -> Advance:
-    named = [(path, file.path) for path, file in zip(batch.paths, batch.files, strict=True)]
     try:
         keys = _spelled(spec.keys, batch.evolution.columns)
-        changes = read_changes(named, batch.evolution.columns, keys, floor=batch.step.floor)
+        changes = read_changes(batch.files, batch.paths, batch.evolution.columns, keys, floor=batch.step.floor)
     except BadLandedFile as error:
         return _set_aside_named(place, batch, error)
     before = batch.files[0].first if spec.versioning == "H" else None
@@ -300,7 +299,7 @@ def _verified(place: Workplace, spec: RawTableSpec, step: NextStep) -> _Batch:
         try:
             check_keys(spec, file.identity)
             path = check_landed_file(place.lake_root, file)
-            columns.append(landing_columns(path, file.path))
+            columns.append(landing_columns(path, file.path, file.rows))
             paths.append(path)
         except BadLandedFile as error:
             with place.begin() as uow:

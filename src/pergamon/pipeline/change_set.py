@@ -23,13 +23,16 @@ from pergamon.pipeline.columns import (
     UNCHANGED,
     Columns,
     data_columns,
+    is_reserved,
     previous_key_column,
 )
 from pergamon.pipeline.fold import Change, Key, Row, Stored, fold, history
 from pergamon.pipeline.tracker import BadLandedFile
+from pergamon.pipeline.tracker_states import TrackedFile
 
 MERGE_OPERATION = "__operation"
 DELETE, UPSERT = "D", "U"
+OPERATIONS = frozenset("IUDT")
 SENT, KEPT, MOVED = 0, 1, 2
 """Where a column's value stands: in the change set, in the stored row of the same key, of the key that the row had
 before."""
@@ -69,30 +72,41 @@ def keep_column(column: str) -> str:
     return f"__keep_{column}"
 
 
-def landing_columns(path: Path, name: str) -> dict[str, pa.DataType]:
-    """The data columns of a landing file.
+def landing_columns(path: Path, name: str, rows: int) -> dict[str, pa.DataType]:
+    """The data columns of a landing file that has as many rows as its manifest says.
 
     Raises:
-        BadLandedFile: it is not readable Parquet, or lacks what every landing file has.
+        BadLandedFile: it is not readable Parquet, has other rows, lacks what every landing file has, or has a column
+            whose name the merge needs for itself.
     """
     try:
-        schema = pq.read_schema(path)
+        footer = pq.read_metadata(path)
+        schema = footer.schema.to_arrow_schema()
     except (OSError, pa.ArrowException) as error:
         raise BadLandedFile(f"{name} is not readable Parquet: {type(error).__name__}") from None
+    if footer.num_rows != rows:
+        raise BadLandedFile(f"{name} has {footer.num_rows} rows, its manifest says {rows}")
     missing = [own for own in (OPERATION, POSITION) if own not in schema.names]
     if missing:
         raise BadLandedFile(f"{name} lacks the columns {', '.join(missing)}")
-    return data_columns(schema)
+    columns = data_columns(schema)
+    if reserved := sorted(column for column in columns if is_reserved(column)):
+        raise BadLandedFile(
+            f"{name} has columns whose names the merge needs for itself: {', '.join(reserved)}; "
+            "rename them by a table-mapping rule and load the table anew"
+        )
+    return columns
 
 
-def read_changes(files: Sequence[tuple[Path, str]], columns: Columns, keys: Sequence[str], *, floor: str) -> Changes:
+def read_changes(files: Sequence[TrackedFile], paths: Sequence[Path], columns: Columns, keys: Sequence[str], *,
+    floor: str) -> Changes:  # fmt: skip
     """Read the changes of files, those at or below `floor` left out, in the order of their positions.
 
     Args: columns: the table's data columns; a file without one gives nulls, a narrower type is widened.
     Raises:
         BadLandedFile: a file cannot be read; its name is the message's first word.
     """
-    tables = [_read_file(path, name, columns) for path, name in files]
+    tables = [_read_file(path, file, columns, keys) for file, path in zip(files, paths, strict=True)]
     rows = pa.concat_tables(tables)
     if floor:
         rows = rows.filter(pc.greater(rows[POSITION], floor))
@@ -126,7 +140,8 @@ def history_change_set(batch: Changes, stored: frozenset[Key]) -> ChangeSet:
     return ChangeSet(table, kept, moved, False, needs, len(rows), 0)
 
 
-def _read_file(path: Path, name: str, columns: Columns) -> pa.Table:
+def _read_file(path: Path, file: TrackedFile, columns: Columns, keys: Sequence[str]) -> pa.Table:
+    name = file.path
     try:
         table = pq.read_table(path, partitioning=None)
         arrays: dict[str, Any] = {}
@@ -138,7 +153,30 @@ def _read_file(path: Path, name: str, columns: Columns) -> pa.Table:
         arrays[PREVIOUS_KEY] = _optional(table, PREVIOUS_KEY, pa.string())
     except (OSError, KeyError, pa.ArrowException) as error:
         raise BadLandedFile(f"{name} is not readable Parquet: {type(error).__name__}") from None
-    return pa.table(arrays)
+    rows = pa.table(arrays)
+    _check_operations(rows, file)
+    _check_previous_keys(rows, file, columns, keys)
+    return rows
+
+
+def _check_operations(rows: pa.Table, file: TrackedFile) -> None:
+    """A row without a position, or with one outside the manifest's, would be lost or applied out of order."""
+    if set(rows[OPERATION].unique().to_pylist()) - OPERATIONS:
+        raise BadLandedFile(f"{file.path} has operations other than I, U, D and T")
+    span = pc.min_max(rows[POSITION], skip_nulls=False)
+    first, last = span["min"].as_py(), span["max"].as_py()
+    if len(rows) and (first is None or not file.first <= first <= last <= file.last):
+        raise BadLandedFile(f"{file.path} has rows with positions that its manifest does not tell of")
+
+
+def _check_previous_keys(rows: pa.Table, file: TrackedFile, columns: Columns, keys: Sequence[str]) -> None:
+    if rows[PREVIOUS_KEY].null_count == len(rows) or any(key not in columns for key in keys):
+        return
+    values = list(zip(*(rows[key].to_pylist() for key in keys), strict=True)) if keys else [()] * len(rows)
+    try:
+        _previous_keys(rows, columns, tuple(keys), values)
+    except (ValueError, TypeError, AttributeError, RecursionError, pa.ArrowException):
+        raise BadLandedFile(f"{file.path} has a previous key that is not one") from None
 
 
 def _optional(table: pa.Table, name: str, kind: pa.DataType) -> Any:

@@ -19,6 +19,7 @@ LANDING_OWN = (OPERATION, POSITION, UNCHANGED, PREVIOUS_KEY)
 RAW_OPERATION = "_operation"
 """In a history: I, U, D, T, and L for a row of a full load."""
 LOADED = "L"
+RESERVED_PREFIXES = ("_previous_", "__keep_", "__stored_", "__old_")
 
 Columns = Mapping[str, pa.DataType]
 
@@ -62,6 +63,13 @@ def columns_of(schema: Schema) -> dict[str, pa.DataType]:
 def previous_key_column(key: str) -> str:
     """In a history: the key that a row had before this change gave it another; null when the key stayed."""
     return f"_previous_{key}"
+
+
+def is_reserved(name: str) -> bool:
+    """Would a column of the source, so called, be taken for one of the merge's own? Engines do not tell case apart."""
+    lower = name.casefold()
+    own = {word.casefold() for word in (*LANDING_OWN, RAW_OPERATION)}
+    return lower in own or lower == "__operation" or lower.startswith(RESERVED_PREFIXES)
 
 
 def _is_own(name: str) -> bool:

@@ -146,7 +146,11 @@ class StepSpec(_Spec):
 
 
 class WorkflowSpec(_Spec):
-    """Steps in order, and what starts them: a cron schedule (UTC), the success of other workflows, or only a person."""
+    """Steps in order, and what starts them: a cron schedule (UTC), the success of other workflows, or only a person.
+
+    With both, a tick waits until each of the others has succeeded since this workflow's last run and none is running:
+    by the clock, and never before what it follows.
+    """
 
     steps: tuple[StepSpec, ...] = Field(min_length=1)
     schedule: str | None = None
@@ -164,12 +168,6 @@ class WorkflowSpec(_Spec):
             if len(schedule.split()) != 5 or not croniter.is_valid(schedule):
                 raise ValueError("a schedule is five cron fields, as `0 3 * * *`")
         return schedule
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Self:
-        if self.schedule and self.after:
-            raise ValueError("a workflow starts by schedule or after others, not both")
-        return self
 
 
 _SpecT = TypeVar("_SpecT", bound=_Spec)

@@ -5,6 +5,7 @@ tick and a
 dependent's cause make the id, so each starts once however many workers look.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -76,13 +77,13 @@ def request_run(uow: UnitOfWork, workflow: str, *, dependents: bool = False) -> 
 def request_due_runs(uow: UnitOfWork) -> list[str]:
     """Request a run for each schedule whose newest tick has none yet: once, also when it was missed while nothing ran.
 
-    A tick from before the workflow was deployed is not due.
+    A tick from before the workflow was deployed is not due; a tick of a workflow that follows others waits for them.
     """
     requested = []
     for row in tables.configs(uow, "workflow"):
         spec = WorkflowSpec.model_validate(row["spec"])
         tick = newest_tick(spec.schedule, uow.now) if spec.schedule else None
-        if tick is None or tick <= row["changed_at"]:
+        if tick is None or tick <= row["changed_at"] or not _all_are_done(uow, row["name"], spec.after):
             continue
         run_id = f"run_{row['name']}_{tick:%Y%m%dT%H%M}Z"
         if tables.run_by_id(uow, run_id) is None:
@@ -154,17 +155,21 @@ def runs_caused_by(uow: UnitOfWork, run_id: str) -> list[str]:
 
 def _request_dependents(uow: UnitOfWork, ended: DictRow) -> None:
     for name, spec in read_workflows(uow).items():
-        if ended["workflow"] in spec.after and _others_are_done(uow, name, spec, ended):
+        follows = ended["workflow"] in spec.after
+        waits_for_its_tick = spec.schedule is not None and ended["cause"] != "manual"
+        if follows and not waits_for_its_tick and _all_are_done(uow, name, set(spec.after) - {ended["workflow"]}):
             cause = f"after:{ended['id']}"
             _insert(uow, f"{ended['id']}.{name}", name, spec, run_at=ended["run_at"], cause=cause, dependents=True)
 
 
-def _others_are_done(uow: UnitOfWork, name: str, spec: WorkflowSpec, ended: DictRow) -> bool:
-    """Have all workflows that it waits for succeeded since it was last requested?"""
+def _all_are_done(uow: UnitOfWork, name: str, others: Iterable[str]) -> bool:
+    """Has each of the others succeeded since `name` was last requested, and is none of them running?"""
     since = tables.newest_request(uow, name)
-    for other in set(spec.after) - {ended["workflow"]}:
+    for other in others:
         newest = tables.newest_ended_run(uow, other)
         if newest is None or newest["state"] != "succeeded" or (since is not None and newest["ended_at"] <= since):
+            return False
+        if tables.has_unfinished_run(uow, other):
             return False
     return True
 

@@ -249,6 +249,11 @@ def newest_ended_run(uow: UnitOfWork, workflow: str) -> DictRow | None:
     )
 
 
+def has_unfinished_run(uow: UnitOfWork, workflow: str) -> bool:
+    row = uow.row("SELECT 1 AS one FROM pipeline_run WHERE workflow = %s AND ended_at IS NULL LIMIT 1", (workflow,))
+    return row is not None
+
+
 def newest_request(uow: UnitOfWork, workflow: str) -> datetime | None:
     row = uow.row("SELECT max(requested_at) AS at FROM pipeline_run WHERE workflow = %s", (workflow,))
     return row["at"] if row else None

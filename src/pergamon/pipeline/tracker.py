@@ -4,10 +4,14 @@ quarantine.
 A file counts from the moment its manifest exists. It is registered by event or found by a scan, whichever comes first.
 """
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import file_digest
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +26,8 @@ from pergamon.policy import Action, Resource, decide
 from pergamon.store import UnitOfWork
 
 MANIFEST_SUFFIX = ".manifest.json"
+LARGEST_MANIFEST_BYTES = 4 * 1024**2
+"""A table with as many columns as PostgreSQL allows needs a tenth of it."""
 
 
 class BadManifest(Invalid):
@@ -93,8 +99,10 @@ def register_from_manifest(uow: UnitOfWork, document: dict[str, Any], path: str)
     try:
         manifest = Manifest.parse(document)
     except ValidationError as error:
-        names = sorted({str(part["loc"][0]) for part in error.errors(include_input=False) if part["loc"]})
+        names = sorted({str(part["loc"][0])[:50] for part in error.errors(include_input=False) if part["loc"]})
         raise BadManifest(f"the manifest of {path} cannot be used: {', '.join(names)}") from None
+    if _holds_what_text_cannot(document) or manifest.position.first > manifest.position.last:
+        raise BadManifest(f"the manifest of {path} cannot be used: it was not written by a replication task")
     file_id = new_id("file")
     if not tables.insert_file(uow, file_id, manifest, document, path):
         return False
@@ -193,10 +201,10 @@ def check_landed_file(lake_root: Path, file: TrackedFile) -> Path:
     """
     path = lake_root / file.path
     try:
-        size = path.stat().st_size
-        if size != file.size_bytes:
-            raise BadLandedFile(f"{file.path} has {size} bytes, its manifest says {file.size_bytes}")
-        with path.open("rb") as content:
+        with open_plain_file(path) as content:
+            size = os.fstat(content.fileno()).st_size
+            if size != file.size_bytes:
+                raise BadLandedFile(f"{file.path} has {size} bytes, its manifest says {file.size_bytes}")
             digest = file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise BadLandedFile(f"{file.path} cannot be read: {error.strerror}") from None
@@ -218,9 +226,30 @@ def _quarantined(uow: UnitOfWork, file_id: str) -> TrackedFile:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        with open_plain_file(path) as file:
+            text = file.read(LARGEST_MANIFEST_BYTES + 1)
+        document = json.loads(text) if len(text) <= LARGEST_MANIFEST_BYTES else None
+    except (OSError, ValueError, RecursionError):
         raise BadManifest(f"{path.name} is not readable JSON", hint="remove it, or restore it from a backup") from None
     if not isinstance(document, dict):
-        raise BadManifest(f"{path.name} is not a JSON object")
+        raise BadManifest(f"{path.name} is not a JSON object, or is larger than {LARGEST_MANIFEST_BYTES} bytes")
     return document
+
+
+def open_plain_file(path: Path) -> BufferedReader:
+    """Open a file of the landing zone to read; never a link (law 8), and never what would make us wait for a writer.
+
+    Raises:
+        OSError: it is not there, or not a plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a plain file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _holds_what_text_cannot(document: dict[str, Any]) -> bool:
+    """A zero byte or half a character: JSON can say them, PostgreSQL and the file system cannot."""
+    text = json.dumps(document, ensure_ascii=False)
+    return "\\u0000" in text or any("\ud800" <= c <= "\udfff" for c in text)

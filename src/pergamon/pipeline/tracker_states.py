@@ -6,9 +6,9 @@ decides to go on without it); merged -> registered when a later full load at an 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class FileState(StrEnum):
@@ -20,10 +20,15 @@ class FileState(StrEnum):
     SKIPPED = "skipped"
 
 
+PositionText = Annotated[str, Field(pattern=r"^[0-9A-F]{16}\.[0-9]{10}$")]
+"""Sixteen hexadecimal digits, a point, ten digits: it sorts as text. Anything else would order files at will."""
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Span(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    first: str
-    last: str
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    first: PositionText
+    last: PositionText
 
 
 class Manifest(BaseModel):
@@ -31,22 +36,22 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    version: int
+    version: Literal[1]
     task: str
     schema_name: str
     table: str
-    kind: str
+    kind: Literal["full_load", "changes"]
     load_id: str | None = None
     file: str
     sha256: str
-    size_bytes: int
-    rows: int
+    size_bytes: Count
+    rows: Count
     position: Span
     columns: tuple[dict[str, Any], ...]  # Any: name, pg_type, arrow_type, nullable
     replica_identity_columns: tuple[str, ...] = ()
     source_columns: tuple[Any, ...] = ()  # Any: not read here
     full_load_complete: bool = False
-    full_load_files: int | None = None
+    full_load_files: Count | None = None
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> "Manifest":

@@ -51,6 +51,33 @@ def test_a_dependent_waits_for_all_that_it_follows(rt: Runtime, operator: Actor)
     assert run("load", 4, []) == []  # `merge` has not run since
 
 
+def test_a_tick_of_a_workflow_that_follows_another_waits_for_it(rt: Runtime, operator: Actor) -> None:
+    """The published accelerator starts the transformation at 04:00 whether or not the merge of 03:00 has finished."""
+
+    def due(hour: int, minute: int) -> list[str]:
+        with at(rt, NIGHT.replace(hour=hour, minute=minute)).begin(operator) as uow:
+            return pipeline.request_due_runs(uow)
+
+    def finish(run_id: str, hour: int, minute: int, failures: list[str]) -> list[str]:
+        with at(rt, NIGHT.replace(hour=hour, minute=minute)).begin(operator) as uow:
+            pipeline.finish_run(uow, run_id, failures)
+            return pipeline.runs_caused_by(uow, run_id)
+
+    with at(rt, NIGHT - timedelta(hours=5)).begin(operator) as uow:
+        pipeline.put_workflow(uow, "merge", pipeline.WorkflowSpec(steps=STEPS, schedule="0 3 * * *"), {})
+        follows = pipeline.WorkflowSpec(steps=STEPS, schedule="0 4 * * *", after=("merge",))
+        pipeline.put_workflow(uow, "transform", follows, {})
+    [merge] = due(3, 0)
+    assert due(4, 0) == [], "the merge is still running"
+    assert finish(merge, 4, 10, ["table:x: bad"]) == []
+    assert due(4, 11) == [], "the merge has failed"
+    with at(rt, NIGHT.replace(hour=5)).begin(operator) as uow:
+        again = pipeline.request_run(uow, "merge")
+    assert finish(again, 5, 5, []) == []
+    assert due(5, 6) == ["run_transform_20260304T0400Z"]
+    assert due(5, 7) == [], "once"
+
+
 def test_a_stranger_may_not_run_a_workflow_and_is_recorded(rt: Runtime, operator: Actor) -> None:
     deploy(rt, operator)
     with pytest.raises(AccessDenied), rt.begin(Actor(id="person:eve", kind=ActorKind.PERSON)) as uow:

@@ -1,12 +1,19 @@
 """Reloads, columns that come and go, types that change, files that are bad: a clear error each, and nothing lost."""
 
+import hashlib
+import json
+import os
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pergamon import pipeline
 from pergamon.kernel import AccessDenied, Actor, ActorKind
 from pergamon.pipeline.apply import StoredValueMissing, TableStopped
 from pergamon.pipeline.columns import TypeCannotWiden
+from pergamon.pipeline.tracker import BadManifest
 from tests.reference.replay import SourceChange
 
 from .conftest import HISTORY, STATE, Bench
@@ -192,3 +199,104 @@ def test_a_transaction_that_reaches_over_files_is_merged_whole(bench: Bench) -> 
     bench.landing.changes([SourceChange("U", at(20, 2), row(1, 2, None), (2, "x"), ("note",))])
     bench.merge(max_files=1)
     assert {r["a"]: (r["value"], r["note"]) for r in bench.rows()} == {1: (2, "two"), 2: (1, "one")}
+
+
+def rewritten(path: Path, table: pa.Table | None = None, **words: object) -> None:
+    """A landing file or its manifest as somebody else might write them, the digest put right."""
+    manifest = path.with_name(path.name + ".manifest.json")
+    document = json.loads(manifest.read_text())
+    if table is not None:
+        pq.write_table(table, path)
+    document |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "size_bytes": path.stat().st_size}
+    manifest.write_text(json.dumps(document | words))
+
+
+def with_column(path: Path, name: str, value: object) -> pa.Table:
+    table = pq.read_table(path)
+    array = pa.array([value] * len(table), pa.string())
+    place = table.schema.get_field_index(name)
+    return table.append_column(name, array) if place < 0 else table.set_column(place, name, array)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("Op", "X", "operations other than"),
+        ("Op", None, "operations other than"),
+        ("_position", None, "positions that its manifest"),
+        ("_position", at(5), "positions that its manifest"),
+        ("_position", at(90), "positions that its manifest"),
+        ("_previous_key", "not json", "a previous key"),
+        ("_previous_key", "[1]", "a previous key"),
+        ("_previous_key", '{"a": "abc"}', "a previous key"),
+        ("__operation", "D", "needs for itself: __operation"),
+        ("__keep_note", "1", "needs for itself: __keep_note"),
+        ("_previous_a", "1", "needs for itself: _previous_a"),
+        ("_Operation", "D", "needs for itself: _Operation"),
+        ("_POSITION", at(20), "needs for itself: _POSITION"),
+    ],
+)
+def test_a_file_that_would_be_misread_is_set_aside_and_no_row_is_lost(
+    bench: Bench, column: str, value: str | None, reason: str
+) -> None:
+    bench.landing.load(at(10, 0), [row(1)])
+    path = bench.landing.changes([SourceChange("U", at(20), row(1, 5))])
+    rewritten(path, with_column(path, column, value))
+    with pytest.raises(TableStopped, match=reason):
+        bench.merge()
+    assert bench.file_states() == ["merged", "quarantined"]
+    assert values(bench) == {1: 0}
+
+
+def test_a_file_with_other_rows_than_its_manifest_says_is_set_aside(bench: Bench) -> None:
+    (path,) = bench.landing.load(at(10, 0), [row(1), row(2)])
+    rewritten(path, rows=1)
+    with pytest.raises(TableStopped, match="has 2 rows, its manifest says 1"):
+        bench.merge()
+
+
+def test_a_landing_file_is_never_read_through_a_link(bench: Bench) -> None:
+    (path,) = bench.landing.load(at(10, 0), [row(1)])
+    path.rename(path.parent / "elsewhere")
+    path.symlink_to(path.parent / "elsewhere")
+    with pytest.raises(TableStopped, match="cannot be read"):
+        bench.merge()
+
+
+BAD_WORDS = [
+    {"rows": 10**30},
+    {"rows": -1},
+    {"size_bytes": 10**30},
+    {"kind": "rumour"},
+    {"version": 9},
+    {"task": "a\x00b"},
+    {"task": "\ud800"},
+    {"position": {"first": "0", "last": "z"}},
+    {"position": {"first": at(21), "last": at(20)}},
+]
+
+
+@pytest.mark.parametrize("words", BAD_WORDS, ids=lambda words: next(iter(words)))
+def test_a_manifest_that_no_task_writes_is_a_clear_error(bench: Bench, words: dict[str, object]) -> None:
+    (path,) = bench.landing.load(at(10, 0), [row(1)])
+    rewritten(path, **words)
+    with pytest.raises(BadManifest, match=r"cannot be used"):
+        bench.merge()
+    assert bench.file_states() == []
+
+
+def test_a_manifest_that_is_a_bomb_a_pipe_or_a_link_is_a_clear_error(bench: Bench) -> None:
+    (path,) = bench.landing.load(at(10, 0), [row(1)])
+    manifest = path.with_name(path.name + ".manifest.json")
+    kept = manifest.rename(path.parent / "kept")
+    manifest.write_text("[" * 100_000)
+    with pytest.raises(BadManifest, match="not readable JSON"):
+        bench.merge()
+    manifest.unlink()
+    os.mkfifo(manifest)
+    with pytest.raises(BadManifest, match="not readable JSON"):
+        bench.merge()
+    manifest.unlink()
+    manifest.symlink_to(kept)
+    with pytest.raises(BadManifest, match="not readable JSON"):
+        bench.merge()

@@ -43,7 +43,6 @@ def test_a_key_outside_the_identity_is_named_and_case_does_not_matter() -> None:
         {"steps": [{"job": "a", "batch": "b"}]},
         {"steps": [{}]},
         {"steps": [{"job": "a"}], "schedule": "daily"},
-        {"steps": [{"job": "a"}], "schedule": "0 3 * * *", "after": ["b"]},
     ],
 )
 def test_a_workflow_that_cannot_work_is_refused(words: dict[str, Any]) -> None:
