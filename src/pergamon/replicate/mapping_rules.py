@@ -122,6 +122,8 @@ class MappingRules:
 
 ADD_COLUMN, REMOVE_COLUMN = "add-column", "remove-column"
 OWN_COLUMNS = ("Op", "_position", "_unchanged", "_previous_key")
+RESERVED, RESERVED_PREFIXES = ("_operation", "__operation"), ("_previous_", "__keep_", "__stored_", "__old_")
+"""What a merge calls its own columns: a column of the source with such a name would be mistaken for one."""
 HEADERS = (
     "AR_H_OPERATION",
     "AR_H_STREAM_POSITION",
@@ -451,6 +453,11 @@ def _refuse_same_names(plan: TablePlan, rules: Sequence[TransformationRule]) -> 
     named = [(landed, f"column {name}") for name, landed in plan.columns]
     for landed, what in [*named, *((column.name, f"added column {column.name}") for column in plan.added)]:
         other = taken.setdefault(landed.casefold(), what)
+        if landed.casefold().startswith(RESERVED_PREFIXES) or landed.casefold() in RESERVED:
+            raise RuleNotUsable(
+                f"{plan.schema}.{plan.table} has {what}, and raw tables keep the name {landed} for themselves",
+                hint=f"rename the column by a rule, or remove it ({ids})",
+            )
         if other is not what or not landed:
             raise RuleNotUsable(
                 f"in {plan.schema}.{plan.table} {what} and {other} would both be called {landed} on landing",

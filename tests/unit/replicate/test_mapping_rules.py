@@ -157,3 +157,11 @@ def test_a_table_may_not_land_outside_its_folder(name: str) -> None:
 def test_a_document_without_a_usable_selection_is_refused(document: Any) -> None:
     with pytest.raises(RuleNotUsable):
         parse_rules(document)
+
+
+@pytest.mark.parametrize(
+    "name", ["_operation", "__operation", "__keep_note", "_previous_id", "__OLD_x", "_POSITION", "op"]
+)
+def test_a_column_that_a_merge_would_take_for_its_own_is_refused_before_it_lands(name: str) -> None:
+    with pytest.raises(RuleNotUsable, match=r"for themselves|would both be called"):
+        parse_rules([INCLUDE]).plan("hda", "patients", ["id", name])
