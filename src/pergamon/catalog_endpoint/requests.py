@@ -36,7 +36,7 @@ def read_body(body: bytes) -> Mapping[str, Any]:
     """
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise BadCommit("the request is not a JSON object")

@@ -168,6 +168,8 @@ def _only_snapshot(lease: Lease, base: TableMetadata, updates: Sequence[TableUpd
         raise BadCommit(f"{lease.alias}: only the branch main can be set, and only to the new snapshot")
     if snapshot.parent_snapshot_id != lease.parent_snapshot_id:
         raise refusal(lease.alias, "the commit stands on another snapshot than the lease")
+    if not 0 <= snapshot.snapshot_id < 2**63:
+        raise BadCommit(f"{lease.alias}: the snapshot's id is not a positive 64-bit number")
     if base.snapshot_by_id(snapshot.snapshot_id) is not None:
         raise BadCommit(f"{lease.alias}: the snapshot's id is taken")
     if base.format_version == 1 or snapshot.sequence_number != base.last_sequence_number + 1:

@@ -40,10 +40,12 @@ def local_path(location: str) -> Path:
     """The path on this host of a `file://` location or of a bare absolute path.
 
     Raises:
-        BadLocation: another scheme, a relative path, or segments and escapes that could lead elsewhere.
+        BadLocation: another scheme, a relative path, or segments and escapes that could lead elsewhere: readers of
+            locations end a path at `?` or `#`, so they would open another file than the one that was looked at.
     """
     bare = location.removeprefix(SCHEME) if location.startswith(SCHEME) else location.removeprefix("file:")
-    if not bare.startswith("/") or any(part in ("", ".", "..") for part in bare[1:].split("/")) or "%" in bare:
+    segments = bare[1:].split("/")
+    if not bare.startswith("/") or any(part in ("", ".", "..") for part in segments) or re.search(r"[%?#\x00]", bare):
         raise BadLocation("a file's location is not a plain absolute path on this host")
     return Path(bare)
 

@@ -19,12 +19,16 @@ class LakeCatalog:
         return [_governed(record.id, databases, buckets) for record in lake.list_tables(uow)]
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None:
-        """The table of that name, or None; a name that no table can have is simply not found."""
+        """The table of that name, or None; a name that no table can have is simply not found.
+
+        The rules are read in any case: how long an answer takes must not tell whether there is a table.
+        """
+        databases, buckets = lake.read_databases(uow), lake.read_buckets(uow)
         try:
             record = lake.read_table(uow, lake.TableId.parse(str(name)))
         except (lake.UnknownTable, lake.BadName):
             return None
-        return _governed(record.id, lake.read_databases(uow), lake.read_buckets(uow))
+        return _governed(record.id, databases, buckets)
 
     def granted(self, uow: UnitOfWork, name: TableName) -> GrantedTable:
         """The newest snapshot: its files, its columns.

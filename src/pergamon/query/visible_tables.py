@@ -1,8 +1,8 @@
 """Which tables may this actor read? Listing and decision are one rule (`policy.visible`, `policy.decide`)."""
 
 from pergamon.kernel import require
-from pergamon.policy import Action, decide, visible
-from pergamon.query.gate import TableName, no_such_table
+from pergamon.policy import Action, Resource, decide, visible
+from pergamon.query.gate import TableName, no_such_table, recordable
 from pergamon.query.model import GovernedTable, GrantedTable
 from pergamon.query.ports import TableCatalog
 from pergamon.store import UnitOfWork
@@ -31,9 +31,11 @@ def readable_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> G
         UnknownQueryTable: it does not exist, or may not be read.
     """
     found = catalog.find(uow, name)
-    if found is None:
+    decision = decide(
+        uow.actor, Action.TABLE_READ, found.resource if found else Resource("table", recordable(str(name)))
+    )
+    if found is None:  # decided all the same, so that it takes as long as a table that may not be read
         raise no_such_table(str(name))
-    decision = decide(uow.actor, Action.TABLE_READ, found.resource)
     if not decision.allowed:
         error = no_such_table(str(name))
         error.decision = decision

@@ -159,7 +159,15 @@ BAD_COMMITS: dict[str, tuple[Callable[[Body], Any], int]] = {
     "snapshots removed": (with_update(**{"action": "remove-snapshots", "snapshot-ids": [1]}), 400),
     "format v3": (with_update(**{"action": "upgrade-format-version", "format-version": 3}), 400),
     "an unknown action": (with_update(action="drop-everything"), 400),
+    "a manifest list that readers would cut": (
+        lambda body: snapshot_of(body).update({"manifest-list": snapshot_of(body)["manifest-list"] + "?x"}),
+        400,
+    ),
     "no updates": (lambda body: body["updates"].clear(), 400),
+    "an id that is no 64-bit number": (
+        lambda body: (snapshot_of(body).update({"snapshot-id": 2**63}), ref_of(body).update({"snapshot-id": 2**63})),
+        400,
+    ),
     "updates that are no list": (lambda body: body.update(updates=7), 400),
     "an update that is no object": (lambda body: body["updates"].append(7), 400),
     "a snapshot without an id": (lambda body: snapshot_of(body).pop("snapshot-id"), 400),
@@ -231,7 +239,7 @@ def test_a_manifest_list_that_is_cut_is_refused(
     assert not world.close(lease).committed
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff\xfe", b"[" * 100_000])
 def test_a_request_that_is_no_json_object_is_refused(world: Lake, http: httpx.Client, body: bytes) -> None:
     lease = world.open()
     assert http.post(f"/v1/namespaces/{lease.id}/tables/patients", content=body).status_code == 400

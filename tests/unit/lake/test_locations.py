@@ -24,7 +24,20 @@ def test_a_lake_whose_path_engines_escape_differently_is_refused(home: str) -> N
 
 @pytest.mark.parametrize(
     "location",
-    ["s3://raw/x", "relative/x", "file://host/x", "/a/../b", "file:///a/./b", "/a//b", "/a/%2e%2e/b", "", "/"],
+    [
+        "s3://raw/x",
+        "relative/x",
+        "file://host/x",
+        "/a/../b",
+        "file:///a/./b",
+        "/a//b",
+        "/a/%2e%2e/b",
+        "",
+        "/",
+        "file:///a/b?c",
+        "/a/b#c",
+        "/a/\x00b",
+    ],
 )
 def test_a_location_that_is_not_a_plain_absolute_path_is_refused(location: str) -> None:
     with pytest.raises(lake.BadLocation):
