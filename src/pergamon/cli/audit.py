@@ -69,7 +69,12 @@ def log_command(context: CliContext, subject: str | None, code: str | None, limi
         return
     for entry in entries:
         who = f"{entry.operator} as {entry.actor}" if entry.operator else entry.actor
-        click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S}  {who:<24} {entry.code:<28} {entry.subject}  {entry.facts}")
+        click.echo(one_line(f"{entry.at:%Y-%m-%d %H:%M:%S}  {who:<24} {entry.code:<28} {entry.subject}  {entry.facts}"))
+
+
+def one_line(text: str) -> str:
+    """Text as a terminal may show it: a name from a source cannot forge another entry, or speak to the terminal."""
+    return "".join(c if c.isprintable() else "·" for c in text)
 
 
 def _print_verdict(verdict: audit.Verdict) -> None:

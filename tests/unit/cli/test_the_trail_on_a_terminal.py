@@ -1,0 +1,18 @@
+"""What the trail holds was named by others: printing it forges no entry and sends nothing to the terminal."""
+
+import pytest
+
+from pergamon.cli.audit import one_line
+
+
+@pytest.mark.parametrize(
+    "name", ["a\n2026-01-01  operator:root  audit.sealed", "\x1b[2J", "a\rb", "a\u202eb", "a\u2028b"]
+)
+def test_an_entry_stays_one_line_of_printable_text(name: str) -> None:
+    shown = one_line(f"file:staging/landing/hda/{name}")
+    assert shown.isprintable()
+    assert len(shown.splitlines()) == 1
+
+
+def test_ordinary_names_are_shown_as_they_are() -> None:
+    assert one_line("table:raw_db.größe  {}") == "table:raw_db.größe  {}"
