@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from psycopg.conninfo import conninfo_to_dict
+
 from pergamon import audit, deploy, identity, pipeline, query, replicate
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
@@ -172,6 +174,8 @@ class Runtime:
 
     def launch_worker(self, arguments: Sequence[str], *, trusted_host: bool) -> subprocess.Popen[bytes]:
         """Start a worker in a network of its own; raises `NamespacesForbidden` where that cannot be had."""
+        if not trusted_host:
+            require_socket(self.settings)
         given = ["--home", str(self.settings.home), *arguments, "--inside"]
         database = {"PERGAMON_DATABASE_URL": self.settings.database_url} if self.settings.database_url else {}
         return launch_module("pergamon.worker", given, trusted_host=trusted_host, environment=os.environ | database)
@@ -249,6 +253,30 @@ def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[
         yield runtime
 
 
+class DatabaseBeyondReach(PergamonError):
+    """The worker's network is its own: it reaches PostgreSQL by a Unix socket or not at all."""
+
+    code = "runtime.database_beyond_reach"
+
+
+def require_socket(settings: Settings) -> None:
+    """Refuse a PostgreSQL that the worker could not reach (law 8). The embedded one it can.
+
+    Raises:
+        DatabaseBeyondReach: the database URL names a network address.
+    """
+    if settings.database_url is None:
+        return
+    named = conninfo_to_dict(settings.database_url)
+    hosts = str(named.get("host") or "").split(",")
+    if named.get("hostaddr") or any(host and not host.startswith(("/", "@")) for host in hosts):
+        raise DatabaseBeyondReach(
+            "the worker has no network but its own, and PERGAMON_DATABASE_URL names a network address",
+            hint="name PostgreSQL's socket directory, as host=/var/run/postgresql; or, where nobody else uses this "
+            "host, --trusted-host",
+        )
+
+
 class HomeNotPrivate(PergamonError):
     """The data directory can be read by other users of this host."""
 
@@ -284,6 +312,7 @@ def make_private_home(home: Path) -> None:
 
 
 __all__ = [
+    "DatabaseBeyondReach",
     "HomeNotPrivate",
     "HomeNotUsable",
     "Runtime",
@@ -293,6 +322,7 @@ __all__ = [
     "is_isolated",
     "make_private_home",
     "open_runtime",
+    "require_socket",
     "sample_source",
     "without_password",
 ]

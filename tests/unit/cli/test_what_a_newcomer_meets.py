@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pergamon.cli.context import counted
-from pergamon.runtime import HomeNotPrivate, HomeNotUsable, make_private_home
+from pergamon.runtime import DatabaseBeyondReach, HomeNotPrivate, HomeNotUsable, make_private_home, require_socket
+from pergamon.settings import Settings
 
 
 def test_a_missing_home_is_made_for_its_user_alone(tmp_path: Path) -> None:
@@ -36,6 +37,19 @@ def test_a_command_on_such_a_home_is_no_bug_of_ours(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "cannot be made or used" in done.stderr
     assert "internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("url", [None, "dbname=p", "host=/run/postgresql dbname=p", "postgresql://u@%2Frun%2Fpg/p"])
+def test_a_database_by_its_socket_is_within_the_workers_reach(tmp_path: Path, url: str | None) -> None:
+    require_socket(Settings(home=tmp_path, database_url=url))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u@db.example/p", "host=127.0.0.1", "host=/run/pg,db.example", "hostaddr=::1"]
+)
+def test_a_database_by_the_network_is_not_and_it_is_said_before_anything_starts(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DatabaseBeyondReach, match="names a network address"):
+        require_socket(Settings(home=tmp_path, database_url=url))
 
 
 def test_one_is_not_many() -> None:
