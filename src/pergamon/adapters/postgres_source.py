@@ -449,7 +449,7 @@ class PostgresChangeStream:
 
 
 _ASK = "the source's administrator runs the script of `pergamon replication script`"
-_AGAIN = "start the task again when it is: it goes on where it was"
+_AGAIN = "start the task again once the source answers: it goes on where it was"
 
 
 def _first_line(message: str) -> str:

@@ -14,7 +14,7 @@ from time import monotonic
 
 import psycopg
 
-from pergamon.kernel import Clock, Invalid, PergamonError
+from pergamon.kernel import Clock, Conflict, Invalid, PergamonError
 from pergamon.kernel.durable import make_durable_directory
 from pergamon.replicate import tables
 from pergamon.replicate.capture import ChangeBuffers
@@ -50,7 +50,7 @@ class TaskParked(Invalid):
     code = "replicate.task_parked"
 
 
-class AlreadyRunning(Invalid):
+class AlreadyRunning(Conflict):
     """Another replicator of this task works in the landing zone."""
 
     code = "replicate.already_running"

@@ -75,17 +75,15 @@ def replication_task(uow: UnitOfWork, name: str) -> ReplicationTask:
 
 
 def start_replication(uow: UnitOfWork, name: str, *, reload: bool = False) -> ReplicationTask:
-    """Ask for a task to run; whoever called then runs it.
+    """Ask for a task to run; whoever called then runs it, and `run_task` refuses a second replicator.
+
+    The state written here is not asked: one that was killed, or that lost this database, could not write that it ended.
 
     Raises:
         AccessDenied: the actor may not control replication.
         NotFound: no such task.
-        TaskBusy: a replicator runs it already.
     """
     task = replication_task(uow, name)
-    row = tables.task_row(uow, name, lock=True)
-    if row is not None and _is_alive(uow, tables.status_of(row)):
-        raise TaskBusy(f"the replication task {name} is running", hint=f"pergamon replication stop {name}")
     tables.set_wanted(uow, name, "running")
     uow.record(ReplicationStartAsked(_subject(name), reload))
     return task
@@ -119,7 +117,7 @@ def tasks_to_run(uow: UnitOfWork) -> list[str]:
 
 
 def _is_alive(uow: UnitOfWork, status: TaskStatus) -> bool:
-    """The folder's lock is what really keeps two replicators apart; this only says it early and in words."""
+    """Has its replicator been heard of lately? The folder's lock is what really keeps two apart."""
     if status.state not in _BUSY or status.seen_at is None:
         return False
     return (uow.now - status.seen_at).total_seconds() < SILENT_AFTER_S

@@ -1,5 +1,6 @@
 """The connection to PostgreSQL: a small pool, UTC, time-outs on every session."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pergamon.kernel import Unavailable
+
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+"""The pool says every second try to the terminal; `StoreUnavailable` says it once, to whoever asked."""
 
 
 class StoreUnavailable(Unavailable):
