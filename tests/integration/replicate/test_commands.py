@@ -37,6 +37,7 @@ def test_test_start_status_and_script(hospital: Replication) -> None:
     tested = typed(hospital, "test", "hospital")
     assert tested.returncode == 0, tested.stderr
     assert "✓ wal_level: wal_level is logical" in tested.stdout
+    assert "CREATE PUBLICATION" in typed(hospital, "script", "hospital").stdout
     started = typed(hospital, "start", "hospital", "--until-caught-up")
     assert started.returncode == 0, started.stderr
     assert "landed hda/patients/LOAD00000001.parquet: 1 rows" in started.stdout
@@ -49,7 +50,7 @@ def test_test_start_status_and_script(hospital: Replication) -> None:
         0,
     )
     assert "hospital: stopped since" in typed(hospital, "status", "hospital").stdout
-    assert "CREATE PUBLICATION" in typed(hospital, "script", "hospital").stdout
+    assert "PUBLICATION" not in typed(hospital, "script", "hospital").stdout, "what is there is not made again"
 
 
 def test_a_source_that_is_not_ready_is_told_and_gives_an_exit_code(hospital: Replication) -> None:
