@@ -133,9 +133,9 @@ def meaning(value: Any) -> Any:
 
 def meaning_of_text(text: str) -> Any:
     """A text that is a JSON document or an exact number means the same however it is spelled."""
-    if text[:1] in "{[" and text[:1]:
+    if text.startswith(("{", "[")):
         try:
-            return json.dumps(json.loads(text), sort_keys=True)
+            return meaning(json.loads(text))
         except ValueError:
             return text
     try:
