@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import sys
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,6 +24,9 @@ JOBS = files("pergamon.starter_kits").joinpath("health-data-accelerator", "datao
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     """A Spark Connect session on a Sail of this process; closed before its server, or the client waits for ever."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):  # a test worker: PySpark takes a program without a file for a doctest, and exits
+        main.__file__ = __file__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PySpark on pandas 3
         from pyspark.sql import SparkSession
