@@ -9,11 +9,13 @@ and dies.
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -374,7 +376,9 @@ def _sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> b
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    child.kill()
+    """End the process and its whole group: a bubblewrap killed while it sets up leaves its child waiting for ever."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -213,6 +214,31 @@ def test_one_process_is_one_query_and_is_gone_afterwards(lake: Path) -> None:
         assert sandbox._warm is not first
     finally:
         sandbox.close()
+
+
+@pytest.mark.parametrize("after_s", [0, 0.001, 0.003, 0.01, 0.03])
+def test_a_process_ended_while_it_starts_leaves_nothing_behind(lake: Path, after_s: float) -> None:
+    """A bubblewrap that is killed while it sets up its namespaces left its own child waiting for ever."""
+    sandbox = DuckDBSandbox(lake=lake, log=lake / "engine.log")
+    sandbox.prewarm()
+    started = sandbox._warm
+    assert started is not None
+    time.sleep(after_s)
+    sandbox.close()
+    assert [pid for pid in _group(started.pid) if _state(pid) not in ("Z", "X", "")] == []
+
+
+def _group(leader: int) -> list[int]:
+    """Every process of a process group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == leader:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def test_the_waiting_process_ends_with_its_parent(lake: Path) -> None:
