@@ -31,7 +31,7 @@ check: $(STAMP) ## Run every check (format, lint, types, layers) and count the f
 	  echo "$$failed checks failed"; test $$failed -eq 0
 
 soak: $(STAMP) ## Run the long kill schedules and write their result to bench/results/
-	@$(BIN)/python -m pytest -m soak --timeout 7200
+	@$(BIN)/python -m pytest -n 2 -m soak --timeout 600
 
 up: $(STAMP) ## Start the platform and leave it running
 	@$(BIN)/pergamon up
