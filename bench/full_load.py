@@ -2,8 +2,8 @@
 
 Contenders, in one run: our own replication task (read under a snapshot, Parquet with our columns, SHA-256, fsync,
 manifest, tracker); `COPY … TO STDOUT (FORMAT binary)` read and dropped; ADBC fetched and written by pyarrow alone, with
-neither our columns nor fsync nor manifest. DuckDB's PostgreSQL scanner is left out: its extension is not among the
-locked wheels.
+neither our columns nor fsync nor manifest; DuckDB's PostgreSQL scanner copying the table to Parquet (its extension from
+the wheel `duckdb-extension-postgres-scanner`, for this benchmark alone).
 
 Data: one table of 3 million rows of 8 columns (bigint, integer, 2 short texts, 2 timestamptz, double, a note of 40
 characters), filled by generate_series, seed 42. Checked first: what landed has the source's count and sums.
@@ -54,6 +54,7 @@ def main() -> None:
             measure("COPY binary to nowhere", lambda: _copy(source)),
             measure_prepared("our full load", lambda: _ours(settings, sums)),
             measure("ADBC to Parquet, plain", lambda: _adbc(source, directory / "plain.parquet")),
+            measure("DuckDB to Parquet, plain", lambda: _duckdb(source, directory / "duckdb.parquet")),
         ]
         report(
             "full_load",
@@ -124,5 +125,19 @@ def _adbc(source: str, target: Path) -> int:
         with pq.ParquetWriter(target, reader.schema, compression="zstd", compression_level=1) as writer:
             for batch in reader:
                 writer.write_batch(batch)
+    os.unlink(target)  # noqa: PTH108 - its size does not matter here
+    return 0
+
+
+def _duckdb(source: str, target: Path) -> int:
+    import duckdb
+    import duckdb_extension_postgres_scanner
+
+    [extension] = Path(duckdb_extension_postgres_scanner.__file__).parent.rglob("postgres*.duckdb_extension")
+    with duckdb.connect() as connection:
+        connection.execute(f"LOAD '{extension}'")
+        connection.execute(f"ATTACH '{source.replace(chr(39), chr(39) * 2)}' AS source (TYPE postgres, READ_ONLY)")
+        options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+        connection.execute(f"COPY (SELECT * FROM source.hda.reading) TO '{target}' ({options})")
     os.unlink(target)  # noqa: PTH108 - its size does not matter here
     return 0
