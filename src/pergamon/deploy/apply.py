@@ -1,7 +1,7 @@
 """Carries out a plan: each step in a unit of work of its own, with its event; stopped anywhere, a new plan goes on."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 from pergamon import lake
 from pergamon.deploy import tables
@@ -45,12 +45,15 @@ def apply_plan(
     Raises:
         AccessDenied: the actor may not deploy; nothing was done.
         CommandFailed: a command with `exit_if_fail` failed.
-        PergamonError: a room refused a step; the steps before it stand.
+        PergamonError: a room refused a step. Nothing was done, unless the step comes after a command, or what it
+            needs has changed since the rehearsal: then the steps before it stand.
     """
     with begin() as uow:
         require(decide(uow.actor, Action.DEPLOY_APPLY, Resource("deployment", plan.organization)))
-        if not plan.steps:
-            return 0
+    if not plan.steps:
+        return 0
+    rehearse(plan, begin)
+    with begin() as uow:
         for deployment in plan.deployments:
             tables.save_deployment(uow, deployment, plan.digest)
         uow.record(DeploymentStarted(subject=_subject(plan), steps=len(plan.steps), digest=plan.digest))
@@ -64,6 +67,32 @@ def apply_plan(
                 tables.forget_deployment(uow, deployment)
         uow.record(DeploymentFinished(subject=_subject(plan), steps=len(plan.steps), digest=plan.digest))
     return len(plan.steps)
+
+
+class _Rehearsed(Exception):
+    """Takes a rehearsal back."""
+
+
+def rehearse(plan: Plan, begin: Begin) -> None:
+    """Let every room refuse before the first step is taken: the steps in one unit of work that is taken back.
+
+    It ends at the first command of a module, whose work could not be taken back and may be what a later step needs.
+
+    Raises:
+        PergamonError: a room refused a step.
+    """
+    with suppress(_Rehearsed), begin() as uow:
+        for deployment in plan.deployments:
+            tables.save_deployment(uow, deployment, plan.digest)
+        for step in plan.steps:
+            match step:
+                case Put():
+                    put_resource(uow, step)
+                case Drop():
+                    drop_resource(uow, step)
+                case RunCommand():
+                    break
+        raise _Rehearsed
 
 
 def _subject(plan: Plan) -> str:

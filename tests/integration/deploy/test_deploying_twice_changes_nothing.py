@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pergamon import deploy, identity, lake, pipeline
-from pergamon.kernel import AccessDenied, Actor, ActorKind, NotFound
+from pergamon.kernel import AccessDenied, Actor, ActorKind, Conflict, NotFound
 from pergamon.runtime import Runtime
 from pergamon.starter_kits import copy_kit
 from pergamon.store import UnitOfWork
@@ -232,6 +232,19 @@ def test_data_is_deleted_when_it_is_asked_for_by_name(rt: Runtime, deployed: Pat
     assert not live.deployments
     assert not lake_names(rt)
     assert "bucket:staging" in events(rt, "deploy.files_deleted")
+
+
+def test_what_a_room_would_refuse_is_refused_before_the_first_step(rt: Runtime, deployed: Path) -> None:
+    plan = remove(rt)
+    names = [step.subject for step in plan.steps]
+    assert names.index("replication-task:hospital") > 0, "steps come before the one that is refused"
+    with rt.begin(rt.operator()) as uow:  # what a replicator writes every second or so
+        uow.execute("UPDATE replication_task SET state = 'running', seen_at = now() WHERE name = 'hospital'", ())
+    trail = events(rt, "deploy.step_applied")
+    with pytest.raises(Conflict, match="hospital is running"):
+        apply(rt, deployed, plan)
+    assert events(rt, "deploy.step_applied") == trail
+    assert remove(rt).steps == plan.steps
 
 
 def lake_names(rt: Runtime) -> set[str]:
