@@ -25,5 +25,9 @@ def operator_as(uow: UnitOfWork, principal_id: str) -> Actor:
     roles = frozenset(row["name"] for row in rows)
     if uow.actor.kind is not ActorKind.OPERATOR or not roles:
         refusal = Decision(False, "identity.impersonate", principal_id, "no role of this person is impersonable")
-        raise ImpersonationRefused(f"the operator may not act as {principal_id}", decision=refusal)
+        raise ImpersonationRefused(
+            f"the operator may not act as {principal_id}",
+            hint="say `impersonable: true` on one of this person's roles in roles.yaml, and deploy",
+            decision=refusal,
+        )
     return replace(person, roles=roles, operator=uow.actor.id)

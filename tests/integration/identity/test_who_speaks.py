@@ -75,8 +75,9 @@ def test_a_password_is_checked_and_a_stranger_is_answered_as_a_wrong_password(pe
 def test_the_operator_acts_as_a_person_only_with_impersonable_roles(people: Runtime, operator: Actor) -> None:
     assert people.operator_as("person:bo").roles == {"data-user"}
     assert people.operator_as("person:bo").operator is not None
-    with pytest.raises(identity.ImpersonationRefused):
+    with pytest.raises(identity.ImpersonationRefused) as refused:
         people.operator_as("person:ada")
+    assert "impersonable: true" in str(refused.value.hint)
     with people.begin(operator) as uow:
         [entry] = audit.read_trail(uow, code="audit.act_denied")
     assert entry.subject == "person:ada"
