@@ -246,7 +246,7 @@ class PostgresSource:
                 f"{self._where()}: {error.diag.message_primary}", hint="run the script of `pergamon replication script`"
             ) from None
         except psycopg.OperationalError as error:
-            raise SourceUnavailable(f"{self._where()} broke off: {_first_line(str(error))}", hint=_AGAIN) from None
+            raise SourceUnavailable(f"{self._where()} broke off: {reason_of(str(error))}", hint=_AGAIN) from None
         finally:
             connection.close()
 
@@ -279,9 +279,9 @@ class PostgresSource:
             )
         if re.search("no pg_hba.conf entry|does not exist|not permitted", message):
             return SourceRefused(
-                f"{self._where()} refuses the connection: {_first_line(message)}", hint="see pg_hba.conf there"
+                f"{self._where()} refuses the connection: {reason_of(message)}", hint="see pg_hba.conf there"
             )
-        return SourceUnavailable(f"{self._where()} does not answer: {_first_line(message)}", hint="is it up? " + _AGAIN)
+        return SourceUnavailable(f"{self._where()} does not answer: {reason_of(message)}", hint="is it up? " + _AGAIN)
 
     def _administer(self, statement: str, what: str) -> None:
         with self._connection() as connection:
@@ -452,10 +452,11 @@ _ASK = "the source's administrator runs the script of `pergamon replication scri
 _AGAIN = "start the task again once the source answers: it goes on where it was"
 
 
-def _first_line(message: str) -> str:
-    """The last line that says what failed; a line set in by a tab is only libpq's question whether the server runs."""
+def reason_of(message: str) -> str:
+    """One line that says what failed: the last, of those that libpq sets not in by a tab to ask if the server runs."""
     lines = [line.strip() for line in message.splitlines() if line.strip() and not line.startswith("\t")]
-    return lines[-1][:300] if lines else "no reason given"
+    reason = re.sub(r"^(- host: .*, hostaddr: \S+: )?(connection (failed|is bad): )?", "", lines[-1]) if lines else ""
+    return "".join(c if c.isprintable() else "·" for c in reason)[:300] or "no reason given"
 
 
 def _identity_columns(row: DictRow, columns: Sequence[SourceColumn]) -> tuple[str, ...]:
