@@ -187,10 +187,16 @@ def advance_table(place: Workplace, engine: Engine, spec: RawTableSpec, limits: 
         return _merge(place, engine, spec, step)
     if step.kind is StepKind.BLOCKED and step.blocked_by is not None:
         raise TableStopped(
-            f"{spec.target} stops before {step.blocked_by.path}: {step.blocked_by.reason}",
+            f"{_set_aside(step.blocked_by)}; later files of this table wait",
             hint=f"put the file right and `pergamon tracker replay {step.blocked_by.id}`, or skip it",
         )
     return Advance(more=step.kind is StepKind.SUPERSEDE, waiting=step.kind is StepKind.WAIT)
+
+
+def _set_aside(file: TrackedFile) -> str:
+    """A file and why it was set aside; most reasons begin with its path."""
+    reason = file.reason or "it was set aside"
+    return reason if reason.startswith(file.path) else f"{file.path}: {reason}"
 
 
 def on_commit(uow: UnitOfWork, lease: lake.Lease, snapshot_id: int) -> None:

@@ -104,9 +104,10 @@ def _part(place: Workplace, run_id: str, name: str, work: Callable[[], dict[str,
     try:
         facts = with_retries(work, retries)
     except PergamonError as error:
+        said = str(error).removeprefix(f"{name.partition(':')[2]}: ")  # the part's name stands before it already
         with place.begin() as uow:
-            tables.save_part(uow, run_id, name, "failed", {"code": error.code, "message": str(error)})
-        return Failure(name, str(error))
+            tables.save_part(uow, run_id, name, "failed", {"code": error.code, "message": said})
+        return Failure(name, said)
     with place.begin() as uow:
         tables.save_part(uow, run_id, name, "succeeded", facts)
     return None

@@ -134,8 +134,10 @@ def test_nothing_is_applied_past_a_quarantined_file_until_it_is_skipped(bench: B
     bad = bench.landing.changes([SourceChange("I", at(20), row(2))])
     bench.landing.changes([SourceChange("I", at(30), row(3))])
     bad.write_bytes(bad.read_bytes()[:100])
-    with pytest.raises(TableStopped, match="has 100 bytes"):
+    with pytest.raises(TableStopped, match="has 100 bytes") as stopped:
         bench.merge()
+    assert stopped.value.message.count(bad.name) == 1
+    assert stopped.value.message.endswith("; later files of this table wait")
     assert values(bench) == {1: 0}
     (file,) = bench.files("quarantined")
     stranger = Actor(id="person:eve", kind=ActorKind.PERSON)
