@@ -8,7 +8,7 @@ from types import FrameType
 import click
 
 from pergamon import replicate
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.runtime import Runtime
 
 SUPERVISED_LOOK_S = 2.0
@@ -78,7 +78,8 @@ def start_command(
         return
     for warning in outcome.warnings:
         click.echo(f"! {warning}")
-    click.echo(f"{task}: {outcome.rows_landed} rows in {outcome.files_landed} files landed; {outcome.state.value}")
+    rows, files = counted(outcome.rows_landed, "row"), counted(outcome.files_landed, "file")
+    click.echo(f"{task}: {rows} in {files} landed; {outcome.state.value}")
 
 
 @replication_group.command("stop")
@@ -104,8 +105,9 @@ def status_command(context: CliContext, task: str | None, as_json: bool) -> None
         return
     for status in found:
         click.echo(
-            f"{status.name}: {status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}, {status.rows_landed} rows "
-            f"landed up to {replicate.lsn_text(status.landed_lsn)}, {status.lag_bytes} bytes behind"
+            f"{status.name}: {status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}, "
+            f"{counted(status.rows_landed, 'row')} landed up to {replicate.lsn_text(status.landed_lsn)}, "
+            f"{counted(status.lag_bytes, 'byte')} behind"
         )
         for line in [status.message, *status.warnings]:
             if line:
@@ -127,4 +129,4 @@ def _is_stop_asked(context: CliContext, runtime: Runtime, task: str) -> bool:
 
 
 def _say_landed(manifest: replicate.Manifest) -> None:
-    click.echo(f"  landed {manifest.path}: {manifest.rows} rows")
+    click.echo(f"  landed {manifest.path}: {counted(manifest.rows, 'row')}")

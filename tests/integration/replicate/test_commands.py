@@ -40,8 +40,8 @@ def test_test_start_status_and_script(hospital: Replication) -> None:
     assert "CREATE PUBLICATION" in typed(hospital, "script", "hospital").stdout
     started = typed(hospital, "start", "hospital", "--until-caught-up")
     assert started.returncode == 0, started.stderr
-    assert "landed hda/patients/LOAD00000001.parquet: 1 rows" in started.stdout
-    assert "hospital: 1 rows in 1 files landed; stopped" in started.stdout
+    assert "landed hda/patients/LOAD00000001.parquet: 1 row\n" in started.stdout
+    assert "hospital: 1 row in 1 file landed; stopped" in started.stdout
     (status,) = json.loads(typed(hospital, "status", "--json").stdout)
     assert (status["name"], status["state"], status["rows_landed"], status["lag_bytes"]) == (
         "hospital",
