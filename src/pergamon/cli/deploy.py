@@ -228,6 +228,7 @@ def quickstart_command(  # noqa: PLR0917 - click passes by name
     The password is asked for, or taken from PERGAMON_SECRET_SOURCE_PASSWORD. It goes into the secrets of the
     installation, never into the configuration.
     """
+    deploy.require_organization(organization)
     starter_kits.refuse_to_overwrite(directory)
     make_private_home(context.settings.home)
     conninfo, password = _credentials(context, source)

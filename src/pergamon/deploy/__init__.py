@@ -18,6 +18,7 @@ from pergamon.deploy.explain import (
     tree_lines,
 )
 from pergamon.deploy.live import read_live
+from pergamon.deploy.organization import BadOrganization, require_organization
 from pergamon.deploy.plan import Drop, Plan, Put, RunCommand, Step, make_removal
 from pergamon.deploy.problems import InvalidConfiguration, Place, Problem
 from pergamon.deploy.quickstart import (
@@ -42,6 +43,7 @@ from pergamon.deploy.secrets import (
 from pergamon.deploy.source_check import source_problems, tasks_to_check
 
 __all__ = [
+    "BadOrganization",
     "BadSecretName",
     "Checked",
     "Choice",
@@ -79,6 +81,7 @@ __all__ = [
     "reaches",
     "read_live",
     "read_secret",
+    "require_organization",
     "rows_text",
     "run_program",
     "schema_names",

@@ -6,6 +6,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from pergamon.deploy import require_organization
 from pergamon.kernel import Conflict, Invalid, NotFound, durable_write
 
 DESCRIPTIONS = {
@@ -57,9 +58,12 @@ def copy_kit(
     Raises:
         UnknownKit: there is none of that name.
         NotEmpty: the directory holds something.
+        BadOrganization: it cannot be the name of one.
         UnknownContextValue: the kit has no such context name.
     """
     kit = kit_path(name)
+    if organization is not None:
+        require_organization(organization)
     refuse_to_overwrite(target)
     files = dict(_files(kit, Path()))
     top = files[Path("pergamon.yaml")]
@@ -101,4 +105,13 @@ def _with_context(top: str, key: str, value: str) -> str:
     return top[: match.start()] + match[1] + written + match[3] + top[match.end() :]
 
 
-__all__ = ["DESCRIPTIONS", "NotEmpty", "UnknownContextValue", "UnknownKit", "copy_kit", "kit_names", "kit_path"]
+__all__ = [
+    "DESCRIPTIONS",
+    "NotEmpty",
+    "UnknownContextValue",
+    "UnknownKit",
+    "copy_kit",
+    "kit_names",
+    "kit_path",
+    "refuse_to_overwrite",
+]

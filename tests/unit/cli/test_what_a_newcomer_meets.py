@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from pergamon.cli.context import counted
-from pergamon.runtime import DatabaseBeyondReach, HomeNotPrivate, HomeNotUsable, make_private_home, require_socket
+from pergamon.cli.main import group
+from pergamon.deploy import BadOrganization, load_configuration
+from pergamon.runtime import (
+    DatabaseBeyondReach,
+    HomeNotPrivate,
+    HomeNotUsable,
+    make_private_home,
+    require_database_in_reach,
+)
 from pergamon.settings import Settings
 
 
@@ -39,17 +47,32 @@ def test_a_command_on_such_a_home_is_no_bug_of_ours(tmp_path: Path) -> None:
     assert "internal error" not in done.stderr
 
 
-@pytest.mark.parametrize("url", [None, "dbname=p", "host=/run/postgresql dbname=p", "postgresql://u@%2Frun%2Fpg/p"])
-def test_a_database_by_its_socket_is_within_the_workers_reach(tmp_path: Path, url: str | None) -> None:
-    require_socket(Settings(home=tmp_path, database_url=url))
+@pytest.mark.parametrize("url", [None, "host=/run/postgresql dbname=p", "postgresql://u@db.example/p"])
+def test_a_database_by_its_socket_or_on_the_network_is_within_the_workers_reach(
+    tmp_path: Path, url: str | None
+) -> None:
+    require_database_in_reach(Settings(home=tmp_path, database_url=url))
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://u@db.example/p", "host=127.0.0.1", "host=/run/pg,db.example", "hostaddr=::1"]
-)
-def test_a_database_by_the_network_is_not_and_it_is_said_before_anything_starts(tmp_path: Path, url: str) -> None:
-    with pytest.raises(DatabaseBeyondReach, match="names a network address"):
-        require_socket(Settings(home=tmp_path, database_url=url))
+def test_a_database_on_several_hosts_is_not_and_it_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseBeyondReach, match="names several hosts"):
+        require_database_in_reach(Settings(home=tmp_path, database_url="host=/run/pg,db.example"))
+
+
+@pytest.mark.parametrize("name", ["St Else", "st_else", "", "1st", "a" * 32, "x\n"])
+def test_a_name_that_pergamon_yaml_refuses_is_refused_before_a_file_is_written(tmp_path: Path, name: str) -> None:
+    target = str(tmp_path / "config")
+    for words in (["init", "health-data-accelerator", target], ["quickstart", "postgresql://u@127.0.0.1:1/d", target]):
+        with pytest.raises(BadOrganization, match="cannot be called so"):
+            group.main(["--home", str(tmp_path / "home"), *words, "--organization", name], standalone_mode=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_longest_name_of_an_organization_is_taken_by_both(tmp_path: Path) -> None:
+    target = tmp_path / "config"
+    words = ["init", "health-data-accelerator", str(target), "--organization", "a" * 31]
+    group.main(words, standalone_mode=False)
+    assert load_configuration(target).organization == "a" * 31
 
 
 def test_one_is_not_many() -> None:
