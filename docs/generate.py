@@ -18,6 +18,7 @@ import click
 import pergamon
 from pergamon.cli.main import EXIT_CODES, group
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
+from pergamon.query import functions
 
 DOCS = Path(__file__).parent
 PAGES = DOCS / "reference"
@@ -38,6 +39,24 @@ for the right), `not_found` (there is none, or you may not know of it), `conflic
 `invalid` (change what you gave), `unavailable` (try later). What a person sees is the message, and then what to do.
 """
 
+FUNCTIONS_HEAD = """# Functions of a query
+
+What SQL of `pergamon query` may call; everything else is refused. What each of them does stands in DuckDB's manual.
+"""
+
+FUNCTIONS = {
+    "Operators": functions.OPERATORS,
+    "Text": functions.TEXT,
+    "Numbers": functions.NUMBERS,
+    "Dates and times": functions.TIME,
+    "Lists, structs and maps": functions.NESTED,
+    "JSON": functions.JSON,
+    "Conditions and the rest": functions.CONDITIONAL,
+    "Aggregates": functions.AGGREGATES,
+    "Windows": functions.WINDOWS,
+    "Tables, in FROM": functions.TABLE_FUNCTIONS,
+}
+
 CLI_HEAD = """# The command line
 
 Every verb of `pergamon`, as `--help` tells it. Without `--server` a command acts as the operator, the user that owns
@@ -49,7 +68,7 @@ ENVIRONMENT = """## Environment
 | Variable | Means |
 |---|---|
 | `PERGAMON_HOME` | the data directory; `--home` wins. Without either: `~/.local/share/pergamon` |
-| `PERGAMON_DATABASE_URL` | a PostgreSQL of your own, by its Unix socket, in place of the embedded one |
+| `PERGAMON_DATABASE_URL` | a PostgreSQL of your own, by socket or network, in place of the embedded one |
 | `PERGAMON_TOKEN` | who you are, in client mode |
 | `PERGAMON_SECRET_NAME` | the secret `name`, where no file and no systemd credential holds it; dashes as underscores |
 """
@@ -109,6 +128,14 @@ def errors_page() -> str:
     """The page of errors: one row per code."""
     rows = [f"| `{cls.code}` | {cls.kind} | {meaning(cls)} |" for cls in our_errors()]
     return "\n".join([ERRORS_HEAD, NOTE + "\n", "| Code | Kind | Meaning |", "|---|---|---|", *rows, ""])
+
+
+def functions_page() -> str:
+    """The page of functions that a query may call, by what they are for."""
+    parts = [FUNCTIONS_HEAD, NOTE + "\n"]
+    for name, listed in FUNCTIONS.items():
+        parts.append(f"## {name}\n\n" + " ".join(f"`{function}`" for function in sorted(listed)) + "\n")
+    return "\n".join(parts)
 
 
 def cli_page() -> str:
@@ -216,6 +243,7 @@ def pages() -> dict[Path, str]:
         PAGES / "events.md": events_page(),
         PAGES / "errors.md": errors_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "functions.md": functions_page(),
         DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
         DOCS / "README.md": map_page(),
     }

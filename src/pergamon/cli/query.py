@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import NotFound
+from pergamon.kernel import Invalid, NotFound
 
 ROWS_ON_SCREEN = 100
 WIDEST_CELL = 80
@@ -60,22 +61,50 @@ def query_command(
 
 
 @click.command("tables")
+@click.argument("name", metavar="[DATABASE.TABLE]", required=False)
 @server_option
 @token_file_option
 @json_option
 @click.pass_obj
-def tables_command(context: CliContext, server: str | None, token_file: Path | None, as_json: bool) -> None:
-    """List the tables that you may read."""
+def tables_command(
+    context: CliContext, name: str | None, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """List the tables that you may read; or the columns of one, with their types."""
     if server is not None:
         _refuse_impersonation(context)
-        listed = client_at(server, token_file).get("/api/v1/tables")
+        path = "/api/v1/tables" + (f"/{quote(_database(name), safe='')}/{quote(_table(name), safe='')}" if name else "")
+        told = client_at(server, token_file).get(path)
     else:
-        listed = _tables_as_operator(context)
+        told = _table_as_operator(context, name) if name else _tables_as_operator(context)
     if as_json:
-        echo_json(listed)
-        return
-    for table in listed["tables"]:
-        click.echo(f"{table['database']}.{table['table']}")
+        echo_json(told)
+    elif name:
+        _print_columns(told["columns"])
+    else:
+        for table in told["tables"]:
+            click.echo(f"{table['database']}.{table['table']}")
+
+
+def _database(name: str) -> str:
+    return _parts(name)[0]
+
+
+def _table(name: str) -> str:
+    return _parts(name)[1]
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Names are matched without regard to case, as in a query."""
+    database, dot, table = name.lower().partition(".")
+    if not database or not dot or not table or "." in table:
+        raise Invalid("this is not the name of a table in a database", hint="write DATABASE.TABLE")
+    return database, table
+
+
+def _print_columns(columns: list[dict[str, str]]) -> None:
+    width = max((len(_plain(column["name"])) for column in columns), default=0)
+    for column in columns:
+        click.echo(f"{_plain(column['name']):<{width}}  {_plain(column['type'])}")
 
 
 def _refuse_impersonation(context: CliContext) -> None:
@@ -91,8 +120,7 @@ def _as_operator(context: CliContext, sql: str, workgroup: str) -> dict[str, Any
         try:
             return runtime.run_query(actor, sql, workgroup=workgroup).as_json()
         except NotFound as error:
-            if context.as_person is None:
-                error.hint = "the operator reads no data: ask with --server and a token, or --as a person"
+            _tell_operator(context, error)
             raise
 
 
@@ -102,6 +130,24 @@ def _tables_as_operator(context: CliContext) -> dict[str, Any]:
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         names = query.visible_tables(uow, query.LakeCatalog())
     return {"tables": [{"database": name.database, "table": name.table} for name in names]}
+
+
+def _table_as_operator(context: CliContext, name: str) -> dict[str, Any]:
+    from pergamon import query
+
+    asked = query.TableName(*_parts(name))
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        try:
+            found = query.describe_table(uow, query.LakeCatalog(), asked)
+        except NotFound as error:
+            _tell_operator(context, error)
+            raise
+    return found.description()
+
+
+def _tell_operator(context: CliContext, error: NotFound) -> None:
+    if context.as_person is None:
+        error.hint = "the operator reads no data: ask with --server and a token, or --as a person"
 
 
 def _print_csv(result: dict[str, Any]) -> None:
@@ -131,10 +177,14 @@ def _cut(result: dict[str, Any]) -> str:
     return f"there are more rows: the workgroup returns at most {result['row_count']:,}"
 
 
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "·" for c in text)
+
+
 def _cell(value: Any) -> str:
     """A value on a screen: one line, no control characters (they could drive the terminal), no markup."""
     if value is None:
         return "[dim]null[/dim]"
-    text = "".join(c if c.isprintable() else "·" for c in str(value))
+    text = _plain(str(value))
     shown = text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"
     return shown.replace("[", "\\[")

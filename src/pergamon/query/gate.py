@@ -18,6 +18,8 @@ from pergamon.query.functions import CALLABLE, TABLE_FUNCTIONS, WINDOWS, names
 
 Serialize = Callable[[str], str]
 
+FUNCTIONS_ARE_LISTED = "docs/reference/functions.md lists those that are"
+
 LONGEST_SQL = 65_536
 """Characters. Longer texts are data in disguise."""
 
@@ -375,7 +377,7 @@ def _parts_of_with(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 def _judge_function(node: Mapping[str, Any], allowed: frozenset[str]) -> None:
     name = ascii_lower(node["function_name"])
     if node.get("catalog") or node.get("schema") not in {"", "main"} or name not in allowed:
-        raise QueryRefused(f"the function {_printable(name)} is not available here", hint="see the list of functions")
+        raise QueryRefused(f"the function {_printable(name)} is not available here", hint=FUNCTIONS_ARE_LISTED)
 
 
 def _judge_type(cast_type: Mapping[str, Any]) -> None:
@@ -435,4 +437,9 @@ def _printable(name: str) -> str:
 
 
 def _not_known(what: str) -> QueryRefused:
+    if what == "SHOW_REF":
+        return QueryRefused(
+            "DESCRIBE, SHOW and SUMMARIZE are not run here",
+            hint="`pergamon tables` lists what you may read, `pergamon tables DATABASE.TABLE` its columns and types",
+        )
     return QueryRefused(f"{what.replace('_', ' ').lower()} is not supported here", hint="a plain SELECT is")

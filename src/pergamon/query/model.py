@@ -157,6 +157,12 @@ class GrantedTable:
     files: tuple[str, ...]
     columns: tuple[Column, ...]
 
+    def description(self) -> dict[str, Any]:  # Any: JSON
+        """What is told of it: no file names."""
+        columns = [{"name": column.name, "type": column.type} for column in self.columns]
+        name = self.name
+        return {"database": name.database, "table": name.table, "snapshot_id": self.snapshot_id, "columns": columns}
+
 
 @dataclass(frozen=True)
 class QueryJob:

@@ -64,6 +64,28 @@ def test_a_client_sees_rows_a_count_and_a_time(world: GovernedLake, server: str)
     assert listed.stdout == "curated_db.vitals\n"
 
 
+def test_a_table_is_described_to_who_may_read_it(world: GovernedLake, server: str) -> None:
+    described = pergamon(world, "tables", "RAW_DB.patients", "--server", server, token=world.admin.token)
+    assert described.returncode == 0, described.stderr
+    assert [line.split() for line in described.stdout.splitlines()][:2] == [["id", "long"], ["name", "string"]]
+    told = json.loads(
+        pergamon(world, "tables", "raw_db.patients", "--server", server, "--json", token=world.admin.token).stdout
+    )
+    assert (told["database"], told["table"], told["columns"][0]) == (
+        "raw_db",
+        "patients",
+        {"name": "id", "type": "long"},
+    )
+    hidden = pergamon(world, "tables", "raw_db.patients", "--server", server, token=world.user.token)
+    assert (hidden.returncode, hidden.stdout) == (4, "")
+    assert "no such table: raw_db.patients" in hidden.stderr
+    operator = pergamon(world, "tables", "raw_db.patients")
+    assert (operator.returncode, operator.stdout) == (4, "")
+    assert "the operator reads no data" in operator.stderr
+    for name in ("patients", "a.b.c", ".", "raw_db.", "a/../b"):
+        assert pergamon(world, "tables", name, "--server", server, token=world.admin.token).returncode in {2, 4}, name
+
+
 def test_each_kind_of_error_has_its_exit_code_and_its_hint(world: GovernedLake, server: str, tmp_path: Path) -> None:
     def code_of(sql: str, token: str | None, *more: str) -> tuple[int, str]:
         done = pergamon(world, "query", sql, "--server", server, *more, token=token)

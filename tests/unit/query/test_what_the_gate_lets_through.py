@@ -1,6 +1,9 @@
 # ruff: noqa: E501 - a query reads best on one line
 """The gate as two tables: what is refused, with the code that a caller gets; what is let through, with its tables."""
 
+import re
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -20,6 +23,21 @@ def judge(sql: str) -> JudgedQuery:
             return str(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
 
     return judge_with(sql, serialize)
+
+
+@pytest.mark.parametrize("sql", ["DESCRIBE raw_db.patients", "SHOW TABLES", "SELECT * FROM (SUMMARIZE raw_db.t)"])
+def test_who_wants_a_description_is_told_the_command(sql: str) -> None:
+    with pytest.raises(PergamonError, match="DESCRIBE, SHOW and SUMMARIZE are not run here") as refused:
+        judge(sql)
+    assert "pergamon tables DATABASE.TABLE" in str(refused.value.hint)
+
+
+def test_the_hint_of_a_function_names_a_page_that_lists_the_others() -> None:
+    with pytest.raises(PergamonError) as refused:
+        judge("SELECT * FROM read_csv('x')")
+    page = Path(__file__).parents[3] / str(refused.value.hint).split()[0]
+    listed = set(re.findall(r"`([^`]+)`", page.read_text()))
+    assert listed >= functions.CALLABLE | functions.WINDOWS | functions.TABLE_FUNCTIONS
 
 
 HOSTILE = [

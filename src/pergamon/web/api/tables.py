@@ -23,5 +23,4 @@ def table(database: str, table: str, rt: RuntimeDep, actor: ActorDep) -> dict[st
     """The columns of one table; 404 when it does not exist or may not be read."""
     with rt.begin(actor) as uow:
         found = query.describe_table(uow, query.LakeCatalog(), query.TableName(database, table))
-    columns = [{"name": column.name, "type": column.type} for column in found.columns]
-    return {"database": database, "table": table, "snapshot_id": found.snapshot_id, "columns": columns}
+    return found.description()
