@@ -239,6 +239,8 @@ def quickstart_command(  # noqa: PLR0917 - click passes by name
     if password is not None:
         deploy.keep_secret(context.settings, SOURCE_PASSWORD, password)
     secret = SOURCE_PASSWORD if password is not None else ""
+    if unencrypted and len(unencrypted) < deploy.SHORTEST_REASON:
+        raise click.UsageError(f"--unencrypted: the reason has at least {deploy.SHORTEST_REASON} characters")
     files = deploy.quickstart_files(found, choices, organization=organization, secret=secret, unencrypted=unencrypted)
     for name, text in files.items():
         durable_write(directory.absolute() / name, text.encode(), mode=0o644)

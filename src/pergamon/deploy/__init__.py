@@ -4,6 +4,7 @@ from pergamon.deploy.apply import CommandFailed, apply_plan
 from pergamon.deploy.check import Checked, checked_configuration, planned
 from pergamon.deploy.commands import run_program
 from pergamon.deploy.configuration import Configuration, load_configuration
+from pergamon.deploy.documents.base import SHORTEST_REASON
 from pergamon.deploy.explain import (
     action_lines,
     changes,
@@ -43,6 +44,7 @@ from pergamon.deploy.secrets import (
 from pergamon.deploy.source_check import source_problems, tasks_to_check
 
 __all__ = [
+    "SHORTEST_REASON",
     "BadOrganization",
     "BadSecretName",
     "Checked",

@@ -1,8 +1,8 @@
 """Writes a small working configuration from what a source holds. Pure: what was found in, the text of files out.
 
 Which tables are taken, and how: a table whose changes can be told by a key is merged (versioning S, the key from its
-replica identity); one with REPLICA IDENTITY FULL and no key keeps every change (H). A table that PostgreSQL could not
-publish without refusing its updates is written as a comment: taking it would stop the hospital's own programs.
+replica identity); one with REPLICA IDENTITY FULL and no key keeps every change (H). A table with no
+identity at all is written as a comment: only its inserts could be told.
 """
 
 import json
@@ -81,7 +81,7 @@ def _choice(table: FoundTable, target: str) -> Choice:
         return Choice(table, target, "S", table.key, "its key is its primary key")
     if table.identity == "full":
         return Choice(table, target, "H", (), "it has no key: every change is kept")
-    why = "it has no replica identity: once it is published, PostgreSQL refuses its UPDATEs and DELETEs at the source"
+    why = "it has no replica identity: only its inserts could be replicated, and its history would have gaps"
     return Choice(table, target, None, (), why)
 
 

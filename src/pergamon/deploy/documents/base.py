@@ -18,6 +18,9 @@ BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
 SqlName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
 
+SHORTEST_REASON = 10
+"""Characters of a suppression's reason."""
+
 
 class Document(BaseModel):
     """A mapping in a configuration file. Unknown keys are errors, and nothing is converted behind your back."""
@@ -35,7 +38,7 @@ class Suppression(Document):
     """Lets one hygiene rule pass here, for a reason that stands in the trail."""
 
     id: str = Field(description="The rule, such as `PGM-H2`; see hygiene rules.")
-    reason: str = Field(min_length=10, description="Why it is right here; at least ten characters.")
+    reason: str = Field(min_length=SHORTEST_REASON, description="Why it is right here; at least ten characters.")
 
 
 class RoleReference(Document):
