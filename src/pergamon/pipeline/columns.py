@@ -142,7 +142,7 @@ def evolve(
         if wider is None and not (replaces and versioning == "S"):
             raise TypeCannotWiden(
                 f"{target}: column {name} was {kind} and is now {wanted[name]}, which is no widening",
-                hint="load the table anew with `pergamon replication start TASK --reload` (versioning S takes the new type), "
+                hint="load anew with `pergamon replication start TASK --reload` (versioning S takes the new type), "
                 "change the type back, "
                 "or leave the column out with a remove-column rule",
             )
