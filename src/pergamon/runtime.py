@@ -9,13 +9,19 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
-
 from pergamon import audit, deploy, identity, pipeline, query, replicate
+from pergamon.adapters.database_relay import (
+    DatabaseBeyondReach,
+    HostRelay,
+    database_address,
+    relay_to_database,
+    relay_to_socket,
+    through_relay,
+)
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
 from pergamon.adapters.kept_engine import KeptEngine
@@ -173,12 +179,29 @@ class Runtime:
         )
 
     def launch_worker(self, arguments: Sequence[str], *, trusted_host: bool) -> subprocess.Popen[bytes]:
-        """Start a worker in a network of its own; raises `NamespacesForbidden` where that cannot be had."""
-        if not trusted_host:
-            require_socket(self.settings)
-        given = ["--home", str(self.settings.home), *arguments, "--inside"]
+        """Start a worker in a network of its own; while this runtime is open, it reaches the database from there.
+
+        Raises:
+            NamespacesForbidden: such a network cannot be had.
+            DatabaseBeyondReach: see `require_database_in_reach`.
+            RelayNotStarted: the way to a database on the network could not be opened.
+        """
+        relay = None if trusted_host else self.database_relay
+        way_out = ["--database-relay", str(relay.path)] if relay else []
+        given = ["--home", str(self.settings.home), *arguments, *way_out, "--inside"]
         database = {"PERGAMON_DATABASE_URL": self.settings.database_url} if self.settings.database_url else {}
         return launch_module("pergamon.worker", given, trusted_host=trusted_host, environment=os.environ | database)
+
+    @cached_property
+    def database_relay(self) -> HostRelay | None:
+        """The workers' way to a database on the network; None for a socket, which they see. Made for the first one."""
+        address = database_address(self.settings.database_url) if self.settings.database_url else None
+        return relay_to_database(self.settings.home, address) if address else None
+
+    def close_database_relay(self) -> None:
+        """End the workers' way to the database, if there is one."""
+        if self.__dict__.get("database_relay") is not None:
+            self.__dict__.pop("database_relay").close()
 
     def keep_database_running(self) -> None:
         """Start the embedded PostgreSQL again if it has died; an outside one is its own keeper's.
@@ -250,31 +273,33 @@ def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[
             apply_migrations(connection)
         runtime = Runtime(settings=settings, store=store, clock=clock or SystemClock())
         stack.callback(runtime.close_query_engine)
+        stack.callback(runtime.close_database_relay)
         yield runtime
 
 
-class DatabaseBeyondReach(PergamonError):
-    """The worker's network is its own: it reaches PostgreSQL by a Unix socket or not at all."""
-
-    code = "runtime.database_beyond_reach"
-
-
-def require_socket(settings: Settings) -> None:
-    """Refuse a PostgreSQL that the worker could not reach (law 8). The embedded one it can.
+def require_database_in_reach(settings: Settings) -> None:
+    """Refuse a PostgreSQL that a worker in its own network could not reach (law 8), before anything starts.
 
     Raises:
-        DatabaseBeyondReach: the database URL names a network address.
+        DatabaseBeyondReach: the database URL names several hosts, an abstract socket or a service.
     """
-    if settings.database_url is None:
+    if settings.database_url is not None:
+        database_address(settings.database_url)
+
+
+@contextmanager
+def settings_inside(settings: Settings, relay: Path | None) -> Iterator[Settings]:
+    """The settings as they hold inside a worker's network: its database by way of the host's relay, if there is one."""
+    url = settings.database_url
+    address = database_address(url) if relay and url else None
+    if relay is None or url is None or address is None:
+        yield settings
         return
-    named = conninfo_to_dict(settings.database_url)
-    hosts = str(named.get("host") or "").split(",")
-    if named.get("hostaddr") or any(host and not host.startswith(("/", "@")) for host in hosts):
-        raise DatabaseBeyondReach(
-            "the worker has no network but its own, and PERGAMON_DATABASE_URL names a network address",
-            hint="name PostgreSQL's socket directory, as host=/var/run/postgresql; or, where nobody else uses this "
-            "host, --trusted-host",
-        )
+    inner = relay_to_socket(relay, prefer_port=address.port)
+    try:
+        yield replace(settings, database_url=through_relay(url, inner.port))
+    finally:
+        inner.close()
 
 
 class HomeNotPrivate(PergamonError):
@@ -322,7 +347,8 @@ __all__ = [
     "is_isolated",
     "make_private_home",
     "open_runtime",
-    "require_socket",
+    "require_database_in_reach",
     "sample_source",
+    "settings_inside",
     "without_password",
 ]

@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,13 +24,12 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from pergamon.kernel import Unavailable, durable_write, sha256_hex
+from pergamon.adapters.socket_directory import make_private, socket_directory
+from pergamon.kernel import Unavailable, durable_write
 from pergamon.kernel.durable import make_durable_directory
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
-LONGEST_SOCKET_PATH = 100
-"""A Unix socket's path may have 107 bytes; the file name takes some."""
 
 SETTINGS = {
     "shared_buffers": "128MB",
@@ -79,11 +77,7 @@ class EmbeddedPostgres:
     @property
     def socket_dir(self) -> Path:
         """Beside the data when the path is short enough, else a 0700 directory named after it."""
-        beside = self.data_dir / "run"
-        if len(str(beside)) <= LONGEST_SOCKET_PATH - len("/.s.PGSQL.5432.lock"):
-            return beside
-        runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        return runtime / f"pergamon-{os.getuid()}-{sha256_hex(str(self.data_dir).encode())[:16]}"
+        return socket_directory(self.data_dir, ".s.PGSQL.5432.lock")
 
     @property
     def conninfo(self) -> str:
@@ -180,9 +174,7 @@ class EmbeddedPostgres:
 
     def _prepare_socket_dir(self) -> None:
         directory = self.socket_dir
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.lstat()
-        if not directory.is_dir() or directory.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        if not make_private(directory):
             raise PostgresDidNotStart(
                 f"the socket directory {directory} is not a 0700 directory of this user",
                 hint="remove it, or set XDG_RUNTIME_DIR to a private directory",

@@ -22,7 +22,7 @@ from pergamon.cli.context import CliContext, echo_json, json_option
 from pergamon.cli.supervise import Part, Supervisor, python_module
 from pergamon.kernel import Conflict, NotFound, PergamonError, durable_write, require
 from pergamon.policy import Action, Resource
-from pergamon.runtime import Runtime, require_socket
+from pergamon.runtime import Runtime, require_database_in_reach
 from pergamon.settings import Settings
 
 STOP_TIMEOUT_S = 60
@@ -58,7 +58,7 @@ class NotUp(NotFound):
 def up_command(context: CliContext, port: int, *, worker: bool, replication: bool, trusted_host: bool) -> None:
     """Start the platform; stop it with Ctrl-C or `pergamon down`."""
     if worker and not trusted_host:
-        require_socket(context.settings)
+        require_database_in_reach(context.settings)
     with context.open() as runtime:
         _require_operating(context, runtime)
         note = runtime.settings.home / "up.json"

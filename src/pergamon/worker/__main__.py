@@ -1,8 +1,8 @@
 """`python -m pergamon.worker --home DIR`: the process that merges and transforms.
 
-Outside, it only keeps PostgreSQL open and starts itself again inside a network of its own; inside, it serves the
-catalog
-endpoint, starts the engine, and carries out runs (law 8). One process of each name: a second one ends at once.
+Outside, it keeps PostgreSQL open, relays to it where it is on the network, and starts itself again inside a network of
+its own; inside, it serves the catalog endpoint, starts the engine, and carries out runs (law 8). One process of each
+name: a second one ends at once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from types import FrameType
 from pergamon import pipeline
 from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import PergamonError, Unavailable, new_secret
-from pergamon.runtime import Runtime, is_isolated, open_runtime
+from pergamon.runtime import Runtime, is_isolated, open_runtime, require_database_in_reach, settings_inside
 from pergamon.settings import settings_from_environment
 from pergamon.worker.durable import DurableRuns
 from pergamon.worker.loop import WorkerLoop
@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     settings = settings_from_environment(given.home)
     try:
-        with open_runtime(settings) as runtime:
+        if not given.trusted_host:
+            require_database_in_reach(settings)
+        with settings_inside(settings, given.database_relay) as within, open_runtime(within) as runtime:
             return _inside(runtime, given) if given.inside else _outside(runtime, given)
     except PergamonError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -57,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--trusted-host", action="store_true", help="run where namespaces are forbidden; nobody else uses the host"
     )
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--database-relay", type=Path, help=argparse.SUPPRESS)
     return parser
 
 
