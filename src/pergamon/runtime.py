@@ -4,8 +4,8 @@ Entry points call a room's verb inside `begin`; what the verb recorded goes into
 (law 2); a refusal rolls the work back and is recorded in a transaction of its own.
 """
 
-import getpass
 import os
+import pwd
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,8 +28,7 @@ from pergamon.adapters.kept_engine import KeptEngine
 from pergamon.adapters.network_namespace import is_isolated, launch_module
 from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
 from pergamon.adapters.postgres_source import PostgresSource
-from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock, make_durable_directory
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
 from pergamon.store import Store, UnitOfWork, apply_migrations
@@ -61,7 +60,7 @@ class Runtime:
 
     def operator(self) -> Actor:
         """The service user at this host's command line (law 10)."""
-        return Actor(id=f"operator:{getpass.getuser()}", kind=ActorKind.OPERATOR)
+        return Actor(id=f"operator:{_user_name()}", kind=ActorKind.OPERATOR)
 
     def service(self, name: str) -> Actor:
         """A part of the platform itself (`worker`, `sequencer`), for what it does unasked."""
@@ -239,6 +238,14 @@ class Runtime:
             audit.record_events(uow)
 
 
+def _user_name() -> str:
+    """The service user's name; its number where it has none (a container with an arbitrary user)."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
     """The embedded cluster of an installation."""
     return EmbeddedPostgres(settings.home / "postgres")
@@ -329,7 +336,7 @@ def make_private_home(home: Path) -> None:
         usable = False
     if not usable:
         raise HomeNotUsable(
-            f"the data directory {home} cannot be made or used by {getpass.getuser()}",
+            f"the data directory {home} cannot be made or used by {_user_name()}",
             hint="name another with --home or PERGAMON_HOME, or run as the user that owns it",
         )
     if home.stat().st_mode & 0o077:

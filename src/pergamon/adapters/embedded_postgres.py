@@ -25,8 +25,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pergamon.adapters.socket_directory import make_private, socket_directory
-from pergamon.kernel import Unavailable, durable_write
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Unavailable, durable_write, make_durable_directory
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30

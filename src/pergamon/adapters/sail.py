@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pergamon.kernel import Unavailable
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Unavailable, make_durable_directory
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10

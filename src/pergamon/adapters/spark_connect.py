@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pergamon.kernel import Unavailable, new_id
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Unavailable, make_durable_directory, new_id
 
 Result = TypeVar("Result")
 LOG_NAME = "engine.log"

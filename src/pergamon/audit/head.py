@@ -15,8 +15,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from pergamon.kernel import Kind, PergamonError, canonical_bytes, durable_write, fsync_directory, sha256_hex
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import (
+    Kind,
+    PergamonError,
+    canonical_bytes,
+    durable_write,
+    fsync_directory,
+    make_durable_directory,
+    sha256_hex,
+)
 
 
 class SigningKeyMissing(PergamonError):

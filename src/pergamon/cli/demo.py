@@ -19,8 +19,7 @@ import httpx
 from pergamon.cli.context import CliContext
 from pergamon.cli.operate import read_note
 from pergamon.cli.supervise import stop_process
-from pergamon.kernel import Conflict, Unavailable, durable_write
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Conflict, Unavailable, durable_write, make_durable_directory
 from pergamon.runtime import free_port, sample_source
 from pergamon.settings import Settings
 

@@ -4,7 +4,14 @@ from pergamon.kernel.actor import Actor, ActorKind
 from pergamon.kernel.canonical import canonical_bytes, sha256_hex
 from pergamon.kernel.clock import Clock, FixedClock, SystemClock
 from pergamon.kernel.decision import Decision
-from pergamon.kernel.durable import durable_write, fsync_directory, fsync_file
+from pergamon.kernel.durable import (
+    durable_write,
+    fsync_directory,
+    fsync_file,
+    make_durable_directory,
+    open_exclusive,
+    publish,
+)
 from pergamon.kernel.errors import AccessDenied, Conflict, Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.kernel.events import Event, event_class, event_codes
 from pergamon.kernel.ids import new_id, new_secret
@@ -31,8 +38,11 @@ __all__ = [
     "event_codes",
     "fsync_directory",
     "fsync_file",
+    "make_durable_directory",
     "new_id",
     "new_secret",
+    "open_exclusive",
+    "publish",
     "require",
     "sha256_hex",
 ]

@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pergamon import lake
-from pergamon.kernel import Conflict, Event, Invalid, PergamonError, Unavailable, new_id
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Conflict, Event, Invalid, PergamonError, Unavailable, make_durable_directory, new_id
 from pergamon.pipeline import merge_sql, tables
 from pergamon.pipeline.change_set import (
     Changes,

@@ -12,7 +12,7 @@ from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import make_durable_directory
 from pergamon.replicate.landing import landing_errors
 from pergamon.replicate.model import Position
 from pergamon.replicate.pgoutput import (

@@ -20,8 +20,17 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pergamon.kernel import Clock, Conflict, Invalid, Unavailable, durable_write, new_id
-from pergamon.kernel.durable import make_durable_directory, open_exclusive, publish
+from pergamon.kernel import (
+    Clock,
+    Conflict,
+    Invalid,
+    Unavailable,
+    durable_write,
+    make_durable_directory,
+    new_id,
+    open_exclusive,
+    publish,
+)
 from pergamon.replicate.layout import Layout
 from pergamon.replicate.model import Position, position_from_text
 

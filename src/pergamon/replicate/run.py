@@ -14,8 +14,7 @@ from time import monotonic
 
 import psycopg
 
-from pergamon.kernel import Clock, Conflict, Invalid, PergamonError
-from pergamon.kernel.durable import make_durable_directory
+from pergamon.kernel import Clock, Conflict, Invalid, PergamonError, make_durable_directory
 from pergamon.replicate import tables
 from pergamon.replicate.capture import ChangeBuffers
 from pergamon.replicate.changes import ChangeReader, Committed, Table
