@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from pergamon.settings import Settings
 from tests.integration.pipeline.test_a_workflow_runs_to_its_end import deploy, land, parts, pergamon
 
 needs_namespaces = pytest.mark.skipif(refusal_of_namespaces() is not None, reason="this host forbids namespaces")
+
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,47 @@ def test_a_worker_in_its_own_network_runs_workflows_to_their_end(rt: Runtime, op
     assert recorded is not None
     assert recorded["n"] >= 2
     assert [path.name for path in (rt.settings.home / "run").iterdir()] == ["database-0.lock"]  # the relay has ended
+
+
+def wait_for(log: Path, words: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while words not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()[-2000:]
+        time.sleep(0.1)
+
+
+def wait_for_the_second_beat(rt: Runtime, operator: Actor) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with rt.begin(operator) as uow:
+            if uow.row("SELECT 1 AS here FROM pipeline_worker WHERE heartbeat_at > started_at"):
+                return
+        assert time.monotonic() < deadline, "no worker"
+        time.sleep(0.1)
+
+
+@needs_namespaces
+def test_a_database_that_goes_away_is_named_and_the_worker_goes_on_when_it_is_back(
+    rt: Runtime, operator: Actor, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    deploy(rt, operator)
+    land(rt, "patients", 1)
+    log = tmp_path / "worker.log"
+    environment = os.environ | {"PERGAMON_DATABASE_URL": rt.settings.database_url or ""}
+    command = [sys.executable, "-m", "pergamon.worker", "--home", str(rt.settings.home)]
+    with log.open("wb") as output, subprocess.Popen(command, env=environment, stderr=output) as worker:
+        try:
+            wait_for_the_second_beat(rt, operator)
+            server.stop()
+            wait_for(log, f"the database at 127.0.0.1:{server.port} cannot be reached: Connection refused")
+            server.start()
+            done = pergamon(rt, "run", "file-processor", "--json")
+            assert done.returncode == 0, done.stderr
+            assert worker.poll() is None, "it is the same worker"
+        finally:
+            worker.terminate()
+            worker.wait(PATIENCE_S)
+            server.start()
 
 
 @pytest.mark.parametrize("command", ["up", "worker"])
