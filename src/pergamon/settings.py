@@ -48,6 +48,12 @@ def secret_from_environment(name: str) -> str | None:
     return os.environ.get("PERGAMON_SECRET_" + name.upper().replace("-", "_"))
 
 
+def secret_names_in_environment() -> list[str]:
+    """The names that `PERGAMON_SECRET_<NAME>` variables stand for, with dashes."""
+    prefix = "PERGAMON_SECRET_"
+    return [name.removeprefix(prefix).lower().replace("_", "-") for name in os.environ if name.startswith(prefix)]
+
+
 def credentials_directory() -> Path | None:
     """Where systemd put this service's credentials (`LoadCredential=`), or None."""
     found = os.environ.get("CREDENTIALS_DIRECTORY")

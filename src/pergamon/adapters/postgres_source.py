@@ -269,8 +269,7 @@ class PostgresSource:
         if re.search("password authentication failed|no password supplied", message):
             return SourceRefused(
                 f"{self._where()} refuses the password",
-                hint="write the right one to the secret that the task's source names: the file secrets/<name> "
-                "in the data directory",
+                hint="`pergamon secret set NAME`, with the name that the task's source gives",
             )
         if re.search("walsender|WAL sender|REPLICATION attribute|no pg_hba.conf entry for replication", message):
             return SourceRefused(

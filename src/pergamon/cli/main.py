@@ -30,6 +30,7 @@ COMMANDS = {
     "tables": "pergamon.cli.query:tables_command",
     "audit": "pergamon.cli.audit:audit_group",
     "token": "pergamon.cli.identity:token_group",
+    "secret": "pergamon.cli.secret:secret_group",
     "sample": "pergamon.cli.sample:sample_group",
     "up": "pergamon.cli.operate:up_command",
     "down": "pergamon.cli.operate:down_command",

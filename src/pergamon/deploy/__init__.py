@@ -19,6 +19,7 @@ from pergamon.deploy.explain import (
     tree_lines,
 )
 from pergamon.deploy.live import read_live
+from pergamon.deploy.manage_secrets import list_secrets, may_manage_secret, remove_secret, set_secret
 from pergamon.deploy.organization import BadOrganization, require_organization
 from pergamon.deploy.plan import Drop, Plan, Put, RunCommand, Step, make_removal
 from pergamon.deploy.problems import InvalidConfiguration, Place, Problem
@@ -34,7 +35,11 @@ from pergamon.deploy.quickstart import (
 )
 from pergamon.deploy.schema import UnknownSchema, configuration_reference, json_schema, schema_names, schema_text
 from pergamon.deploy.secrets import (
+    LARGEST_BYTES as LARGEST_SECRET_BYTES,
+)
+from pergamon.deploy.secrets import (
     BadSecretName,
+    BadSecretValue,
     SecretExists,
     SecretExposed,
     SecretMissing,
@@ -44,9 +49,11 @@ from pergamon.deploy.secrets import (
 from pergamon.deploy.source_check import source_problems, tasks_to_check
 
 __all__ = [
+    "LARGEST_SECRET_BYTES",
     "SHORTEST_REASON",
     "BadOrganization",
     "BadSecretName",
+    "BadSecretValue",
     "Checked",
     "Choice",
     "CommandFailed",
@@ -73,8 +80,10 @@ __all__ = [
     "configuration_reference",
     "json_schema",
     "keep_secret",
+    "list_secrets",
     "load_configuration",
     "make_removal",
+    "may_manage_secret",
     "plan_json",
     "plan_lines",
     "planned",
@@ -83,11 +92,13 @@ __all__ = [
     "reaches",
     "read_live",
     "read_secret",
+    "remove_secret",
     "require_organization",
     "rows_text",
     "run_program",
     "schema_names",
     "schema_text",
+    "set_secret",
     "size_text",
     "source_problems",
     "step_line",

@@ -36,6 +36,20 @@ class RuleSuppressed(Event):
 
 
 @dataclass(frozen=True)
+class SecretSet(Event):
+    """A secret is being given a value, because somebody asked for it by name."""
+
+    code: ClassVar[str] = "deploy.secret_set"
+
+
+@dataclass(frozen=True)
+class SecretRemoved(Event):
+    """The file of a secret is being removed, because somebody asked for it by name."""
+
+    code: ClassVar[str] = "deploy.secret_removed"
+
+
+@dataclass(frozen=True)
 class CommandStarted(Event):
     """A command of a module is about to run. Only the program's name is kept."""
 

@@ -51,7 +51,7 @@ def filled(node: Node, around: Surroundings, problems: list[Problem], path: KeyP
 
 
 def _refuse_plain_secret(node: Node, problems: list[Problem], path: KeyPath) -> None:
-    hint = 'write "{{secret:NAME}}" and put the value into <home>/secrets/NAME (mode 0600)'
+    hint = 'write "{{secret:NAME}}" and keep the value: pergamon secret set NAME'
     problems.append(Problem(node.place, path, "a secret's value may not stand in the configuration", hint))
 
 

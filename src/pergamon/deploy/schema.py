@@ -188,8 +188,8 @@ A configuration is a directory with `pergamon.yaml` and the files that it names.
   other in the order of the files. Two files that give one key different values are an error.
 - **Placeholders.** `{{org}}`, `{{domain}}`, `{{env}}` and `{{context:NAME}}` in quotes. A value that is one placeholder
   takes the context value with its type. `{{secret:NAME}}` stays a reference; it may stand only under `password` and
-  `conninfo`, and nothing else may stand there. It is looked for in `<home>/secrets/NAME` (mode 0600), among the systemd
-  credentials, and in `PERGAMON_SECRET_NAME`.
+  `conninfo`, and nothing else may stand there. `pergamon secret set NAME` keeps its value; it
+  is also looked for among the systemd credentials, and in `PERGAMON_SECRET_NAME`.
 - **References.** `KIND:NAME` in the same domain, `KIND:DOMAIN/NAME` in another domain of the same environment. KIND is
   `generated-role-id` (a role), `bucket`, `database`, `batch`, `job` or `workflow`. Modules are deployed in the order of
   the document, but what is referred to comes first.

@@ -5,8 +5,8 @@ import re
 import stat
 from pathlib import Path
 
-from pergamon.kernel import Conflict, Invalid, NotFound, durable_write
-from pergamon.settings import Settings, credentials_directory, secret_from_environment
+from pergamon.kernel import Conflict, Invalid, NotFound, durable_write, fsync_directory, make_durable_directory
+from pergamon.settings import Settings, credentials_directory, secret_from_environment, secret_names_in_environment
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LARGEST_BYTES = 64 * 1024
@@ -36,6 +36,12 @@ class BadSecretName(Invalid):
     code = "deploy.bad_secret_name"
 
 
+class BadSecretValue(Invalid):
+    """A secret's value is one line, and not empty."""
+
+    code = "deploy.bad_secret_value"
+
+
 def read_secret(settings: Settings, name: str) -> str:
     """The value of a secret. Never print it, never log it.
 
@@ -44,7 +50,7 @@ def read_secret(settings: Settings, name: str) -> str:
         SecretExposed: its file is open to others, a link, or someone else's.
         SecretMissing: no place holds it.
     """
-    file = _secret_file(settings, name)
+    file = secret_file(settings, name)
     value = _from_file(file)
     if value is not None:
         return value
@@ -56,26 +62,92 @@ def read_secret(settings: Settings, name: str) -> str:
         return value
     variable = "PERGAMON_SECRET_" + name.upper().replace("-", "_")
     tried = [str(file), f"systemd credential {name} ($CREDENTIALS_DIRECTORY{'' if credentials else ' is not set'})"]
-    hint = f"put it into {file} (mode 0600), one line"
+    hint = f"pergamon secret set {name}"
     raise SecretMissing(f"the secret {name} is nowhere; tried: {', '.join([*tried, f'${variable}'])}", hint=hint)
 
 
 def keep_secret(settings: Settings, name: str, value: str, *, replace: bool = False) -> Path:
-    """Keep a secret in its 0600 file. Keeping the same value again does nothing.
+    """Keep a secret in its 0600 file. Keeping the same value again changes nothing.
 
     Raises:
         BadSecretName: the name cannot be one.
+        SecretExposed: the file that is there is open to others, or a link; `replace` puts ours in its place.
         SecretExists: another value is kept under it, and `replace` is not set.
     """
-    file = _secret_file(settings, name)
-    known = _from_file(file)
-    if known is not None and known != value and not replace:
-        raise SecretExists(f"the secret {name} is already kept with another value", hint=f"remove {file} first")
+    file = secret_file(settings, name)
+    known = None if replace else _from_file(file)
+    if known is not None and known != value:
+        raise SecretExists(
+            f"the secret {name} is already kept with another value", hint=f"to replace it: pergamon secret set {name}"
+        )
+    _make_private_directory(settings.secrets)
     durable_write(file, value.encode(), mode=0o600)
     return file
 
 
-def _secret_file(settings: Settings, name: str) -> Path:
+def forget_secret(settings: Settings, name: str) -> None:
+    """Remove a secret's file, also one that was open to others.
+
+    Raises:
+        BadSecretName: the name cannot be one.
+        SecretMissing: no file keeps it; a systemd credential or the environment may.
+    """
+    kept_secret_file(settings, name).unlink(missing_ok=True)
+    fsync_directory(settings.secrets)
+
+
+def kept_secret_file(settings: Settings, name: str) -> Path:
+    """Raises: as `forget_secret`."""
+    file = secret_file(settings, name)
+    if not file.is_file() and not file.is_symlink():
+        hint = "`pergamon secret ls` says where each is found"
+        raise SecretMissing(f"no file keeps the secret {name}", hint=hint)
+    return file
+
+
+def require_secret_value(value: str) -> str:
+    """The value without the end of its line.
+
+    Raises:
+        BadSecretValue: it is empty, too long, or more than one line.
+    """
+    text = value.rstrip("\r\n")
+    if not text or len(text.encode()) > LARGEST_BYTES or any(c in text for c in "\r\n\0"):
+        raise BadSecretValue("this cannot be a secret's value", hint=f"one line, at most {LARGEST_BYTES} bytes")
+    return text
+
+
+def places_of_secrets(settings: Settings) -> dict[str, list[str]]:
+    """Every secret's name, and where it is found; the first place is the one that counts. Never a value."""
+    credentials = credentials_directory()
+    places = [
+        ("file", _names_in(settings.secrets)),
+        ("systemd credential", _names_in(credentials) if credentials else []),
+        ("environment", secret_names_in_environment()),
+    ]
+    found: dict[str, list[str]] = {}
+    for place, names in places:
+        for name in names:
+            found.setdefault(name, []).append(place)
+    return dict(sorted(found.items()))
+
+
+def _names_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir() if NAME.fullmatch(path.name)] if directory.is_dir() else []
+
+
+def _make_private_directory(directory: Path) -> None:
+    """0700, whatever the umask and whoever made it before."""
+    make_durable_directory(directory)
+    directory.chmod(0o700)
+
+
+def secret_file(settings: Settings, name: str) -> Path:
+    """Where a secret's file is, or would be.
+
+    Raises:
+        BadSecretName: the name cannot be one.
+    """
     if not NAME.fullmatch(name):
         raise BadSecretName("a secret has a name that cannot be used", hint="letters, digits and . - _")
     return settings.secrets / name

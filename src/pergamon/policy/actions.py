@@ -27,6 +27,7 @@ class Action(StrEnum):
     TRACKER_CONTROL = "tracker.control"
     TRACKER_READ = "tracker.read"
     IDENTITY_MANAGE = "identity.manage"
+    SECRET_MANAGE = "secret.manage"  # noqa: S105 - the name of an act
     AUDIT_READ = "audit.read"
     AUDIT_VERIFY = "audit.verify"
     QUERY_RUN = "query.run"
@@ -49,6 +50,7 @@ GROUP_OF: dict[Action, ActionGroup] = {
     Action.TRACKER_CONTROL: ActionGroup.ADMINISTER,
     Action.TRACKER_READ: ActionGroup.ADMINISTER,
     Action.IDENTITY_MANAGE: ActionGroup.ADMINISTER,
+    Action.SECRET_MANAGE: ActionGroup.ADMINISTER,
     Action.AUDIT_READ: ActionGroup.ADMINISTER,
     Action.AUDIT_VERIFY: ActionGroup.ADMINISTER,
     Action.QUERY_RUN: ActionGroup.ACT,

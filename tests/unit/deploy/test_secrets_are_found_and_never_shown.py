@@ -1,5 +1,6 @@
 """`{{secret:name}}`: a 0600 file, a systemd credential, the environment; the error names every place, never a value."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,19 @@ def test_a_kept_secret_is_read_again_from_a_private_file(settings: Settings) -> 
     file = keep_secret(settings, "source-password", "pässword")
     assert file.stat().st_mode & 0o777 == 0o600
     assert read_secret(settings, "source-password") == "pässword"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
+def test_the_directory_is_its_users_alone_whatever_the_umask(settings: Settings, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        keep_secret(settings, "a", "x")
+    finally:
+        os.umask(before)
+    assert settings.secrets.stat().st_mode & 0o777 == 0o700
+    settings.secrets.chmod(0o755)
+    keep_secret(settings, "b", "x")
+    assert settings.secrets.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_end_of_the_line_is_not_part_of_it(settings: Settings) -> None:

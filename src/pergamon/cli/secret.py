@@ -1,0 +1,78 @@
+"""`pergamon secret`: what the configuration refers to as `{{secret:NAME}}`. A value is no argument, and never shown."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pergamon import deploy
+from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.kernel import Invalid
+
+
+@click.group("secret")
+def secret_group() -> None:
+    """Set, list and remove secrets."""
+
+
+@secret_group.command("set")
+@click.argument("name")
+@click.option("--from-file", type=click.Path(), help="Read the value from this file; `-` is standard input.")
+@click.pass_obj
+def set_command(context: CliContext, name: str, from_file: str | None) -> None:
+    """Keep the value of NAME, one line, in a 0600 file of the installation. Without --from-file it is asked for."""
+    with context.open() as runtime:
+        begin = partial(runtime.begin, context.actor(runtime))
+        with begin() as uow:
+            deploy.may_manage_secret(uow, name)
+        deploy.set_secret(begin, runtime.settings, name, _asked(name) if from_file is None else _read(from_file))
+    click.echo(f"{name}: kept in {context.settings.secrets / name}, readable by you alone")
+
+
+@secret_group.command("ls")
+@json_option
+@click.pass_obj
+def ls_command(context: CliContext, as_json: bool) -> None:
+    """List the names of secrets, and where each is found; the first place counts. Values are never shown."""
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        found = deploy.list_secrets(uow, runtime.settings)
+    if as_json:
+        echo_json([{"name": name, "places": places} for name, places in found.items()])
+        return
+    for name, places in found.items():
+        click.echo(f"{name}: {', '.join(places) or f'nowhere, and a task needs it: pergamon secret set {name}'}")
+
+
+@secret_group.command("rm")
+@click.argument("name")
+@click.pass_obj
+def rm_command(context: CliContext, name: str) -> None:
+    """Remove the file of NAME. What needs it fails from the next start on."""
+    with context.open() as runtime:
+        deploy.remove_secret(partial(runtime.begin, context.actor(runtime)), runtime.settings, name)
+    click.echo(f"{name}: removed")
+
+
+def _asked(name: str) -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at: give the value with --from-file FILE, or --from-file -")
+    return str(click.prompt(f"Value of {name} (not shown)", hide_input=True, err=True))
+
+
+def _read(from_file: str) -> str:
+    """One byte more than a value may have is enough to refuse it.
+
+    Raises:
+        Invalid: there is no such file, it cannot be read, or it is not text.
+    """
+    most = deploy.LARGEST_SECRET_BYTES + 3
+    try:
+        if from_file == "-":
+            return sys.stdin.buffer.read(most).decode()
+        with Path(from_file).open("rb") as file:
+            return file.read(most).decode()
+    except OSError as error:
+        raise Invalid(f"{from_file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Invalid("the value is not text in UTF-8") from None
