@@ -8,6 +8,7 @@ root's and 0700; inside, it holds no privilege.
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -113,8 +114,9 @@ class EmbeddedPostgres:
             if not (self.cluster / "PG_VERSION").exists():
                 self._initialise()
             self._remove_stale_pid_file()
+            logged = self.log_file.stat().st_size if self.log_file.exists() else 0
             self._launch()
-            self._wait_until_ready()
+            self._wait_until_ready(logged)
             self._create_database()
         return True
 
@@ -169,7 +171,13 @@ class EmbeddedPostgres:
             os.close(descriptor)
 
     def _password(self) -> str:
-        return (self.data_dir / "password").read_text()
+        try:
+            return (self.data_dir / "password").read_text()
+        except OSError:
+            raise PostgresDidNotStart(
+                f"the file {self.data_dir / 'password'} is missing or cannot be read",
+                hint="it belongs to the data directory: take it back from the backup",
+            ) from None
 
     def _prepare_socket_dir(self) -> None:
         directory = self.socket_dir
@@ -251,7 +259,7 @@ class EmbeddedPostgres:
             return None
         return _postgres_below(pid)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, logged: int) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         conninfo = make_conninfo(self.conninfo, dbname="postgres", connect_timeout=5)
         while time.monotonic() < deadline:
@@ -263,10 +271,14 @@ class EmbeddedPostgres:
                 time.sleep(0.05)
             else:
                 return
-        raise PostgresDidNotStart(f"PostgreSQL did not start: {self._last_log_lines()}", hint=f"see {self.log_file}")
+        raise PostgresDidNotStart(
+            f"PostgreSQL did not start: {self._last_log_lines(logged)}", hint=f"see {self.log_file}"
+        )
 
-    def _last_log_lines(self) -> str:
-        return " | ".join(self.log_file.read_text(errors="replace").splitlines()[-3:])
+    def _last_log_lines(self, logged: int) -> str:
+        """What this start wrote last, after so many bytes of earlier ones; without the times."""
+        lines = self.log_file.read_bytes()[logged:].decode(errors="replace").splitlines()
+        return " | ".join(re.sub(r"^[\d-]+ [\d:.]+ \w+ \[\d+\] ", "", line) for line in lines[-3:])
 
     def _create_database(self) -> None:
         with psycopg.connect(make_conninfo(self.conninfo, dbname="postgres"), autocommit=True) as connection:

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 import click
 import httpx
 
-from pergamon import audit, replicate
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon import audit, deploy, replicate
+from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.supervise import Part, Supervisor, python_module
 from pergamon.kernel import Conflict, NotFound, PergamonError, durable_write, require
 from pergamon.policy import Action, Resource
@@ -177,16 +178,18 @@ def down_command(context: CliContext) -> None:
 @json_option
 @click.pass_obj
 def status_command(context: CliContext, as_json: bool) -> None:
-    """Say what runs, what is deployed, and how far replication and the trail are."""
+    """Say what runs, what is deployed, how replication stands, and what to do next."""
     running = read_note(context.settings)
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         tasks = [vars_of_status(status) for status in replicate.status_of_tasks(uow)]
+        deployments = deploy.count_resources(uow)
         database = uow.row("SELECT current_setting('server_version') AS version")
     status = {
         "home": str(context.settings.home),
         "up": running is not None,
         "api": f"http://127.0.0.1:{running['port']}" if running else None,
         "postgresql": database["version"] if database else None,
+        "deployments": deployments,
         "replication": tasks,
     }
     if as_json:
@@ -195,8 +198,19 @@ def status_command(context: CliContext, as_json: bool) -> None:
     click.echo(f"data         {status['home']}")
     click.echo(f"platform     {'up, ' + str(status['api']) if running else 'not up'}")
     click.echo(f"postgresql   {status['postgresql']}")
+    for name, count in deployments.items():
+        click.echo(f"deployed     {name}: {counted(count, 'resource')}")
     for task in tasks:
         click.echo(f"replication  {task['name']}: {task['state']}")
+    if hint := what_next(deployments, is_up=running is not None):
+        click.echo(f"next         {hint}")
+
+
+def what_next(deployments: Mapping[str, int], *, is_up: bool) -> str | None:
+    """What somebody who looks at an installation would do with it now; nothing when it runs."""
+    if not deployments:
+        return "nothing is deployed: `pergamon init` or `pergamon quickstart` write a configuration, `deploy` takes it"
+    return None if is_up else "pergamon up"
 
 
 def read_note(settings: Settings) -> dict[str, Any] | None:

@@ -47,6 +47,7 @@ from pergamon.deploy.secrets import (
     read_secret,
 )
 from pergamon.deploy.source_check import source_problems, tasks_to_check
+from pergamon.deploy.tables import count_resources
 
 __all__ = [
     "LARGEST_SECRET_BYTES",
@@ -78,6 +79,7 @@ __all__ = [
     "checked_configuration",
     "choose",
     "configuration_reference",
+    "count_resources",
     "json_schema",
     "keep_secret",
     "list_secrets",

@@ -25,6 +25,12 @@ def remembered_resources(uow: UnitOfWork) -> list[Remembered]:
     return [Remembered(**row) for row in rows]
 
 
+def count_resources(uow: UnitOfWork) -> dict[str, int]:
+    """Deployment -> how many resources it made, by name."""
+    rows = uow.rows("SELECT deployment_id AS name, count(*) AS n FROM deployment_resource GROUP BY 1 ORDER BY 1")
+    return {row["name"]: row["n"] for row in rows}
+
+
 def finished_commands(uow: UnitOfWork) -> dict[tuple[str, str, str], str]:
     """(deployment, module, phase) -> the digest of the state that the command last ran for."""
     rows = uow.rows("SELECT deployment_id, module, phase, digest FROM deployment_command")

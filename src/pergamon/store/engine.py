@@ -63,7 +63,8 @@ class Store:
         except (PoolTimeout, psycopg.OperationalError) as error:
             if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
                 raise StoreUnavailable("PostgreSQL took too long", hint="try again; a long lock may be held") from None
-            raise StoreUnavailable("PostgreSQL does not answer", hint="is it running? see `pergamon status`") from None
+            hint = "is PERGAMON_DATABASE_URL right, if it is set? is that server up, or `pergamon up`?"
+            raise StoreUnavailable("the platform's own PostgreSQL does not answer", hint=hint) from None
 
     def close(self) -> None:
         self._pool.close()

@@ -86,6 +86,30 @@ def test_a_socket_directory_open_to_others_is_refused(tmp_path: Path) -> None:
         server.start()
 
 
+def test_why_it_does_not_start_is_told_without_the_log_of_earlier_starts(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "pg")
+    server.start()
+    server.stop()
+    (server.cluster / "PG_VERSION").write_text("17\n")
+    with pytest.raises(PostgresDidNotStart) as caught:
+        server.start()
+    reason = caught.value.message.removeprefix("PostgreSQL did not start: ")
+    assert reason.startswith("FATAL:  database files are incompatible with server")
+    assert "shut down" not in reason
+    assert str(server.log_file) in str(caught.value.hint)
+
+
+def test_a_lost_password_is_no_bug_of_ours(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "pg")
+    server.start()
+    try:
+        (server.data_dir / "password").unlink()
+        with pytest.raises(PostgresDidNotStart, match="password is missing"):
+            _ = server.conninfo
+    finally:
+        server.stop()
+
+
 def test_a_setting_that_postgres_refuses_is_an_error_with_its_reason(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "pg", settings={"wal_level": "nonsense"})
     with pytest.raises(PostgresDidNotStart, match="wal_level"):

@@ -98,7 +98,7 @@ def test_postgres_killed_in_the_middle_is_a_clear_error_and_the_store_recovers(o
                 time.sleep(0.2)
             connection.execute("SELECT 1")
 
-    with pytest.raises(Unavailable, match="PostgreSQL does not answer"):
+    with pytest.raises(Unavailable, match="own PostgreSQL does not answer"):
         select_one(kill_first=True)
     own_server.start()
     select_one(kill_first=False)
