@@ -1,8 +1,7 @@
 """A worker that is killed, loses its engine, its answers or its lease at a boundary that its seed chooses.
 
 It is put together from the very parts of the real one; only what passes between them is counted. A boundary is the
-begin or
-the commit of a unit of work, a statement's begin or end, a commit's request or answer.
+begin or the commit of a unit of work, a statement's begin or end, a commit's request or answer.
 """
 
 import os

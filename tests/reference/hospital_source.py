@@ -1,9 +1,8 @@
 """A source database made of random statements: what it holds at the end, and the changes that it sent on the way.
 
 A row is followed by an identity of its own, not by its key, so the end state owes nothing to any rule about keys.
-Statements may
-change keys in cycles, as one UPDATE does under a deferrable key. `note` is a column that a change may leave unsent
-(TOAST).
+Statements may change keys in cycles, as one UPDATE does under a deferrable key. `note` is a column that a change may
+leave unsent (TOAST).
 """
 
 import random

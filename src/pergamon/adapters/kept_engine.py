@@ -1,8 +1,7 @@
 """Keep one engine alive: when it has died, or did not answer in time, the next session gets a new one.
 
-After a time-out nothing is known of what the old engine still does; it is ended before anybody writes again (law 4:
-its lease
-is closed already, so a late commit of it is refused).
+After a time-out nothing is known of what the old engine still does; it is ended before anybody writes again (law 4: its
+lease is closed already, so a late commit of it is refused).
 """
 
 import threading

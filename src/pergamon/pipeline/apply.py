@@ -1,12 +1,9 @@
 """Bring one raw table one commit further, exactly once (law 4, ADR 0004).
 
-Look (one unit of work) -> read, verify, fold (no transaction) -> open the lease and take the files (one unit of work)
--> the
-engine writes under the lease; the catalog endpoint moves the pointer and marks the files in one unit of work -> close
-the
-lease and believe only its outcome. Whoever repeats this after a crash closes what the dead one left, and finds the
-files
-either merged or waiting again.
+Look (one unit of work), then read, verify, fold (no transaction), then open the lease and take the files (one unit of
+work). The engine writes under the lease; the catalog endpoint moves the pointer and marks the files in one unit of
+work. Then close the lease and believe only its outcome. Whoever repeats this after a crash closes what the dead one
+left, and finds the files either merged or waiting again.
 """
 
 import shutil

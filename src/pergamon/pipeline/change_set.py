@@ -1,8 +1,7 @@
 """From landing files to a change set: what the merge of one batch needs, in Arrow. No engine, no database.
 
 A change set has the data columns, `_position`, and columns for the merge alone (`__…`): the operation, for each column
-that
-may keep a stored value where that value stands, and the key under which the row was stored.
+that may keep a stored value where that value stands, and the key under which the row was stored.
 """
 
 import json

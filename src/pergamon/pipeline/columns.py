@@ -1,8 +1,8 @@
 """Which columns a raw table has, given what its landing files hold and what it has now. Pure.
 
 Versioning S follows the source: new columns are added, wider types widen, dropped columns go. Versioning H keeps a
-dropped
-column, because older rows hold it. A change of type that is no widening stops the table until an operator decides.
+dropped column, because older rows hold it. A change of type that is no widening stops the table until an operator
+decides.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,18 +1,13 @@
 """Fold the changes of one batch: for each key, what its row becomes. Pure; only the source's order counts.
 
 A row is named by its key. The fold replays the changes in order over the keys alone and remembers, for each row, where
-its
-values stand: in which change of this batch, or, for a value that PostgreSQL did not send again (unchanged TOAST), in
-the raw
-table under the key that the row had before the batch.
+its values stand: in which change of this batch, or, for a value that PostgreSQL did not send again (unchanged TOAST),
+in the raw table under the key that the row had before the batch.
 
 With a deferrable key two rows may hold one key inside a transaction (a swap A<->B). Then the row that has held it
-longest is
-the one that moves or goes: in one statement each row changes once. At the end of a transaction the newest row keeps
-the key.
-Whether a row was stored under a key matters only when the batch first gives that key a row and then takes one from it
-in the
-same transaction; `doubtful_keys` names these keys, and the caller looks them up.
+longest is the one that moves or goes: in one statement each row changes once. At the end of a transaction the newest
+row keeps the key. Whether a row was stored under a key matters only when the batch first gives that key a row and then
+takes one from it in the same transaction; `doubtful_keys` names these keys, and the caller looks them up.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

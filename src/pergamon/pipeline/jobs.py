@@ -1,8 +1,7 @@
 """Run a job: each output table is one SELECT (or one data frame of a Python job) that replaces the table under a lease.
 
 The clock is a parameter: `{{run_at}}` in a SELECT becomes a TIMESTAMP literal and nothing else; Python gets a Clock. A
-table
-whose newest snapshot was written by this run already is not written again.
+table whose newest snapshot was written by this run already is not written again.
 """
 
 import re

@@ -131,8 +131,7 @@ def _newest(current: str, keys: Sequence[str], columns: Sequence[str], before: s
     """The row that each key has just before a position, out of a history.
 
     Since the last full load or TRUNCATE, an insert, or a row that moved to the key, adds one; a delete, or a row that
-    moved
-    away, takes one; a key whose first change takes a row had one before. Of a key with a row the newest is it.
+    moved away, takes one; a key whose first change takes a row had one before. Of a key with a row the newest is it.
     """
     listed = ", ".join(map(quoted, keys))
     kept = [name for name in columns if name not in keys]

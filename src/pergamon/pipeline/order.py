@@ -1,9 +1,9 @@
 """Which files of a table come next. Pure; only positions order, never a file name or a clock (law 4).
 
 Versioning S: a complete full load replaces the state. What lies at or below its position is superseded; changes beyond
-it
-that were merged before it came are merged again. Versioning H: full loads are appended; only the first one supersedes.
-Nothing is applied past a quarantined file until it is replayed or skipped, and a transaction is never divided.
+it that were merged before it came are merged again. Versioning H: full loads are appended; only the first one
+supersedes. Nothing is applied past a quarantined file until it is replayed or skipped, and a transaction is never
+divided.
 """
 
 from collections import defaultdict

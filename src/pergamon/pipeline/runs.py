@@ -1,8 +1,7 @@
 """Runs of workflows: who asks for one, what starts one by itself, how one ends, what follows.
 
 A run is a row; the durable engine of the worker carries it out and resumes it. Its id is its identity: a schedule's
-tick and a
-dependent's cause make the id, so each starts once however many workers look.
+tick and a dependent's cause make the id, so each starts once however many workers look.
 """
 
 from collections.abc import Iterable

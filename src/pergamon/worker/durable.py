@@ -1,9 +1,8 @@
 """Carry out runs durably: DBOS on our own PostgreSQL remembers which steps of a run are done (ADR 0007).
 
-Coarse: a step is a whole batch or a whole job. A step is carried out at least once, so it reads first what it has
-done. What
-DBOS stores is portable JSON, never pickle; the application version is fixed, so that an upgraded worker resumes old
-runs.
+Coarse: a step is a whole batch or a whole job. A step is carried out at least once, so it reads first what it has done.
+What DBOS stores is portable JSON, never pickle; the application version is fixed, so that an upgraded worker resumes
+old runs.
 """
 
 import traceback
@@ -18,7 +17,7 @@ from dbos import DBOS, SetWorkflowID
 from dbos._serialization import DBOSPortableJSON
 
 from pergamon import pipeline
-from pergamon.kernel import PergamonError, durable_write, new_id
+from pergamon.kernel import PergamonError, Unavailable, durable_write, new_id
 
 APPLICATION_VERSION = "pergamon-runs-1"
 """Changes only when a step changes its meaning; then old runs are left to the old version."""
@@ -27,6 +26,12 @@ PATIENCE = 8
 ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 Steps = list[dict[str, Any]]  # Any: a StepSpec as JSON
+
+
+class DatabaseAway(Unavailable):
+    """PostgreSQL does not answer the engine of durable runs."""
+
+    code = "worker.database_away"
 
 
 class DurableRuns:
@@ -55,8 +60,15 @@ class DurableRuns:
         self._run, self._branch = self._register()
 
     def launch(self) -> None:
-        """Start; what this worker had begun when it died goes on from its last finished step."""
-        DBOS.launch()
+        """Start; what this worker had begun when it died goes on from its last finished step.
+
+        Raises:
+            DatabaseAway: PostgreSQL does not answer; the worker is started again by whoever keeps it.
+        """
+        try:
+            DBOS.launch()
+        except sqlalchemy.exc.OperationalError:
+            raise DatabaseAway("PostgreSQL went away while the worker started", hint="it is tried again") from None
 
     def start(self, run_id: str) -> None:
         """Carry out a run in the background. Started before: nothing happens."""
