@@ -100,7 +100,12 @@ def read_yaml(path: Path, shown_as: str) -> tuple[Node | None, list[Problem]]:
             return None, reading.problems
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        reading.fault(None, (), "there is no such file", "create it, or name its directory: `-C DIRECTORY`")
+        reading.fault(
+            None,
+            (),
+            "there is no such file",
+            "name its directory, `-C DIRECTORY`, or write it; `pergamon init` writes a whole one",
+        )
         return None, reading.problems
     except (OSError, UnicodeDecodeError) as error:
         reading.fault(None, (), f"cannot be read as UTF-8 text ({type(error).__name__})")

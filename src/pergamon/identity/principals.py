@@ -18,6 +18,12 @@ class WeakPassword(Invalid):
     code = "identity.weak_password"
 
 
+def no_such_principal(principal_id: str) -> NotFound:
+    """The error for a name that no active person or service account has; a name alone lacks its kind."""
+    hint = "write person:NAME or service:NAME, as `pergamon ls` does; who is deployed is active"
+    return NotFound(f"no active principal {principal_id}", hint=hint)
+
+
 def put_principal(uow: UnitOfWork, principal_id: str, spec: PrincipalSpec, tags: Mapping[str, str]) -> None:
     """Make or change a person or service account. `principal_id`: `person:<name>` or `service:<name>`.
 
@@ -92,5 +98,5 @@ def principal_actor(uow: UnitOfWork, principal_id: str) -> Actor:
         (principal_id,),
     )
     if row is None:
-        raise NotFound(f"no active principal {principal_id}")
+        raise no_such_principal(principal_id)
     return Actor(id=row["id"], kind=ActorKind(row["kind"]), roles=frozenset(row["roles"]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pergamon.identity.events import TokenIssued, TokenRevoked
+from pergamon.identity.principals import no_such_principal
 from pergamon.kernel import Invalid, NotFound, new_id, new_secret
 from pergamon.store import UnitOfWork
 
@@ -33,7 +34,7 @@ def issue_token(uow: UnitOfWork, principal_id: str, *, label: str, lifetime: tim
     if not timedelta(seconds=1) <= lifetime <= LONGEST_LIFE:
         raise Invalid("a token lives between a second and 366 days")
     if uow.row("SELECT 1 AS one FROM principal WHERE id = %s AND active", (principal_id,)) is None:
-        raise NotFound(f"no active principal {principal_id}")
+        raise no_such_principal(principal_id)
     secret, token_id, valid_until = f"pgm_{new_secret()}", new_id("tok"), uow.now + lifetime
     uow.execute(
         "INSERT INTO token (id, principal_id, secret_hash, label, created_at, valid_until) "

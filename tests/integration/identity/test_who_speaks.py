@@ -83,6 +83,15 @@ def test_the_operator_acts_as_a_person_only_with_impersonable_roles(people: Runt
     assert entry.subject == "person:ada"
 
 
+def test_a_name_without_its_kind_is_answered_with_how_it_is_written(people: Runtime, operator: Actor) -> None:
+    with pytest.raises(NotFound) as unknown:
+        people.operator_as("bo")
+    assert "person:NAME" in str(unknown.value.hint)
+    with people.begin(operator) as uow, pytest.raises(NotFound, match="no active principal bo") as unknown:
+        identity.issue_token(uow, "bo", label="x")
+    assert "person:NAME" in str(unknown.value.hint)
+
+
 def test_nobody_but_the_operator_impersonates(people: Runtime, operator: Actor) -> None:
     with people.begin(operator) as uow:
         person = identity.principal_actor(uow, "person:bo")

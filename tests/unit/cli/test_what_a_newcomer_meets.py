@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from pergamon.cli.context import counted
@@ -73,6 +74,14 @@ def test_the_longest_name_of_an_organization_is_taken_by_both(tmp_path: Path) ->
     words = ["init", "health-data-accelerator", str(target), "--organization", "a" * 31]
     group.main(words, standalone_mode=False)
     assert load_configuration(target).organization == "a" * 31
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("quer", "query"), ("depoly", "deploy"), ("secrets", "secret")])
+def test_a_word_that_is_nearly_a_command_is_answered_with_it(typed: str, meant: str) -> None:
+    with pytest.raises(click.UsageError, match=f"Did you mean '{meant}'"):
+        group.main([typed], standalone_mode=False)
+    with pytest.raises(click.UsageError, match="No such command 'zzz'"):
+        group.main(["zzz"], standalone_mode=False)
 
 
 def test_one_is_not_many() -> None:
