@@ -276,7 +276,7 @@ def test_a_type_that_cannot_be_widened(site: Site) -> None:
     site.bring()
     assert ran.code != 0
     assert "column age was int32 and is now string" in ran.out + ran.err
-    assert "load the table anew" in ran.out + ran.err
+    assert "replication start TASK --reload" in ran.out + ran.err
 
 
 LIMIT = 256 * 1024

@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -176,11 +177,10 @@ def test_a_directory_open_to_others_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_home_gets_a_short_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "x").mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "x"))
-    with database(echo) as address:
+    with tempfile.TemporaryDirectory() as short, database(echo) as address:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
         outer = relay_to_database(tmp_path / ("long" * 30), address)
-        assert outer.path.parent.parent == tmp_path / "x"
+        assert outer.path.parent.parent == Path(short)
         outer.close()
 
 
