@@ -266,6 +266,7 @@ def test_a_parquet_file_cut_in_half(site: Site) -> None:
 
 
 def test_a_type_that_cannot_be_widened(site: Site) -> None:
+    site.bring()
     site.execute(
         "ALTER TABLE ward.patients ALTER age TYPE text", "UPDATE ward.patients SET age = 'old' WHERE id = 1001"
     )
