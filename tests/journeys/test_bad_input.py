@@ -268,7 +268,8 @@ def test_a_parquet_file_cut_in_half(site: Site) -> None:
 def test_a_type_that_cannot_be_widened(site: Site) -> None:
     site.bring()
     site.execute(
-        "ALTER TABLE ward.patients ALTER age TYPE text", "UPDATE ward.patients SET age = 'old' WHERE id = 1001"
+        "ALTER TABLE ward.patients ALTER age TYPE text",
+        "UPDATE ward.patients SET age = 'old' WHERE id = (SELECT min(id) FROM ward.patients)",
     )
     assert site.type("replication", "start", "source", "--until-caught-up").code == 0
     ran = site.type("run", "file-processor")
