@@ -4,6 +4,7 @@ Never 409: on 409 an engine rebases an INSERT OVERWRITE by itself, and a rival's
 """
 
 import json
+from functools import lru_cache
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -38,9 +39,22 @@ STATUS = {
 
 def table_answer(location: str, metadata: TableMetadata) -> Response:
     """`LoadTableResult` and `CommitTableResponse`: they have the same two fields that matter."""
+    return Response(_table_body(location, metadata), media_type="application/json")
+
+
+@lru_cache(maxsize=128)
+def stored_table_body(location: str) -> bytes:
+    """The answer for a stored metadata file. An engine asks about six times a statement, and a file never changes.
+
+    Raises:
+        MetadataMissing: it is not there or not whole.
+    """
+    return _table_body(location, lake.read_metadata(location))
+
+
+def _table_body(location: str, metadata: TableMetadata) -> bytes:
     table = metadata.model_dump_json(exclude_none=True)
-    body = f'{{"metadata-location":{json.dumps(location)},"metadata":{table},"config":{{}}}}'
-    return Response(body, media_type="application/json")
+    return f'{{"metadata-location":{json.dumps(location)},"metadata":{table},"config":{{}}}}'.encode()
 
 
 def error_answer(request: Request, error: Exception) -> JSONResponse:

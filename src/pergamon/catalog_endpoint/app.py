@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from pergamon import lake
-from pergamon.catalog_endpoint.answers import ENDPOINTS, error_answer, nothing_here, table_answer
+from pergamon.catalog_endpoint.answers import ENDPOINTS, error_answer, nothing_here, stored_table_body, table_answer
 from pergamon.catalog_endpoint.bearer import BearerOnly
 from pergamon.catalog_endpoint.requests import CommitRequest, read_body, read_commit, read_transaction
 from pergamon.kernel import PergamonError
@@ -66,7 +66,7 @@ def _add_reads(app: FastAPI, rt: Runtime) -> None:
                 _, record = lake.writable(uow, namespace, table)
             else:
                 record = lake.read_table(uow, lake.TableId(namespace, table))
-        return table_answer(record.metadata_location, lake.read_metadata(record.metadata_location))
+        return Response(stored_table_body(record.metadata_location), media_type="application/json")
 
     @app.get("/v1/namespaces/{namespace}/views")
     def views(namespace: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class DemoInUse(Conflict):
 
 @click.command("demo")
 @click.option("--directory", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
-@click.option("--patients", default=400, show_default=True, type=click.IntRange(20, 1_000_000))
+@click.option("--patients", default=200, show_default=True, type=click.IntRange(20, 1_000_000))
 @click.option("--changes", default=300, show_default=True, type=click.IntRange(1, 1_000_000), help="Live transactions.")
 @click.pass_obj
 def demo_command(context: CliContext, directory: Path, patients: int, changes: int) -> None:
@@ -58,8 +58,8 @@ def demo_command(context: CliContext, directory: Path, patients: int, changes: i
             demo.query_as_two_people()
             demo.change_the_hospital(changes)
             demo.refuse_a_query()
-    demo.verify_the_trail()
-    demo.say_how_to_go_on(time.monotonic() - started)
+            demo.verify_the_trail()
+            demo.say_how_to_go_on(time.monotonic() - started)
 
 
 def prepare_directory(directory: Path) -> Path:
@@ -88,6 +88,7 @@ class Demo:
         self.source = sample_source(directory / "hospital")
         self.port = free_port()
         self.stage = 0
+        self.up: subprocess.Popen[bytes] | None = None
 
     # --- the stages ---
 
@@ -121,13 +122,13 @@ class Demo:
 
     @contextmanager
     def platform(self) -> Iterator[None]:
-        """`pergamon up` in the background while the block runs."""
+        """`pergamon up` in the background while the block runs; it starts while the first load lands."""
         log = os.open(self.directory / "up.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         command = self.command("up", "--no-replication", "--port", self.port)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         os.close(log)
         try:
-            self.wait_until_up(process)
+            self.up = process
             yield
         finally:
             stop_process(process)
@@ -141,6 +142,7 @@ class Demo:
 
     def query_as_two_people(self) -> None:
         self.title("Query: two people with different rights, as clients with tokens")
+        self.wait_until_up()
         for name in ("ada", "ulla"):
             self.pergamon("token", "issue", f"person:{name}", "--out", self.path(f"{name}.token"))
         self.query("ada", "SELECT count(*) AS patients FROM raw_db.patients")
@@ -238,9 +240,9 @@ class Demo:
             f"(the source's password is kept in {self.path('home/secrets/source-password')}, readable by you alone)"
         )
 
-    def wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_up(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline and process.poll() is None:
+        while time.monotonic() < deadline and self.up is not None and self.up.poll() is None:
             try:
                 httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=2).raise_for_status()
             except httpx.HTTPError:
