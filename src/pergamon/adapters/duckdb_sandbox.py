@@ -8,6 +8,7 @@ and dies.
 
 import json
 import os
+import re
 import select
 import signal
 import struct
@@ -262,7 +263,11 @@ class DuckDBSandbox:
         try:
             table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
             table.validate(full=True)
-        except (pa.ArrowInvalid, pa.ArrowException, OSError):
+        except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+            if _NO_TIME_OF_DAY.search(str(error)):
+                raise QueryTypeError(
+                    "the result holds the time 24:00:00, which no day has", hint="CAST it to VARCHAR"
+                ) from None
             self._log(job, "unreadable", "the result is not a valid Arrow stream")
             raise _engine_failed(job) from None
         return table.slice(0, job.limits.max_rows), table.num_rows > job.limits.max_rows
@@ -310,6 +315,8 @@ class DuckDBSandbox:
             file.write(line + "\n")
 
 
+_NO_TIME_OF_DAY = re.compile(r"time(32|64)\[\w+\] \d+ is not within the acceptable range")
+"""What Arrow says of DuckDB's 24:00:00."""
 _SMALLER = "filter earlier, select fewer columns, or aggregate"
 _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
