@@ -166,15 +166,10 @@ def test_the_history_shows_texts_to_who_ran_them_and_to_auditors_on_the_record(w
 
 BAD_RUNS = [
     ("SELECT name::INTEGER FROM raw_db.patients", "query.type_error"),
-    ("SELECT CAST('x' AS DATE)", "query.type_error"),
     ("SELECT nam FROM raw_db.patients", "query.invalid"),
-    ("SELECT sum(name) FROM raw_db.patients", "query.invalid"),
-    ("SELECT id, count(*) FROM raw_db.patients", "query.invalid"),
-    ("SELECT * FROM (SELECT * FROM range(50000000)) ORDER BY hash(range)", "query.out_of_memory"),
     ("SELECT repeat('a', 3000000) FROM range(3)", "query.result_too_large"),
-    ("SELECT count(*) FROM range(1000000000000) a, range(1000000) b WHERE a.range * b.range = -1", "query.timed_out"),
-    ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r", "query.timed_out"),
-]  # fmt: skip
+]
+"""Every code that an engine gives: tests/contract/query."""
 
 
 def test_an_engine_error_is_a_code_and_words_of_our_own(world: GovernedLake) -> None:
