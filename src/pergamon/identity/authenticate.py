@@ -1,21 +1,11 @@
-"""Who is this? A token or a password against what we keep; every failure answers alike."""
+"""Who is this? A token against what we keep; every failure answers alike. Passwords: `login.py`."""
 
 import hmac
-from functools import cache
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from pergamon.identity.principals import principal_actor
 from pergamon.identity.tokens import hash_of_secret
 from pergamon.kernel import Actor, Decision, Kind, PergamonError
 from pergamon.store import UnitOfWork
-
-
-@cache
-def _hash_of_nobody() -> str:
-    """For a person who does not exist the same work is done, so that time does not tell."""
-    return PasswordHasher().hash("no such person")
 
 
 class Unauthenticated(PergamonError):
@@ -39,30 +29,12 @@ def authenticate_token(uow: UnitOfWork, secret: str) -> Actor:
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), digest):
         raise Unauthenticated(
             "the token is not valid",
-            hint="ask the operator for a new one: `pergamon token issue`",
-            decision=_refusal("token:unknown"),
+            hint="log in anew with `pergamon login`, or ask the operator: `pergamon token issue`",
+            decision=refusal("token:unknown"),
         )
     return principal_actor(uow, row["principal_id"])
 
 
-def authenticate_password(uow: UnitOfWork, principal_id: str, password: str) -> Actor:
-    """The actor of a local account.
-
-    Raises:
-        Unauthenticated: unknown person, wrong password, or an inactive account.
-    """
-    row = uow.row(
-        "SELECT password_hash FROM principal WHERE id = %s AND active AND password_hash IS NOT NULL", (principal_id,)
-    )
-    try:
-        PasswordHasher().verify(row["password_hash"] if row else _hash_of_nobody(), password)
-    except (VerificationError, InvalidHashError):
-        row = None
-    if row is None:
-        raise Unauthenticated("the name or the password is wrong", decision=_refusal(principal_id))
-    return principal_actor(uow, principal_id)
-
-
-def _refusal(subject: str) -> Decision:
-    """What the trail says of a failed sign-in: that somebody tried, never with what."""
-    return Decision(False, "identity.authenticate", subject, "not proved")
+def refusal(subject: str, reason: str = "not proved") -> Decision:
+    """What the trail says of a failed login or token: that somebody tried, never with what."""
+    return Decision(False, "identity.authenticate", subject, reason)

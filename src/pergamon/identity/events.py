@@ -34,10 +34,18 @@ class PrincipalChanged(Event):
 
 
 @dataclass(frozen=True)
-class MemberChanged(Event):
-    """A password was set."""
+class PasswordSet(Event):
+    """A password was set; what was got for the one before is revoked."""
 
     code: ClassVar[str] = "identity.password_set"
+    logins_revoked: int
+
+
+@dataclass(frozen=True)
+class LoggedIn(Event):
+    """Somebody proved who they are by a password, and was issued a token."""
+
+    code: ClassVar[str] = "identity.logged_in"
 
 
 @dataclass(frozen=True)
@@ -55,3 +63,11 @@ class TokenRevoked(Event):
 
     code: ClassVar[str] = "identity.token_revoked"
     token: str
+
+
+@dataclass(frozen=True)
+class TeamChanged(Event):
+    """A team has these members now, each as `principal as role`."""
+
+    code: ClassVar[str] = "identity.team_changed"
+    members: list[str]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pergamon.identity.principals import principal_actor
+from pergamon.identity.principals import EVERYONE, principal_actor
 from pergamon.kernel import Actor, ActorKind, Decision, Kind, PergamonError
 from pergamon.store import UnitOfWork
 
@@ -30,4 +30,4 @@ def operator_as(uow: UnitOfWork, principal_id: str) -> Actor:
             hint="say `impersonable: true` on one of this person's roles in roles.yaml, and deploy",
             decision=refusal,
         )
-    return replace(person, roles=roles, operator=uow.actor.id)
+    return replace(person, roles=roles | {EVERYONE}, operator=uow.actor.id)

@@ -1,27 +1,33 @@
 """People and service accounts."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from argon2 import PasswordHasher
-
-from pergamon.identity.events import MemberChanged, PrincipalChanged
+from pergamon.identity.events import PrincipalChanged
 from pergamon.identity.model import PrincipalSpec
 from pergamon.kernel import Actor, ActorKind, Invalid, NotFound
 from pergamon.store import UnitOfWork
 
-SHORTEST_PASSWORD = 12
-
-
-class WeakPassword(Invalid):
-    """A password is shorter than twelve characters."""
-
-    code = "identity.weak_password"
+EVERYONE = "everyone"
+"""The role of every active person and service account. Nobody is given it, and no policy hangs on it."""
 
 
 def no_such_principal(principal_id: str) -> NotFound:
     """The error for a name that no active person or service account has; a name alone lacks its kind."""
     hint = "write person:NAME or service:NAME, as `pergamon ls` does; who is deployed is active"
     return NotFound(f"no active principal {principal_id}", hint=hint)
+
+
+def person_id(name: str) -> str:
+    """The identifier of a person as people write it: `ada` is `person:ada`."""
+    return name if ":" in name else f"person:{name}"
+
+
+def require_person(uow: UnitOfWork, principal_id: str) -> None:
+    """Raises NotFound when there is no such active person."""
+    found = uow.row("SELECT 1 AS one FROM principal WHERE id = %s AND kind = 'person' AND active", (principal_id,))
+    if found is None:
+        raise NotFound("no such active person", hint="`pergamon person ls` lists who there is")
 
 
 def put_principal(uow: UnitOfWork, principal_id: str, spec: PrincipalSpec, tags: Mapping[str, str]) -> None:
@@ -61,29 +67,33 @@ def read_principals(uow: UnitOfWork) -> dict[str, PrincipalSpec]:
     }
 
 
+@dataclass(frozen=True)
+class PersonInfo:
+    """A person as the operator sees them: never their password, only whether there is one."""
+
+    id: str
+    display_name: str
+    active: bool
+    has_password: bool
+    roles: list[str]
+
+
+def list_people(uow: UnitOfWork) -> list[PersonInfo]:
+    """Every person, by name; those that were dropped too, because the trail names them."""
+    rows = uow.rows(
+        "SELECT p.id, p.display_name, p.active, p.password_hash IS NOT NULL AS has_password, "
+        "coalesce(array_agg(m.role ORDER BY m.role) FILTER (WHERE m.role IS NOT NULL), '{}') AS roles "
+        "FROM principal p LEFT JOIN membership m ON m.principal_id = p.id WHERE p.kind = 'person' "
+        "GROUP BY p.id ORDER BY p.id"
+    )
+    return [PersonInfo(**row) for row in rows]
+
+
 def drop_principal(uow: UnitOfWork, principal_id: str) -> None:
     """Deactivate a principal and take its roles; the row stays, because the trail names it."""
     uow.execute("UPDATE principal SET active = false WHERE id = %s", (principal_id,))
     uow.execute("DELETE FROM membership WHERE principal_id = %s", (principal_id,))
     uow.record(PrincipalChanged(subject=principal_id, roles=[], active=False))
-
-
-def set_password(uow: UnitOfWork, principal_id: str, password: str) -> None:
-    """Set a local account's password, kept as an argon2id hash (RFC 9106).
-
-    Raises:
-        WeakPassword: shorter than twelve characters.
-        NotFound: no such person.
-    """
-    if len(password) < SHORTEST_PASSWORD:
-        raise WeakPassword("a password has at least twelve characters", hint="a short sentence is easy to remember")
-    changed = uow.execute(
-        "UPDATE principal SET password_hash = %s WHERE id = %s AND kind = 'person'",
-        (PasswordHasher().hash(password), principal_id),
-    )
-    if not changed:
-        raise NotFound(f"no person {principal_id}")
-    uow.record(MemberChanged(subject=principal_id))
 
 
 def principal_actor(uow: UnitOfWork, principal_id: str) -> Actor:
@@ -93,10 +103,11 @@ def principal_actor(uow: UnitOfWork, principal_id: str) -> Actor:
         NotFound: no such principal, or it is not active.
     """
     row = uow.row(
-        "SELECT p.id, p.kind, coalesce(array_agg(m.role) FILTER (WHERE m.role IS NOT NULL), '{}') AS roles "
-        "FROM principal p LEFT JOIN membership m ON m.principal_id = p.id WHERE p.id = %s AND p.active GROUP BY p.id",
+        "SELECT p.id, p.kind, ARRAY(SELECT role FROM membership m WHERE m.principal_id = p.id "
+        "UNION SELECT team || '/' || role FROM team_member t WHERE t.principal_id = p.id) AS roles "
+        "FROM principal p WHERE p.id = %s AND p.active",
         (principal_id,),
     )
     if row is None:
         raise no_such_principal(principal_id)
-    return Actor(id=row["id"], kind=ActorKind(row["kind"]), roles=frozenset(row["roles"]))
+    return Actor(id=row["id"], kind=ActorKind(row["kind"]), roles=frozenset(row["roles"]) | {EVERYONE})

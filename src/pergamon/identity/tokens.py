@@ -10,6 +10,8 @@ from pergamon.kernel import Invalid, NotFound, new_id, new_secret
 from pergamon.store import UnitOfWork
 
 LONGEST_LIFE = timedelta(days=366)
+LOGIN_LABEL = "login"
+"""The label of a token that somebody got for a password."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ def revoke_token(uow: UnitOfWork, token_id: str) -> None:
     if row is None:
         raise NotFound(f"no live token {token_id}")
     uow.record(TokenRevoked(subject=row["principal_id"], token=token_id))
+
+
+def log_out(uow: UnitOfWork, secret: str) -> None:
+    """Revoke the token that the actor came with. Raises NotFound when that has happened already."""
+    row = uow.row("SELECT id FROM token WHERE secret_hash = %s", (hash_of_secret(secret),))
+    revoke_token(uow, row["id"] if row else "of this secret")
+
+
+def revoke_login_tokens(uow: UnitOfWork, principal_id: str) -> int:
+    """Revoke what a principal got for a password before, expired or not. Returns how many."""
+    rows = uow.rows(
+        "SELECT id FROM token WHERE principal_id = %s AND label = %s AND revoked_at IS NULL ORDER BY id FOR UPDATE",
+        (principal_id, LOGIN_LABEL),
+    )
+    for row in rows:
+        revoke_token(uow, row["id"])
+    return len(rows)
 
 
 def list_tokens(uow: UnitOfWork, principal_id: str) -> list[TokenInfo]:

@@ -15,6 +15,12 @@ class ActionGroup(StrEnum):
     READ = "read"
     WRITE = "write"
     DESTROY = "destroy"
+    DESCRIBE = "describe"
+    """Knowing that something exists and what is said of it; no governed data."""
+    CURATE = "curate"
+    """Changing what is said of something."""
+    STEWARD = "steward"
+    """Deciding on something as its owner."""
 
 
 class Action(StrEnum):
@@ -38,6 +44,14 @@ class Action(StrEnum):
     OBJECT_READ = "object.read"
     OBJECT_WRITE = "object.write"
     OBJECT_DESTROY = "object.destroy"
+    CRAWLER_RUN = "crawler.run"
+    CATALOG_MANAGE = "catalog.manage"
+    LINEAGE_WRITE = "lineage.write"
+    ASSET_FIND = "asset.find"
+    ASSET_CURATE = "asset.curate"
+    ASSET_PUBLISH = "asset.publish"
+    PROJECT_SEE = "project.see"
+    PROJECT_MANAGE = "project.manage"
 
 
 GROUP_OF: dict[Action, ActionGroup] = {
@@ -61,5 +75,13 @@ GROUP_OF: dict[Action, ActionGroup] = {
     Action.OBJECT_READ: ActionGroup.READ,
     Action.OBJECT_WRITE: ActionGroup.WRITE,
     Action.OBJECT_DESTROY: ActionGroup.DESTROY,
+    Action.CRAWLER_RUN: ActionGroup.ADMINISTER,
+    Action.CATALOG_MANAGE: ActionGroup.ADMINISTER,
+    Action.LINEAGE_WRITE: ActionGroup.ACT,
+    Action.ASSET_FIND: ActionGroup.DESCRIBE,
+    Action.ASSET_CURATE: ActionGroup.CURATE,
+    Action.ASSET_PUBLISH: ActionGroup.STEWARD,
+    Action.PROJECT_SEE: ActionGroup.DESCRIBE,
+    Action.PROJECT_MANAGE: ActionGroup.STEWARD,
 }
 """The group of each action; a test checks that every action stands here."""

@@ -17,19 +17,36 @@ def visible(
 
 def _allows(actor: Actor, action: Action, resource: Resource, held: frozenset[str]) -> bool:
     is_operator = actor.kind is ActorKind.OPERATOR
-    match GROUP_OF[action]:
+    group = GROUP_OF[action]
+    match group:
         case ActionGroup.ADMINISTER:
             return is_operator or action in held
         case ActionGroup.ACT:
             return action in held and _belongs(actor, action, resource)
         case ActionGroup.SERVE:
             return actor.kind is ActorKind.SERVICE and action in held
-        case ActionGroup.READ:
-            return not is_operator and bool(resource.readers & actor.roles)
-        case ActionGroup.WRITE:
-            return not is_operator and bool(resource.writers & actor.roles)
+        case ActionGroup.READ | ActionGroup.WRITE:
+            return not is_operator and bool(_roles_for(group, resource) & actor.roles)
         case ActionGroup.DESTROY:
             return bool(resource.supers & actor.roles)
+        case ActionGroup.DESCRIBE | ActionGroup.CURATE | ActionGroup.STEWARD:
+            return _looks_after(actor, held) or bool(_roles_for(group, resource) & actor.roles)
+
+
+def _roles_for(group: ActionGroup, resource: Resource) -> frozenset[str]:
+    """The roles that have this kind of right on a resource."""
+    match group:
+        case ActionGroup.READ | ActionGroup.DESCRIBE:
+            return resource.readers
+        case ActionGroup.WRITE | ActionGroup.CURATE:
+            return resource.writers
+        case _:
+            return resource.supers
+
+
+def _looks_after(actor: Actor, held: frozenset[str]) -> bool:
+    """The operator and catalog managers look after every description; that gives them no data."""
+    return actor.kind is ActorKind.OPERATOR or Action.CATALOG_MANAGE in held
 
 
 def _belongs(actor: Actor, action: Action, resource: Resource) -> bool:

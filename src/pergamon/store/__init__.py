@@ -1,11 +1,13 @@
 """PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
 
 from pergamon.store.engine import Store
+from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
 from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
 from pergamon.store.unit_of_work import UnitOfWork
 
 __all__ = [
+    "FeedPosition",
     "MigrationFailed",
     "OutboxMessage",
     "Store",
@@ -15,4 +17,7 @@ __all__ = [
     "known_migrations",
     "mark_delivered",
     "mark_failed",
+    "move_position",
+    "read_feed",
+    "read_position",
 ]

@@ -28,7 +28,7 @@ def test_a_token_is_the_person_it_was_issued_to(people: Runtime, operator: Actor
     with people.begin(operator) as uow:
         secret = identity.issue_token(uow, "person:uli", label="test")
     actor = people.authenticate(secret)
-    assert (actor.id, actor.roles) == ("person:uli", {"data-user"})
+    assert (actor.id, actor.roles) == ("person:uli", {"data-user", "everyone"})
 
 
 def test_a_secret_stands_nowhere_in_the_database(people: Runtime, operator: Actor) -> None:
@@ -73,7 +73,7 @@ def test_a_password_is_checked_and_a_stranger_is_answered_as_a_wrong_password(pe
 
 
 def test_the_operator_acts_as_a_person_only_with_impersonable_roles(people: Runtime, operator: Actor) -> None:
-    assert people.operator_as("person:bo").roles == {"data-user"}
+    assert people.operator_as("person:bo").roles == {"data-user", "everyone"}
     assert people.operator_as("person:bo").operator is not None
     with pytest.raises(identity.ImpersonationRefused) as refused:
         people.operator_as("person:ada")
@@ -113,6 +113,6 @@ def test_a_role_that_does_not_exist_is_named(people: Runtime, operator: Actor) -
 def test_a_dropped_role_gives_nothing_any_more(people: Runtime, operator: Actor) -> None:
     with people.begin(operator) as uow:
         identity.drop_role(uow, "data-user")
-        assert identity.principal_actor(uow, "person:uli").roles == frozenset()
+        assert identity.principal_actor(uow, "person:uli").roles == {"everyone"}
         with pytest.raises(NotFound):
             identity.issue_token(uow, "person:nobody", label="x")

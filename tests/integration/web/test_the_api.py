@@ -108,7 +108,7 @@ def test_tables_are_listed_and_described_as_far_as_they_may_be_read(anyone: http
 
 def test_me_is_who_the_token_says(anyone: httpx.Client, world: GovernedLake) -> None:
     answer = anyone.get("/api/v1/me", headers=bearer(world.user.token))
-    assert answer.json() == {"id": "person:ada", "kind": "person", "roles": ["data-user"]}
+    assert answer.json() == {"id": "person:ada", "kind": "person", "roles": ["data-user", "everyone"]}
 
 
 def test_the_history_over_the_api(anyone: httpx.Client, world: GovernedLake) -> None:
