@@ -18,7 +18,7 @@ from pergamon.catalog_endpoint import RunningEndpoint
 from pergamon.catalog_endpoint.answers import STATUS
 from pergamon.kernel import Kind
 
-from .conftest import COLUMNS, PATIENTS, Lake, Wire
+from .conftest import COLUMNS, Lake, Wire
 
 Body = dict[str, Any]
 
@@ -275,11 +275,3 @@ def test_a_manifest_that_names_a_file_outside_its_table_is_refused(
     with pytest.raises(Exception, match="outside its table"):
         transaction.commit_transaction()
     assert not world.close(lease).committed
-
-
-def test_pyiceberg_reads_what_pyiceberg_wrote(world: Lake, iceberg: RestCatalog) -> None:
-    lease = world.open()
-    iceberg.load_table(lease.alias).append(pa.table({"id": [7], "region": ["r"], "name": ["n"]}, schema=COLUMNS))
-    assert world.close(lease).committed
-    assert iceberg.load_table(str(PATIENTS)).scan().to_arrow()["id"].to_pylist() == [7]
-    assert iceberg.list_tables("raw_db") == [("raw_db", "patients")]

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import duckdb
-import duckdb_extension_avro
-import duckdb_extension_iceberg
 import pyarrow as pa
 import pytest
 
 from pergamon import lake
 from pergamon.adapters.spark_connect import EngineFailed
+from tests.reference.plain_engine import connected
 
 from .conftest import PATIENTS, Engine, Lake
 
@@ -70,14 +68,6 @@ def test_an_overwrite_replaces_every_row_in_one_snapshot(engine: Engine) -> None
     assert len(world.files().data) == 1
 
 
-def test_a_tables_own_name_can_be_read_and_never_written(engine: Engine) -> None:
-    with pytest.raises(EngineFailed) as caught:
-        engine.session.execute_sql("INSERT INTO raw_db.patients VALUES (66, 'x', 'secret-name')")
-    assert "secret-name" not in str(caught.value)
-    assert engine.ids() == []
-    assert engine.lake.history() == []
-
-
 def test_an_engines_own_words_go_to_a_private_log_and_not_to_the_caller(engine: Engine) -> None:
     with pytest.raises(EngineFailed) as caught:
         engine.session.execute_sql("SELECT CAST('value-of-a-patient' AS INT)")
@@ -123,9 +113,6 @@ def test_columns_that_were_added_widened_and_dropped_are_read_and_merged(engine:
 def read_by_duckdb(
     world: Lake, table: lake.TableId = PATIENTS, query: str = "SELECT id, region, name FROM {}"
 ) -> list[tuple[object, ...]]:
-    """The table as DuckDB sees it, its extensions loaded from the wheels by path."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    for package, name in ((duckdb_extension_avro, "avro"), (duckdb_extension_iceberg, "iceberg")):
-        directory = Path(package.__file__).parent / "extensions" / "v1.5.5"
-        connection.execute(f"LOAD '{directory}/{name}.duckdb_extension'")
-    return connection.execute(query.format(f"iceberg_scan('{world.files(table).metadata}')")).fetchall()
+    """The table as DuckDB sees it."""
+    with connected() as connection:
+        return connection.execute(query.format(f"iceberg_scan('{world.files(table).metadata}')")).fetchall()
