@@ -76,6 +76,17 @@ class Runtime:
         with self.begin(self.service("web")) as uow:
             return identity.authenticate_token(uow, token)
 
+    @cached_property
+    def login_turns(self) -> identity.LoginTurns:
+        """How many passwords are compared at once in this process."""
+        return identity.LoginTurns()
+
+    def log_in(self, person: str, password: str, *, previous_token: str | None = None) -> identity.Login:
+        """A token for a name and a password; see `identity.log_in` for what it raises."""
+        return identity.log_in(
+            self.begin, self.login_turns, self.service("web"), person, password, previous_token=previous_token
+        )
+
     def secret(self, name: str) -> str:
         """The value of `{{secret:name}}`; raises `deploy.SecretMissing`, which names every place that was tried."""
         return deploy.read_secret(self.settings, name)

@@ -13,22 +13,17 @@ from pergamon.identity.events import (
 from pergamon.identity.impersonate import ImpersonationRefused, operator_as
 from pergamon.identity.login import Login, LoginBusy, LoginTurns, TooManyAttempts, log_in
 from pergamon.identity.model import PolicySpec, PrincipalSpec, RoleSpec
-from pergamon.identity.passwords import (
-    LONGEST_PASSWORD,
-    BadPassword,
-    WeakPassword,
-    person_id,
-    require_person,
-    set_password,
-)
+from pergamon.identity.passwords import LONGEST_PASSWORD, BadPassword, WeakPassword, set_password
 from pergamon.identity.principals import (
     EVERYONE,
     PersonInfo,
     drop_principal,
     list_people,
+    person_id,
     principal_actor,
     put_principal,
     read_principals,
+    require_person,
 )
 from pergamon.identity.roles import (
     actions_of_roles,

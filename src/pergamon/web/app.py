@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
-from pergamon.web.api import health, me, queries, tables
+from pergamon.web.api import health, login, me, queries, tables
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
@@ -13,7 +13,7 @@ def create_app(rt: Runtime) -> FastAPI:
     """The ASGI application of an opened installation. The caller closes the runtime."""
     app = FastAPI(title="Pergamon", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.rt = rt
-    for module in (health, me, tables, queries):
+    for module in (health, login, me, tables, queries):
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, then authentication, then the body's size

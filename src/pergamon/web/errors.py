@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pergamon.identity import Unauthenticated
+from pergamon.identity import LoginBusy, TooManyAttempts, Unauthenticated
 from pergamon.kernel import Kind, PergamonError, durable_write, new_id
 
 STATUS_OF_KIND = {
@@ -31,6 +31,10 @@ def error_response(error: PergamonError, *, status: int | None = None) -> JSONRe
     if isinstance(error, Unauthenticated):
         status = 401
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyAttempts):
+        status = 429
+    if isinstance(error, TooManyAttempts | LoginBusy):
+        headers["Retry-After"] = str(error.retry_after_s)
     return _response(status or STATUS_OF_KIND[error.kind], error.code, error.message, error.hint, headers=headers)
 
 

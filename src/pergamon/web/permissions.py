@@ -5,6 +5,8 @@ AUTHENTICATED = "authenticated"
 
 ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/healthz"): PUBLIC,
+    ("POST", "/api/v1/login"): PUBLIC,
+    ("POST", "/api/v1/logout"): "authenticated; the token that was used",
     ("GET", "/api/v1/me"): AUTHENTICATED,
     ("GET", "/api/v1/tables"): "table.read on each table listed",
     ("GET", "/api/v1/tables/{database}/{table}"): "table.read",

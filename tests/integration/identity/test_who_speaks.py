@@ -61,17 +61,6 @@ def test_every_invalid_token_is_answered_alike(people: Runtime, operator: Actor,
         assert [entry.subject for entry in audit.read_trail(uow, code="audit.act_denied")] == ["token:unknown"]
 
 
-def test_a_password_is_checked_and_a_stranger_is_answered_as_a_wrong_password(people: Runtime, operator: Actor) -> None:
-    with people.begin(operator) as uow:
-        identity.set_password(uow, "person:uli", "correct horse battery")
-        assert identity.authenticate_password(uow, "person:uli", "correct horse battery").id == "person:uli"
-        for name, password in (("person:uli", "wrong horse"), ("person:nobody", "correct horse battery")):
-            with pytest.raises(identity.Unauthenticated, match="the name or the password is wrong"):
-                identity.authenticate_password(uow, name, password)
-        with pytest.raises(Invalid, match="twelve"):
-            identity.set_password(uow, "person:uli", "short")
-
-
 def test_the_operator_acts_as_a_person_only_with_impersonable_roles(people: Runtime, operator: Actor) -> None:
     assert people.operator_as("person:bo").roles == {"data-user", "everyone"}
     assert people.operator_as("person:bo").operator is not None
