@@ -1,0 +1,1 @@
+"""What is in this file? Formats, dialects, types; read in a confined child, never in the process that decides."""

@@ -1,0 +1,1 @@
+"""Quality: profiles and rules of tables, with a score and its history."""
