@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from pergamon.kernel import Conflict, Invalid, NotFound, durable_write, fsync_directory, make_durable_directory
@@ -48,19 +49,20 @@ def read_secret(settings: Settings, name: str) -> str:
     Raises:
         BadSecretName: the name cannot be one.
         SecretExposed: its file is open to others, a link, or someone else's.
+        BadSecretValue: what the first place holds is empty, too long, or no text.
         SecretMissing: no place holds it.
     """
     file = secret_file(settings, name)
     value = _from_file(file)
     if value is not None:
-        return value
+        return _usable(value, str(file))
     credentials = credentials_directory()
     if credentials is not None and (credentials / name).is_file():
-        return (credentials / name).read_text(encoding="utf-8").rstrip("\n")
-    value = secret_from_environment(name)
-    if value is not None:
-        return value
+        return _usable((credentials / name).read_bytes(), f"the systemd credential {name}")
     variable = "PERGAMON_SECRET_" + name.upper().replace("-", "_")
+    given = secret_from_environment(name)
+    if given is not None:
+        return _usable(os.fsencode(given), f"${variable}")
     tried = [str(file), f"systemd credential {name} ($CREDENTIALS_DIRECTORY{'' if credentials else ' is not set'})"]
     hint = f"pergamon secret set {name}"
     raise SecretMissing(f"the secret {name} is nowhere; tried: {', '.join([*tried, f'${variable}'])}", hint=hint)
@@ -76,7 +78,7 @@ def keep_secret(settings: Settings, name: str, value: str, *, replace: bool = Fa
     """
     file = secret_file(settings, name)
     known = None if replace else _from_file(file)
-    if known is not None and known != value:
+    if known is not None and known.rstrip(b"\r\n") != value.encode():
         raise SecretExists(
             f"the secret {name} is already kept with another value", hint=f"to replace it: pergamon secret set {name}"
         )
@@ -153,7 +155,18 @@ def secret_file(settings: Settings, name: str) -> Path:
     return settings.secrets / name
 
 
-def _from_file(file: Path) -> str | None:
+def _usable(found: bytes, where: str) -> str:
+    """What a place holds, without the end of its line; every place is read alike."""
+    with suppress(UnicodeDecodeError):  # its words would quote the value
+        text = found.decode("utf-8").rstrip("\r\n")
+        if text and len(found) <= LARGEST_BYTES and "\0" not in text:
+            return text
+    raise BadSecretValue(
+        f"what stands in {where} cannot be a secret", hint=f"UTF-8 text, not empty, at most {LARGEST_BYTES} bytes"
+    )
+
+
+def _from_file(file: Path) -> bytes | None:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -167,4 +180,4 @@ def _from_file(file: Path) -> str | None:
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
             hint = f"chmod 600 {file}, and own it as the service user"
             raise SecretExposed(f"{file} can be read by others, or is not a file of this user", hint=hint)
-        return opened.read(LARGEST_BYTES).decode("utf-8").rstrip("\r\n")
+        return opened.read(LARGEST_BYTES + 1)
