@@ -22,7 +22,7 @@ $(STAMP): requirements.lock build.lock pyproject.toml
 demo: $(STAMP) ## Run the whole way on a sample hospital: replicate, merge, transform, query, verify
 	@$(BIN)/pergamon demo
 
-test: $(STAMP) ## Run every test (unit, property, integration, journeys, docs, architecture)
+test: $(STAMP) ## Run every test (unit, property, contract, integration, journeys, docs, architecture)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak"
 
 check: $(STAMP) ## Run every check (format, lint, types, layers) and count the failures
