@@ -128,6 +128,21 @@ def serve_command(directory: Path, patients: int, seed: int, rate: float | None)
     click.echo("stopped; the hospital is kept, and starts again with the same command")
 
 
+@sample_group.command("medical-assets")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--patients", default=200, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same files.")
+@json_option
+def medical_assets_command(directory: Path, patients: int, seed: int, *, as_json: bool) -> None:
+    """Write a folder of sample files, in several formats, into DIRECTORY: something to upload."""
+    told = None if as_json else lambda path, rows: click.echo(f"  {path:<48} {rows:>8,} rows")
+    written = samples.write_medical_assets(directory, patients=patients, seed=seed, on_file=told)
+    if as_json:
+        echo_json({"rows": dict(written)})
+    else:
+        click.echo(f"{sum(written.values()):,} rows in {len(written)} files in {directory}")
+
+
 URL_FILE = "hospital.url"
 
 

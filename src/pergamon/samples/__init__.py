@@ -1,4 +1,4 @@
-"""A sample hospital: a believable source to replicate from, and the life that goes on in it."""
+"""Sample data: a believable hospital database, the life that goes on in it, and a folder of files to bring."""
 
 from pergamon.samples.hospital import (
     TABLES,
@@ -9,16 +9,19 @@ from pergamon.samples.hospital import (
     fill_hospital,
 )
 from pergamon.samples.live import changes, is_sample_hospital, keep_changing, live_changes
+from pergamon.samples.medical_assets import NotEmpty, write_medical_assets
 
 __all__ = [
     "TABLES",
     "HospitalExists",
     "HospitalTooSmall",
     "NotASampleHospital",
+    "NotEmpty",
     "OnProgress",
     "changes",
     "fill_hospital",
     "is_sample_hospital",
     "keep_changing",
     "live_changes",
+    "write_medical_assets",
 ]
