@@ -63,3 +63,9 @@ def credentials_directory() -> Path | None:
 def token_from_environment() -> str | None:
     """The bearer token of client mode, `PERGAMON_TOKEN`; None when it is not set."""
     return os.environ.get("PERGAMON_TOKEN", "").strip() or None
+
+
+def logins_directory() -> Path:
+    """Where a client keeps the tokens of its logins: `$XDG_CONFIG_HOME/pergamon` or `~/.config/pergamon`."""
+    config_home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return (Path(config_home) / "pergamon").absolute()

@@ -1,20 +1,23 @@
 """Client mode (law 10): the command line as one more caller of the API, with a token and nothing else.
 
-The token comes from `PERGAMON_TOKEN` or from a 0600 file, never from an argument: arguments are seen by every
-user of a host and stay in a shell's history.
+The token comes from `PERGAMON_TOKEN`, else from the file of `--token-file`, else from what `pergamon login` keeps for
+this very server; never from an argument: arguments are seen by every user of a host and stay in a shell's history.
 """
 
+import hashlib
 import os
+import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import httpx
 
-from pergamon.kernel import Kind, PergamonError
-from pergamon.settings import token_from_environment
+from pergamon.kernel import Invalid, Kind, PergamonError
+from pergamon.settings import logins_directory, token_from_environment
 
 TIMEOUT_S = 3700
 """Longer than any workgroup lets a query run: the server ends it, not the client."""
@@ -58,10 +61,14 @@ _KIND_OF_STATUS = {
 
 @dataclass(frozen=True)
 class Client:
-    """One server and one token."""
+    """One server and one token; none to log in."""
 
     server: str
-    token: str
+    token: str | None
+
+    def with_token(self, token: str) -> "Client":
+        """The same server with this token."""
+        return replace(self, token=token)
 
     def get(self, path: str) -> Any:  # Any: JSON
         """Raises: ServerRefused, ServerNotReached."""
@@ -76,7 +83,8 @@ class Client:
             proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection
             timeout = httpx.Timeout(TIMEOUT_S, connect=10)
             with httpx.Client(base_url=self.server, timeout=timeout, trust_env=proxies) as http:
-                answer = http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.token}"})
+                headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+                answer = http.request(method, path, json=body, headers=headers)
             told = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServerNotReached(
@@ -92,24 +100,63 @@ def client_at(server: str, token_file: Path | None) -> Client:
     """The client for a server.
 
     Raises:
+        Invalid: this is not the address of a server.
         NoToken: there is no token, its file can be read by others, or it would travel unencrypted to another host.
     """
-    parts = urlsplit(server)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise NoToken("the token is not sent to another host without encryption", hint="use an https:// address")
-    return Client(server.rstrip("/"), _token(token_file))
+    return without_token(server).with_token(_token(server, token_file))
 
 
-def _token(token_file: Path | None) -> str:
-    if token_file is not None:
-        return _token_in(token_file)
+def without_token(server: str) -> Client:
+    """The client of somebody who is not logged in yet; raises what `client_at` does."""
+    address = _address(server)
+    if not address.startswith("https:") and urlsplit(address).hostname not in LOOPBACK:
+        raise NoToken(
+            "neither token nor password is sent to another host without encryption", hint="use an https:// address"
+        )
+    return Client(server.rstrip("/"), None)
+
+
+def login_file(server: str) -> Path:
+    """Where the token of a login at a server is kept: its host to be recognised by, its whole address to be exact."""
+    address = _address(server)
+    host = re.sub(r"[^a-z0-9.-]", "_", urlsplit(address).hostname or "")
+    return logins_directory() / f"token-{host}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def token_is_in_environment() -> bool:
+    """Is `PERGAMON_TOKEN` set? It goes before any file."""
+    return token_from_environment() is not None
+
+
+def _address(server: str) -> str:
+    """One spelling of a server's address: two that differ by scheme, host, port or path are two servers."""
+    try:
+        parts = urlsplit(server)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        host = httpx.URL(server).raw_host.decode()
+    except (ValueError, httpx.InvalidURL):
+        port, host = None, ""
+    if not host or port is None or parts.scheme not in {"http", "https"} or parts.username is not None:
+        raise Invalid("this is not the address of a server", hint="write https://HOST, or http://127.0.0.1:PORT")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}{parts.path.rstrip('/')}"
+
+
+def _token(server: str, token_file: Path | None) -> str:
     token = token_from_environment()
-    if token is None:
-        raise NoToken("there is no token", hint="set PERGAMON_TOKEN, or name a 0600 file with --token-file")
-    return token
+    if token is not None:
+        if token_file is not None:
+            click.echo(f"note: PERGAMON_TOKEN is set, and goes before {token_file}", err=True)
+        return token
+    path = token_file or login_file(server)
+    if token_file is None and not path.exists():
+        raise NoToken(
+            "there is no token", hint=f"`pergamon login --server {server}`; or PERGAMON_TOKEN, or --token-file"
+        )
+    return token_in(path)
 
 
-def _token_in(path: Path) -> str:
+def token_in(path: Path) -> str:
+    """The token in a file; raises NoToken when others may read it, or it cannot be read."""
     try:
         with path.open() as file:
             rights = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

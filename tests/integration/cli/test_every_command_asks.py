@@ -18,6 +18,8 @@ NEEDS_NO_RIGHT = {
     "sample": "fills a database of the caller's own",
     "demo": "makes an installation of its own",
     "query": "asks the policy itself, as a client or as a person: tests of query/",
+    "login": "proves who one is, at a server",
+    "logout": "ends one's own login, at a server",
     "tables": "lists only what the actor may read: tests of query/",
 }
 
@@ -38,6 +40,8 @@ ASKED: list[tuple[str, ...]] = [
     ("tracker", "skip", "file_1", "--reason", "x"),
     ("audit", "verify"),
     ("audit", "log"),
+    ("person", "ls"),
+    ("person", "set-password", "person:x"),
     ("token", "issue", "person:x"),
     ("token", "ls", "person:x"),
     ("token", "revoke", "tok_1"),

@@ -4,7 +4,7 @@ from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from pergamon import identity
@@ -19,15 +19,14 @@ class LoginRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     person: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-    password: Annotated[SecretStr, Field(min_length=1, max_length=identity.LONGEST_PASSWORD)]
-    previous_token: Annotated[SecretStr, Field(max_length=LONGEST_TOKEN)] | None = None
+    password: Annotated[str, Field(min_length=1, max_length=identity.LONGEST_PASSWORD, repr=False)]
+    previous_token: Annotated[str | None, Field(max_length=LONGEST_TOKEN, repr=False)] = None
 
 
 @router.post("/api/v1/login")
 def log_in(asked: LoginRequest, rt: RuntimeDep) -> JSONResponse:
     """The token is in this answer and nowhere else."""
-    previous = asked.previous_token.get_secret_value() if asked.previous_token else None
-    login = rt.log_in(asked.person, asked.password.get_secret_value(), previous_token=previous)
+    login = rt.log_in(asked.person, asked.password, previous_token=asked.previous_token)
     told = {
         "token": login.token,
         "valid_until": login.valid_until.astimezone(UTC).isoformat(timespec="seconds"),
