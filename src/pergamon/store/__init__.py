@@ -1,12 +1,14 @@
 """PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
 
-from pergamon.store.engine import Store
+from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store
 from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
 from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
 from pergamon.store.unit_of_work import UnitOfWork
 
 __all__ = [
+    "AlreadyAtWork",
+    "BadDatabaseUrl",
     "FeedPosition",
     "MigrationFailed",
     "OutboxMessage",

@@ -1,15 +1,17 @@
 """The connection to PostgreSQL: a small pool, UTC, time-outs on every session."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from pergamon.kernel import Unavailable
+from pergamon.kernel import Conflict, Invalid, Unavailable
 
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 """The pool says every second try to the terminal; `StoreUnavailable` says it once, to whoever asked."""
@@ -21,6 +23,18 @@ class StoreUnavailable(Unavailable):
     code = "store.unavailable"
 
 
+class BadDatabaseUrl(Invalid):
+    """`PERGAMON_DATABASE_URL` does not say where a PostgreSQL is."""
+
+    code = "store.bad_database_url"
+
+
+class AlreadyAtWork(Conflict):
+    """Somebody else does what only one may do at a time."""
+
+    code = "store.already_at_work"
+
+
 SESSION_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 )
@@ -30,7 +44,12 @@ class Store:
     """PostgreSQL as the rooms see it. Thread-safe."""
 
     def __init__(self, conninfo: str, *, max_size: int = 8) -> None:
-        """conninfo: a libpq connection string or URL. It may hold a password: never print it."""
+        """conninfo: a libpq connection string or URL. It may hold a password: never print it.
+
+        Raises:
+            BadDatabaseUrl: it cannot be one; the message says why, in words of our own.
+        """
+        require_conninfo(conninfo)
         self._conninfo = conninfo
         self._pool: ConnectionPool[Connection[DictRow]] = ConnectionPool(
             conninfo,
@@ -66,5 +85,83 @@ class Store:
             hint = "is PERGAMON_DATABASE_URL right, if it is set? is that server up, or `pergamon up`?"
             raise StoreUnavailable("the platform's own PostgreSQL does not answer", hint=hint) from None
 
+    @contextmanager
+    def alone(self, work: str, who: str) -> Iterator[None]:
+        """Do `work` while nobody else of this installation does. PostgreSQL ends it when this process does.
+
+        who: what another is told, as long as PostgreSQL keeps a session's name (63 bytes).
+        Raises:
+            AlreadyAtWork: somebody else is at it; the message says who, and since when.
+            StoreUnavailable: PostgreSQL does not answer.
+        """
+        try:
+            connection = psycopg.connect(
+                self._conninfo, autocommit=True, row_factory=dict_row, application_name=f"{work} {who}"
+            )
+        except psycopg.OperationalError:
+            raise StoreUnavailable("the platform's own PostgreSQL does not answer", hint="is it up?") from None
+        with connection:
+            taken = connection.execute(_TAKE, {"work": work}).fetchone()
+            if not (taken and taken["taken"]):
+                holder = connection.execute(_HOLDER, {"work": work}).fetchone()
+                by = f": {holder['name'].removeprefix(work).strip()}, since {holder['since']} UTC" if holder else ""
+                raise AlreadyAtWork(f"a {work} is under way{by}", hint="wait until it has ended, then start again")
+            yield
+
     def close(self) -> None:
         self._pool.close()
+
+
+_TAKE = "SELECT pg_try_advisory_lock(hashtext('pergamon'), hashtext(%(work)s)) AS taken"
+_HOLDER = """
+SELECT a.application_name AS name, to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.database = a.datid
+  AND a.datname = current_database()
+  AND l.classid::bigint = hashtext('pergamon')::bigint & 4294967295
+  AND l.objid::bigint = hashtext(%(work)s)::bigint & 4294967295
+"""
+
+
+def require_conninfo(conninfo: str) -> None:
+    """
+    Raises:
+        BadDatabaseUrl: this is no connection string of PostgreSQL. Nothing of it is repeated but a scheme before `://`.
+    """
+    fault = _fault_of(conninfo)
+    if fault is not None:
+        raise BadDatabaseUrl(f"PERGAMON_DATABASE_URL {fault}", hint=_AS_A_URL)
+
+
+_AS_A_URL = (
+    "postgresql://user@host:5432/database, or host=… dbname=… user=…; in a URL, write @ : / ? # % of a password as "
+    "%40 %3A %2F %3F %23 %25"
+)
+_FAULTS = (
+    ("query parameter|connection option", "has an option that PostgreSQL does not know"),
+    ("percent-encoded", "has a % that does not begin the number of a character"),
+    ("after .* in connection info|missing .=", "is neither a URL nor words as name=value"),
+    ("quoted string", "has a quote that is not closed"),
+    ("bracket|IPv6", "has a network address that cannot be read"),
+    ("unexpected character|port", "has a host or port that cannot be read"),
+)
+"""What libpq says, without what it quotes."""
+
+
+def _fault_of(conninfo: str) -> str | None:
+    if not conninfo.strip():
+        return "is empty; without it, the embedded PostgreSQL is used"
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,30})://", conninfo)
+    if scheme and scheme[1] not in ("postgresql", "postgres"):
+        return f"begins with {scheme[1]}://, and a PostgreSQL is named by postgresql://"
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError as error:
+        said = str(error)
+        return next((fault for pattern, fault in _FAULTS if re.search(pattern, said)), "cannot be read")
+    ports = str(parts.get("port") or "5432").split(",")
+    if not all(re.fullmatch(r"[0-9]{0,5}", port) and int(port or 1) in range(1, 65536) for port in ports):
+        return "has a port that is no number from 1 to 65535"
+    if "@" in str(parts.get("host") or "")[1:]:
+        return "has an @ in its host"
+    return None
