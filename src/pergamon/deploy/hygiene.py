@@ -12,9 +12,12 @@ from pergamon.deploy.documents.base import Desired
 from pergamon.deploy.kinds import Spec
 from pergamon.deploy.problems import Problem, did_you_mean
 from pergamon.identity import PrincipalSpec, RoleSpec
-from pergamon.lake import BucketSpec
+from pergamon.lake import AccessRuleSpec, BucketSpec
+from pergamon.policy import normal_prefix, prefix_covers
 
 EVERYONE = frozenset({"*", "everyone", "all", "public", "anonymous", "authenticated"})
+FEWEST_ROLES = 3
+"""A rule that names both roles of a small site names two, not all."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,39 @@ class World:
 
 def _open_to_everyone(desired: Desired, world: World) -> Iterator[str]:
     spec = world.specs[desired.subject]
-    if isinstance(spec, BucketSpec):
-        for rule in spec.access_rules:
-            for role in sorted({*rule.read_roles, *rule.read_write_roles, *rule.read_write_super_roles}):
-                if _means_everyone(role, world):
-                    yield f"the access rule for `/{rule.prefix}` is open to everyone (role `{role}`)"
+    if not isinstance(spec, BucketSpec):
+        return
+    for rule in spec.access_rules:
+        covering = [
+            each for each in spec.access_rules if prefix_covers(*map(normal_prefix, (each.prefix, rule.prefix)))
+        ]
+        for role in sorted(_roles_of(rule)):
+            if _means_everyone(role, world):
+                yield f"the access rule for `/{rule.prefix}` is open to everyone (role `{role}`)"
+                break
+        else:
+            if _is_every_role(frozenset().union(*map(_roles_of, covering)), world):
+                yield f"the access rule for `/{rule.prefix}` is open to everyone (it leaves out no role)"
+
+
+def _roles_of(rule: AccessRuleSpec) -> frozenset[str]:
+    return frozenset({*rule.read_roles, *rule.read_write_roles, *rule.read_write_super_roles})
+
+
+def _is_every_role(named: frozenset[str], world: World) -> bool:
+    """Every role of the configuration, those of programs aside; two roles are too few to tell."""
+    roles = {subject.partition(":")[2] for subject, spec in world.specs.items() if isinstance(spec, RoleSpec)}
+    of_people, of_programs = (
+        {
+            role
+            for spec in world.specs.values()
+            if isinstance(spec, PrincipalSpec) and spec.kind == kind
+            for role in spec.roles
+        }
+        for kind in ("person", "service")
+    )
+    open_to_people = roles - (of_programs - of_people)
+    return any(len(all_of_them) >= FEWEST_ROLES and all_of_them <= named for all_of_them in (open_to_people, roles))
 
 
 def _means_everyone(role: str, world: World) -> bool:

@@ -82,6 +82,15 @@ def test_a_role_called_everyone_is_open_to_everyone(kit: Path, change: Spoil) ->
     assert rules_of(kit) == ["PGM-H1"]
 
 
+@pytest.mark.parametrize(("role", "rules"), [("auditor", ["PGM-H1"]), ("data-user", [])])
+def test_a_rule_that_leaves_out_no_role_is_open_to_everyone(
+    kit: Path, change: Spoil, role: str, rules: list[str]
+) -> None:
+    """The roles of programs aside. Rules for the folders above count too: the admin need not stand in this one."""
+    change("datalake/datalake.yaml", "role-id:data-user\n", f"role-id:data-user\n    - id: generated-role-id:{role}\n")
+    assert rules_of(kit) == rules
+
+
 def test_volume_is_believed_when_the_kernel_shows_it(kit: Path, change: Spoil) -> None:
     spoil(kit, change, "PGM-H5")
     assert rules_of(kit, device="dm-0") == []
