@@ -5,6 +5,7 @@ references -> resources as the rooms want them. Nothing here looks at the instal
 same configuration.
 """
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -309,7 +310,11 @@ class _Scope:
         if file is None:
             return ""
         try:
-            if file.stat().st_size > LARGEST_BYTES:
+            state = file.stat()
+            if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for
+                self.problem(path, f"{name} is not a plain file")
+                return ""
+            if state.st_size > LARGEST_BYTES:
                 self.problem(path, f"{name} is larger than {LARGEST_BYTES} bytes")
                 return ""
             return file.read_text(encoding="utf-8")

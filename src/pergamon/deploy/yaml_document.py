@@ -6,6 +6,7 @@ false, null and decimal numbers are not.
 """
 
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +96,11 @@ def read_yaml(path: Path, shown_as: str) -> tuple[Node | None, list[Problem]]:
     """Read one file. Returns: its tree, or None with the problems that were met; an empty file is an empty mapping."""
     reading = _Reading(shown_as)
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for
+            reading.fault(None, (), "this is not a plain file", "write the text into a file of that name")
+            return None, reading.problems
+        if state.st_size > LARGEST_BYTES:
             reading.fault(None, (), f"larger than {LARGEST_BYTES} bytes", "split it; a module may have several files")
             return None, reading.problems
         text = path.read_text(encoding="utf-8")

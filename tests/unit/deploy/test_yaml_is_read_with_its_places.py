@@ -1,5 +1,6 @@
 """Every key keeps its file and line, and nothing in YAML can surprise."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,11 @@ def test_a_file_that_is_too_large_missing_or_not_text_is_a_fault(tmp_path: Path)
         node, problems = read_yaml(tmp_path / f"{name}.yaml", f"{name}.yaml")
         assert node is None
         assert message in problems[0].message
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pergamon.yaml")
+    for path in (tmp_path / "pergamon.yaml", tmp_path, Path("/dev/zero")):
+        node, problems = read_yaml(path, "a.yaml")
+        assert node is None
+        assert [problem.message for problem in problems] == ["this is not a plain file"]
