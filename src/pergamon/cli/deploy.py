@@ -3,9 +3,11 @@
 `synth`, `diff` and `deploy` make the same plan; `synth` prints it and `deploy` carries it out (law 5).
 """
 
+import os
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,16 +42,27 @@ class _Opened:
 
 
 @contextmanager
-def _planned(context: CliContext, directory: Path, domain: str | None, env: str | None) -> Iterator[_Opened]:
-    """Check everything that the files alone can tell, then open the installation and compare."""
+def _planned(
+    context: CliContext, directory: Path, domain: str | None, env: str | None, *, alone: bool = False
+) -> Iterator[_Opened]:
+    """Check everything that the files alone can tell, then open the installation and compare.
+
+    alone: nobody else deploys from before the comparison until the end.
+    """
     lake_root = context.settings.lake
     checked = deploy.checked_configuration(directory, lake_root, domain=domain, env=env)
     with context.open() as runtime:
         actor = context.actor(runtime)
-        with runtime.begin(actor) as uow:
-            plan = deploy.planned(uow, checked, lake_root)
-        _check_sources(runtime, checked, plan)
-        yield _Opened(runtime, actor, checked, plan)
+        with _alone(runtime, actor) if alone else nullcontext():
+            with runtime.begin(actor) as uow:
+                plan = deploy.planned(uow, checked, lake_root)
+            _check_sources(runtime, checked, plan)
+            yield _Opened(runtime, actor, checked, plan)
+
+
+def _alone(runtime: Runtime, actor: Actor) -> AbstractContextManager[None]:
+    """Two deployments beside each other would each carry out a plan for what the other is changing."""
+    return runtime.store.alone("deployment", f"by {actor}, process {os.getpid()} on {socket.gethostname()}")
 
 
 def _check_sources(runtime: Runtime, checked: deploy.Checked, plan: deploy.Plan) -> None:
@@ -153,7 +166,7 @@ def diff_command(context: CliContext, directory: Path, domain: str | None, env: 
 @click.pass_obj
 def deploy_command(context: CliContext, directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
     """Carry the steps out. A second time changes nothing; after a failure, run it again to go on."""
-    with _planned(context, directory, domain, env) as opened:
+    with _planned(context, directory, domain, env, alone=True) as opened:
         _apply(context, opened.runtime, opened.actor, opened.plan, directory, quiet=as_json)
         if as_json:
             echo_json(deploy.plan_json(opened.plan))
@@ -187,17 +200,33 @@ def destroy_command(  # noqa: PLR0917 - click passes by name
         names = deploy.load_configuration(directory, domain=domain, env=env).deployments
     with context.open() as runtime:
         actor = context.actor(runtime)
-        with runtime.begin(actor) as uow:
-            plan = deploy.make_removal(names, deploy.read_live(uow, context.settings.lake), delete_data=delete_data)
-        if not as_json:
-            for line in deploy.plan_lines(plan, details=False):
-                click.echo(line)
-        if plan.steps and not yes:
-            question = "Remove all this AND DELETE ITS DATA?" if delete_data else "Remove all this? Data is kept."
-            click.confirm(question, abort=True, err=True)
-        _apply(context, runtime, actor, plan, directory, quiet=as_json)
-        if as_json:
-            echo_json(deploy.plan_json(plan))
+        with _alone(runtime, actor):
+            _remove(context, runtime, actor, names, directory, yes=yes, delete_data=delete_data, as_json=as_json)
+
+
+def _remove(
+    context: CliContext,
+    runtime: Runtime,
+    actor: Actor,
+    names: tuple[str, ...],
+    directory: Path,
+    *,
+    yes: bool,
+    delete_data: bool,
+    as_json: bool,
+) -> None:
+    with runtime.begin(actor) as uow:
+        plan = deploy.make_removal(names, deploy.read_live(uow, context.settings.lake), delete_data=delete_data)
+    if not as_json:
+        for line in deploy.plan_lines(plan, details=False):
+            click.echo(line)
+    if plan.steps and not yes:
+        deploy.rehearse(plan, partial(runtime.begin, actor))  # nobody is asked about what would be refused
+        question = "Remove all this AND DELETE ITS DATA?" if delete_data else "Remove all this? Data is kept."
+        click.confirm(question, abort=True, err=True)
+    _apply(context, runtime, actor, plan, directory, quiet=as_json)
+    if as_json:
+        echo_json(deploy.plan_json(plan))
 
 
 @click.command("schema")

@@ -1,6 +1,6 @@
 """Configuration documents, the plan that they ask for, and its carrying out: what is shown is what is done (law 5)."""
 
-from pergamon.deploy.apply import CommandFailed, apply_plan
+from pergamon.deploy.apply import CommandFailed, apply_plan, rehearse
 from pergamon.deploy.check import Checked, checked_configuration, planned
 from pergamon.deploy.commands import run_program
 from pergamon.deploy.configuration import Configuration, load_configuration
@@ -94,6 +94,7 @@ __all__ = [
     "reaches",
     "read_live",
     "read_secret",
+    "rehearse",
     "remove_secret",
     "require_organization",
     "rows_text",

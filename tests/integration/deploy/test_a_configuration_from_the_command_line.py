@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pergamon.cli.main import main
+from pergamon.store import Store
 
 Pergamon = Callable[..., "tuple[int, str, str]"]
 REASON = "Generated data only; no person is behind any row."
@@ -121,6 +122,40 @@ def test_destroy_asks_first(pergamon: Pergamon, kit: Path, monkeypatch: pytest.M
     assert pergamon("diff", "-C", kit)[0] == 0
     assert pergamon("destroy", "-C", kit, "--yes")[0] == 0
     assert pergamon("destroy", "-C", kit, "--yes") == (0, "nothing to remove\nnothing to remove\n", "")
+
+
+def test_destroy_does_not_ask_about_what_would_be_refused(
+    pergamon: Pergamon, kit: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    """A database that somebody made beside the configuration keeps its bucket."""
+    pergamon("deploy", "-C", kit)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(
+            "INSERT INTO lake_database (name, bucket, spec, tags, changed_at) "
+            "SELECT 'by_hand_db', bucket, spec, tags, changed_at FROM lake_database WHERE name = 'raw_db'"
+        )
+    monkeypatch.setattr("sys.stdin", StringIO("y\n"))
+    code, out, complaint = pergamon("destroy", "-C", kit)
+    assert code == 5
+    assert "by_hand_db" in complaint
+    assert "Remove all this" not in out + complaint
+    assert pergamon("diff", "-C", kit)[0] == 0
+
+
+def test_two_do_not_deploy_at_once_and_the_second_is_told_who_does(
+    pergamon: Pergamon, kit: Path, tmp_path: Path, postgres_url: str
+) -> None:
+    first = Store(postgres_url)
+    try:
+        with first.alone("deployment", "by operator:rita, process 7 on node-b"):
+            for command in (("deploy",), ("destroy", "--yes")):
+                code, _, complaint = pergamon(*command, "-C", kit)
+                assert code == 5
+                assert "a deployment is under way: by operator:rita, process 7 on node-b, since 20" in complaint
+            assert pergamon("diff", "-C", kit, "--json")[0] == 5, "looking is not deploying"
+    finally:
+        first.close()
+    assert pergamon("deploy", "-C", kit)[0] == 0
 
 
 def test_a_lost_configuration_can_still_be_removed(pergamon: Pergamon, kit: Path, tmp_path: Path) -> None:
