@@ -60,7 +60,8 @@ FUNCTIONS = {
 CLI_HEAD = """# The command line
 
 Every verb of `pergamon`, as `--help` tells it. Without `--server` a command acts as the operator, the user that owns
-the data directory; with it, as whoever the token in `PERGAMON_TOKEN` says. Options of `pergamon` stand before the verb.
+the data directory; with it, as whoever the token says: that of `PERGAMON_TOKEN`, of `--token-file`, or of a login.
+Options of `pergamon` stand before the verb.
 """
 
 ENVIRONMENT = """## Environment
@@ -69,7 +70,8 @@ ENVIRONMENT = """## Environment
 |---|---|
 | `PERGAMON_HOME` | the data directory; `--home` wins. Without either: `~/.local/share/pergamon` |
 | `PERGAMON_DATABASE_URL` | a PostgreSQL of your own, by socket or network, in place of the embedded one |
-| `PERGAMON_TOKEN` | who you are, in client mode |
+| `PERGAMON_TOKEN` | who you are, in client mode; goes before `--token-file` and before a login |
+| `XDG_CONFIG_HOME` | where `pergamon login` keeps tokens, in `pergamon/`; without it: `~/.config` |
 | `PERGAMON_SECRET_NAME` | the secret `name`, where no file and no systemd credential holds it; dashes as underscores |
 """
 

@@ -22,7 +22,7 @@ server_option = click.option("--server", metavar="URL", help="Client mode: ask t
 token_file_option = click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A 0600 file with your token [PERGAMON_TOKEN].",
+    help="A 0600 file with your token; PERGAMON_TOKEN goes before it, a login after it.",
 )
 
 
