@@ -1,1 +1,49 @@
 """What is in this file? Formats, dialects, types; read in a confined child, never in the process that decides."""
+
+from pergamon.formats.merge import Incompatible, Merged, merge_all, merge_schemas, widest_type
+from pergamon.formats.model import (
+    FORMATS,
+    ORIGINAL_NAME,
+    Compression,
+    Constant,
+    Failed,
+    FilePart,
+    Format,
+    FormatHints,
+    Inspected,
+    Limits,
+    Misfit,
+    ReadRequest,
+    Unreadable,
+    WriteRequest,
+    WrittenPart,
+)
+from pergamon.formats.ports import ConfinedReader, Progress
+from pergamon.formats.schema_json import schema_as_json, schema_from_json
+
+__all__ = [
+    "FORMATS",
+    "ORIGINAL_NAME",
+    "Compression",
+    "ConfinedReader",
+    "Constant",
+    "Failed",
+    "FilePart",
+    "Format",
+    "FormatHints",
+    "Incompatible",
+    "Inspected",
+    "Limits",
+    "Merged",
+    "Misfit",
+    "Progress",
+    "ReadRequest",
+    "Unreadable",
+    "WriteRequest",
+    "WrittenPart",
+    "merge_all",
+    "merge_schemas",
+    "schema_as_json",
+    "schema_from_json",
+    "widest_type",
+]

@@ -1,0 +1,155 @@
+"""When do two schemas make one table? Columns by name, types only widened so that every value keeps its meaning.
+
+The types form a lattice, so the order of files does not matter (property test):
+
+    int < long < decimal < double      date < timestamp      each of them, and nested types, < string
+
+`decimal(p, s)` joins to the larger whole part and the larger scale; past 38 digits it becomes `double`. Whether each
+*value* survives `long` or `decimal` to `double` is checked when it is written (`Misfit` otherwise), as text gives the
+last word. `string` is a last way that the caller must ask for by name, except where one of the two is text already.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.types as is_
+
+WIDEST_DECIMAL = 38
+DIGITS = {pa.int32(): 10, pa.int64(): 19}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One schema for both. `widened` and `added` are changes to `a`; `missing` are columns of `a` that `b` lacks.
+
+    became_text: columns of either that only text can hold. beyond_iceberg: widened columns that Iceberg cannot change
+    in place (it knows int to long, float to double, a wider decimal of the same scale): the table is written anew.
+    """
+
+    schema: pa.Schema
+    widened: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    became_text: tuple[str, ...] = ()
+    beyond_iceberg: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Incompatible:
+    """No one table holds both; the reason names columns and types."""
+
+    reason: str
+
+
+def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False) -> Merged | Incompatible:
+    """One schema that both fit: `a`'s columns in their order, then `b`'s new ones.
+
+    Names are told apart as engines do, whatever their case; `a`'s spelling stays.
+    """
+    theirs = {field.name.casefold(): field for field in b}
+    fields, widened, text, beyond = [], [], [], []
+    for field in a:
+        other = theirs.pop(field.name.casefold(), None)
+        kind = field.type if other is None else widest_type(field.type, other.type)
+        if other is not None and kind is None and text_as_last_way and not _holds_binary(field.type, other.type):
+            kind = pa.string()
+        if kind is None:
+            return Incompatible(f"column {field.name} is {field.type} here and {other.type if other else ''} there")
+        if other is not None and kind == pa.string() and pa.string() not in (field.type, other.type):
+            text.append(field.name)
+        if kind != field.type:
+            widened.append(field.name)
+            if not _iceberg_widens(field.type, kind):
+                beyond.append(field.name)
+        fields.append(field.with_type(kind).with_nullable(True))
+    added = [field for field in b if field.name.casefold() in theirs]
+    ours = {field.name.casefold() for field in a}
+    return Merged(
+        schema=pa.schema([*fields, *added], metadata=a.metadata),
+        widened=tuple(widened),
+        added=tuple(field.name for field in added),
+        missing=tuple(
+            field.name for field in a if field.name.casefold() in ours - {other.name.casefold() for other in b}
+        ),
+        became_text=tuple(text),
+        beyond_iceberg=tuple(beyond),
+    )
+
+
+def merge_all(schemas: list[pa.Schema], *, text_as_last_way: bool = False) -> Merged | Incompatible:
+    """One schema for many, `merge_schemas` from left to right; what is told is told against the first."""
+    first = schemas[0]
+
+    def step(merged: Merged | Incompatible, schema: pa.Schema) -> Merged | Incompatible:
+        if isinstance(merged, Incompatible):
+            return merged
+        return merge_schemas(merged.schema, schema, text_as_last_way=text_as_last_way)
+
+    whole = reduce(step, schemas[1:], Merged(first))
+    return whole if isinstance(whole, Incompatible) else merge_schemas(first, whole.schema, text_as_last_way=True)
+
+
+def widest_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    """The narrowest type that holds both; None when that is only text, or nothing."""
+    if a == b:
+        return a
+    if pa.string() in (a, b):
+        return None if _holds_binary(a, b) else pa.string()
+    if _is_number(a) and _is_number(b):
+        return _widest_number(a, b)
+    if {a, b} == {pa.date32(), pa.timestamp("us")}:
+        return pa.timestamp("us")
+    if is_.is_list(a) and is_.is_list(b):
+        element = widest_type(a.value_type, b.value_type)
+        return None if element is None else pa.list_(pa.field("element", element))
+    if is_.is_struct(a) and is_.is_struct(b):
+        return _widest_struct(a, b)
+    if is_.is_map(a) and is_.is_map(b):
+        key, value = widest_type(a.key_type, b.key_type), widest_type(a.item_type, b.item_type)
+        return None if key is None or value is None else pa.map_(key, value)
+    return None
+
+
+def _widest_number(a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    if is_.is_floating(a) or is_.is_floating(b):
+        return pa.float64()
+    if is_.is_integer(a) and is_.is_integer(b):
+        return pa.int64()
+    whole = max(_whole_digits(a), _whole_digits(b))
+    scale = max(_scale(a), _scale(b))
+    return pa.float64() if whole + scale > WIDEST_DECIMAL else pa.decimal128(whole + scale, scale)
+
+
+def _widest_struct(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    merged = merge_schemas(pa.schema(list(a)), pa.schema(list(b)))
+    return None if isinstance(merged, Incompatible) else pa.struct(list(merged.schema))
+
+
+def _iceberg_widens(a: pa.DataType, b: pa.DataType) -> bool:
+    if is_.is_decimal(a) and is_.is_decimal(b):
+        return bool(a.scale == b.scale and b.precision >= a.precision)
+    return (a, b) in {(pa.int32(), pa.int64()), (pa.float32(), pa.float64())}
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind))
+
+
+def _whole_digits(kind: pa.DataType) -> int:
+    return int(kind.precision - kind.scale) if is_.is_decimal(kind) else DIGITS[kind]
+
+
+def _scale(kind: pa.DataType) -> int:
+    return int(kind.scale) if is_.is_decimal(kind) else 0
+
+
+def _holds_binary(*kinds: pa.DataType) -> bool:
+    """Bytes have no text of their own; which letters they would become is nobody's to guess."""
+    return any(
+        is_.is_binary(kind)
+        or (is_.is_list(kind) and _holds_binary(kind.value_type))
+        or (is_.is_map(kind) and _holds_binary(kind.key_type, kind.item_type))
+        or (is_.is_struct(kind) and _holds_binary(*(field.type for field in kind)))
+        for kind in kinds
+    )
