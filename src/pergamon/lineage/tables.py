@@ -1,0 +1,141 @@
+"""The SQL of lineage."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, Edge, LineageRun
+from pergamon.store import FeedPosition, UnitOfWork, read_feed
+
+EdgeKey = tuple[int, str, int, str]
+"""(input, its field, output, its field), datasets by their ids."""
+
+
+def dataset_ids(uow: UnitOfWork, datasets: Iterable[Dataset]) -> dict[Dataset, int]:
+    """The ids of datasets; those that are new are remembered."""
+    wanted = sorted(set(datasets))
+    names = ([dataset.namespace for dataset in wanted], [dataset.name for dataset in wanted])
+    uow.execute(
+        "INSERT INTO lineage_dataset (namespace, name) SELECT * FROM unnest(%s::text[], %s::text[]) "
+        "ON CONFLICT DO NOTHING",
+        names,
+    )
+    rows = uow.rows(
+        "SELECT id, namespace, name FROM lineage_dataset "
+        "WHERE (namespace, name) IN (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        names,
+    )
+    return {Dataset(row["namespace"], row["name"]): row["id"] for row in rows}
+
+
+def find_dataset(uow: UnitOfWork, dataset: Dataset) -> int | None:
+    row = uow.row(
+        "SELECT id FROM lineage_dataset WHERE namespace = %s AND name = %s", (dataset.namespace, dataset.name)
+    )
+    return row["id"] if row else None
+
+
+def save_edges(uow: UnitOfWork, run: LineageRun, told_by: str, edges: Sequence[EdgeKey]) -> None:
+    """Remember edges as current; what the job told of the same outputs in earlier runs and not now has ended."""
+    columns = [list(column) for column in zip(*edges, strict=True)] if edges else [[], [], [], []]
+    uow.execute(
+        "INSERT INTO lineage_edge AS e (input_id, input_field, output_id, output_field, job, kind, told_by, run_id, "
+        "first_at, last_at) SELECT i, f, o, g, %s, %s, %s, %s, %s, %s "
+        "FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[]) AS t (i, f, o, g) "
+        "ON CONFLICT (output_id, output_field, input_id, input_field, job, told_by) DO UPDATE "
+        "SET kind = excluded.kind, run_id = excluded.run_id, last_at = excluded.last_at, ended_at = NULL",
+        (run.job, run.kind, told_by, run.run_id, uow.now, uow.now, *columns),
+    )
+    outputs = sorted({edge[2] for edge in edges})
+    uow.execute(
+        "UPDATE lineage_edge SET ended_at = %s WHERE job = %s AND told_by = %s AND output_id = ANY (%s) "
+        "AND run_id <> %s AND ended_at IS NULL",
+        (uow.now, run.job, told_by, outputs, run.run_id),
+    )
+
+
+def save_run(
+    uow: UnitOfWork,
+    run: LineageRun,
+    told_by: str,
+    *,
+    inputs: Sequence[Dataset],
+    outputs: Sequence[Dataset],
+    columns: Sequence[ColumnEdge],
+) -> None:
+    document = {
+        "inputs": [[dataset.namespace, dataset.name] for dataset in inputs],
+        "outputs": [[dataset.namespace, dataset.name] for dataset in outputs],
+        "columns": [
+            [e.input.namespace, e.input.name, e.input_field, e.output.namespace, e.output.name, e.output_field]
+            for e in columns
+        ],
+    }
+    uow.execute(
+        "INSERT INTO lineage_run (run_id, job, kind, told_by, at, edges) VALUES (%s, %s, %s, %s, %s, %s)",
+        (run.run_id, run.job, run.kind, told_by, uow.now, Jsonb(document)),
+    )
+
+
+def runs_after(uow: UnitOfWork, after: FeedPosition, limit: int) -> list[dict[str, Any]]:
+    return read_feed(uow, "lineage_run", after, limit)
+
+
+def edges_at(uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: bool, limit: int) -> list[dict[str, Any]]:
+    """Current edges that end (upstream) or begin (downstream) at nodes: (dataset id, field); a field `""` is any."""
+    ids, fields = [node[0] for node in nodes], [node[1] for node in nodes]
+    if upstream:
+        return uow.rows(
+            EDGES  # noqa: S608 - two literals
+            + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
+            "ON e.output_id = n.id AND (n.field IN ('', e.output_field) OR e.output_field = '' AND NOT EXISTS ("
+            "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
+            "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL)) "
+            "WHERE e.ended_at IS NULL ORDER BY e.output_id, e.output_field, e.input_id, e.input_field LIMIT %s",
+            (ids, fields, limit),
+        )
+    return uow.rows(
+        EDGES  # noqa: S608 - two literals
+        + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
+        "ON e.input_id = n.id AND (n.field IN ('', e.input_field) OR e.input_field = '' AND NOT EXISTS ("
+        "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
+        "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL)) "
+        "WHERE e.ended_at IS NULL ORDER BY e.input_id, e.input_field, e.output_id, e.output_field LIMIT %s",
+        (ids, fields, limit),
+    )
+
+
+EDGES = (
+    "SELECT DISTINCT e.input_id, e.input_field, e.output_id, e.output_field, e.job, e.kind, e.told_by, e.last_at, "
+    "e.ended_at, i.namespace AS input_namespace, i.name AS input_name, o.namespace AS output_namespace, "
+    "o.name AS output_name FROM lineage_edge e JOIN lineage_dataset i ON i.id = e.input_id "
+    "JOIN lineage_dataset o ON o.id = e.output_id "
+)
+
+
+def as_edge(row: dict[str, Any]) -> Edge:
+    return Edge(
+        input=Dataset(row["input_namespace"], row["input_name"]),
+        input_field=row["input_field"],
+        output=Dataset(row["output_namespace"], row["output_name"]),
+        output_field=row["output_field"],
+        job=row["job"],
+        kind=row["kind"],
+        told_by=row["told_by"],
+        last_at=row["last_at"],
+        is_current=row["ended_at"] is None,
+    )
+
+
+__all__ = [
+    "PLATFORM",
+    "EdgeKey",
+    "as_edge",
+    "dataset_ids",
+    "edges_at",
+    "find_dataset",
+    "runs_after",
+    "save_edges",
+    "save_run",
+]

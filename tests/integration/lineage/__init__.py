@@ -1,0 +1,1 @@
+"""Lineage on a real PostgreSQL."""
