@@ -1,22 +1,38 @@
 """The application, put together: who may come in, how large a request may be, which routes, how errors look."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
-from pergamon.web.api import health, login, me, queries, tables
+from pergamon.web.api import health, login, me, openapi, queries, tables
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
+from pergamon.web.openapi import document_of
+from pergamon.web.patience import Patience
+from pergamon.web.sweep import life_of
 
 
 def create_app(rt: Runtime) -> FastAPI:
     """The ASGI application of an opened installation. The caller closes the runtime."""
-    app = FastAPI(title="Pergamon", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Pergamon", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=life_of(rt)
+    )
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
-    for module in (health, login, me, tables, queries):
+    for module in (health, login, me, tables, queries, openapi):
         app.include_router(module.router)
     add_error_handlers(app)
-    app.add_middleware(BodyLimit)  # added last, runs first: incidents, then authentication, then the body's size
+    app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body
     app.add_middleware(Authentication, rt=rt)
+    app.add_middleware(Patience)
     app.add_middleware(Incidents, logs=rt.settings.logs)
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made once for each application."""
+    if app.openapi_schema is None:
+        app.openapi_schema = document_of(app)
+    return app.openapi_schema

@@ -2,6 +2,7 @@
 
 import traceback
 from pathlib import Path
+from typing import ClassVar
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -22,6 +23,21 @@ STATUS_OF_KIND = {
 }
 """One table; a test holds it to every kind."""
 
+STATUS_OF_CODE = {
+    "identity.unauthenticated": 401,
+    "identity.too_many_attempts": 429,
+}
+"""Where HTTP has a word of its own for an error of a room (RFC 9110, RFC 6585); a test holds each to a real code."""
+
+
+class WebError(PergamonError):
+    """An error of the protocol itself; it names its own status."""
+
+    code, kind = "web.error", Kind.INVALID
+    status: ClassVar[int] = 400
+    headers: ClassVar[dict[str, str]] = {}
+
+
 NEVER_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -29,13 +45,19 @@ def error_response(error: PergamonError, *, status: int | None = None) -> JSONRe
     """An error of ours as a response."""
     headers = dict(NEVER_STORED)
     if isinstance(error, Unauthenticated):
-        status = 401
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooManyAttempts):
-        status = 429
     if isinstance(error, TooManyAttempts | LoginBusy):
         headers["Retry-After"] = str(error.retry_after_s)
-    return _response(status or STATUS_OF_KIND[error.kind], error.code, error.message, error.hint, headers=headers)
+    if isinstance(error, WebError):
+        headers |= error.headers
+    return _response(status or status_of(error), error.code, error.message, error.hint, headers=headers)
+
+
+def status_of(error: PergamonError) -> int:
+    """The HTTP status of an error: its own, that of its code, or that of its kind."""
+    if isinstance(error, WebError):
+        return error.status
+    return STATUS_OF_CODE.get(error.code, STATUS_OF_KIND[error.kind])
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/login"): PUBLIC,
     ("POST", "/api/v1/logout"): "authenticated; the token that was used",
     ("GET", "/api/v1/me"): AUTHENTICATED,
+    ("GET", "/api/v1/openapi.json"): AUTHENTICATED,
     ("GET", "/api/v1/tables"): "table.read on each table listed",
     ("GET", "/api/v1/tables/{database}/{table}"): "table.read",
     ("POST", "/api/v1/query"): "query.run on the workgroup, then table.read on each table named",
