@@ -7,13 +7,14 @@ Entry points call a room's verb inside `begin`; what the verb recorded goes into
 import os
 import pwd
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
-from pergamon import audit, deploy, identity, pipeline, query, replicate
+from pergamon import audit, deploy, identity, objects, pipeline, query, replicate
 from pergamon.adapters.database_relay import (
     DatabaseBeyondReach,
     HostRelay,
@@ -95,6 +96,12 @@ class Runtime:
         """Ask the policy, with what the actor's roles allow at all."""
         held = identity.actions_of_roles(uow, uow.actor.roles) if uow.actor.roles else frozenset[str]()
         return decide(uow.actor, action, resource, actions=held)
+
+    def put_object(
+        self, actor: Actor, bucket: str, key: str, chunks: Iterable[bytes], **options: Unpack[objects.UploadOptions]
+    ) -> objects.ObjectVersion:
+        """Ask, receive, and make an object of what was received; see `objects.upload` for what it raises."""
+        return objects.upload(lambda: self.begin(actor), self.settings.lake, bucket, key, chunks, **options)
 
     @cached_property
     def query_engine(self) -> DuckDBSandbox:

@@ -91,8 +91,9 @@ def _reaches_of_bucket(bucket: str, spec: BucketSpec, specs: Mapping[str, Spec])
         levels |= dict.fromkeys(rule.read_write_roles, "read, write")
         levels |= dict.fromkeys(rule.read_write_super_roles, "read, write, delete")
         for role, may in levels.items():
-            databases = tuple(_databases_below(bucket, rule.prefix, specs))
-            yield Reach(bucket, f"/{rule.prefix}", role, may, databases, tuple(_holders(role, specs)))
+            databases = () if rule.tags else tuple(_databases_below(bucket, rule.prefix, specs))
+            tagged = "".join(f" [{name}={value}]" for name, value in sorted(rule.tags.items()))
+            yield Reach(bucket, f"/{rule.prefix}{tagged}", role, may, databases, tuple(_holders(role, specs)))
 
 
 def _databases_below(bucket: str, prefix: str, specs: Mapping[str, Spec]) -> Iterator[str]:

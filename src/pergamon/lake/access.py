@@ -17,6 +17,7 @@ def access_rules(spec: BucketSpec) -> tuple[AccessRule, ...]:
             readers=frozenset(rule.read_roles),
             writers=frozenset(rule.read_write_roles),
             supers=frozenset(rule.read_write_super_roles),
+            tags=rule.tags,
         )
         for rule in spec.access_rules
     )

@@ -86,9 +86,13 @@ class _Spec(BaseModel):
 
 
 class AccessRuleSpec(_Spec):
-    """Who may reach the objects and tables below `prefix` (seed words: ReadRoles and so on)."""
+    """Who may reach the objects and tables below `prefix` (seed words: ReadRoles and so on).
+
+    With `tags`, only objects that carry all of them, and no tables.
+    """
 
     prefix: str = ""
+    tags: dict[str, str] = Field(default={})
     read_roles: tuple[str, ...] = Field(default=(), alias="ReadRoles")
     read_write_roles: tuple[str, ...] = Field(default=(), alias="ReadWriteRoles")
     read_write_super_roles: tuple[str, ...] = Field(default=(), alias="ReadWriteSuperRoles")
@@ -109,9 +113,9 @@ class BucketSpec(_Spec):
 
     @model_validator(mode="after")
     def _each_prefix_once(self) -> Self:
-        prefixes = [rule.prefix for rule in self.access_rules]
-        if len(set(prefixes)) != len(prefixes):
-            raise ValueError("two access rules have the same prefix: write one rule with the roles of both")
+        reaches = [(rule.prefix, *sorted(rule.tags.items())) for rule in self.access_rules]
+        if len(set(reaches)) != len(reaches):
+            raise ValueError("two access rules have the same prefix and tags: write one rule with the roles of both")
         return self
 
 

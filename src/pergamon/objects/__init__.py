@@ -1,1 +1,95 @@
-"""Objects: files as people see them. Uploaded, versioned, tagged, listed, fetched; each accepted one is a durable event."""
+"""Objects: files as people see them. Put, versioned, tagged, listed, read; each accepted one is a durable event.
+
+A writer's way: `may_put` (short transaction), `receive_content` (no transaction), `put_object` (one unit of work). A
+reader's way: `list_objects`, `read_object`, then the file at `path`. A follower's way: `read_events`.
+"""
+
+from pergamon.objects.conditions import BadCondition, ConditionFailed, matches
+from pergamon.objects.content import adopt_content, content_path, discard_content, receive_content
+from pergamon.objects.feed import read_events
+from pergamon.objects.keys import (
+    BadContentType,
+    BadKey,
+    BadTags,
+    guessed_content_type,
+    require_content_type,
+    require_key,
+    require_tags,
+)
+from pergamon.objects.model import (
+    CONTENT_FOLDER,
+    ContentGone,
+    ContentMismatch,
+    ContentTooLarge,
+    ObjectEvent,
+    ObjectEventKind,
+    ObjectListing,
+    ObjectVersion,
+    RawClosed,
+    ReceivedContent,
+    StillReferred,
+    StorageFull,
+    UnknownObject,
+)
+from pergamon.objects.put import may_put, put_object, put_tags
+from pergamon.objects.read import (
+    BadPage,
+    current_objects,
+    describe_object,
+    list_objects,
+    object_versions,
+    read_object,
+)
+from pergamon.objects.references import refer, referring_tables, unrefer
+from pergamon.objects.remove import BadRemoval, remove_object
+from pergamon.objects.upload import ExpectedContent, PutOptions, UploadOptions, finish_upload, upload
+
+__all__ = [
+    "CONTENT_FOLDER",
+    "BadCondition",
+    "BadContentType",
+    "BadKey",
+    "BadPage",
+    "BadRemoval",
+    "BadTags",
+    "ConditionFailed",
+    "ContentGone",
+    "ContentMismatch",
+    "ContentTooLarge",
+    "ExpectedContent",
+    "ObjectEvent",
+    "ObjectEventKind",
+    "ObjectListing",
+    "ObjectVersion",
+    "PutOptions",
+    "RawClosed",
+    "ReceivedContent",
+    "StillReferred",
+    "StorageFull",
+    "UnknownObject",
+    "UploadOptions",
+    "adopt_content",
+    "content_path",
+    "current_objects",
+    "describe_object",
+    "discard_content",
+    "finish_upload",
+    "guessed_content_type",
+    "list_objects",
+    "matches",
+    "may_put",
+    "object_versions",
+    "put_object",
+    "put_tags",
+    "read_events",
+    "read_object",
+    "receive_content",
+    "refer",
+    "referring_tables",
+    "remove_object",
+    "require_content_type",
+    "require_key",
+    "require_tags",
+    "unrefer",
+    "upload",
+]

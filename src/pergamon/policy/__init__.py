@@ -3,10 +3,11 @@
 from pergamon.policy.actions import Action, ActionGroup
 from pergamon.policy.decide import decide
 from pergamon.policy.model import AccessRule, Resource
-from pergamon.policy.paths import normal_prefix, prefix_covers, resource_for_path
+from pergamon.policy.paths import NO_TAGS, normal_prefix, prefix_covers, resource_for_path, rule_reaches
 from pergamon.policy.visible import visible
 
 __all__ = [
+    "NO_TAGS",
     "AccessRule",
     "Action",
     "ActionGroup",
@@ -15,5 +16,6 @@ __all__ = [
     "normal_prefix",
     "prefix_covers",
     "resource_for_path",
+    "rule_reaches",
     "visible",
 ]

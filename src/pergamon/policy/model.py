@@ -1,5 +1,6 @@
 """What a decision is about."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -9,12 +10,14 @@ class AccessRule:
 
     prefix: normalised, `""` for the whole bucket, otherwise ending in `/`.
     readers, writers, supers: role names. A writer also reads; a super also writes, and may delete for good.
+    tags: the rule reaches only what carries all of them; what has no tags (a table) is then not reached.
     """
 
     prefix: str
     readers: frozenset[str] = frozenset()
     writers: frozenset[str] = frozenset()
     supers: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pergamon import lake
-from pergamon.policy import AccessRule, Resource, normal_prefix, resource_for_path
+from pergamon.policy import Resource, resource_for_path
 from pergamon.query.gate import TableName
 from pergamon.query.model import Column, GovernedTable, GrantedTable
 from pergamon.store import UnitOfWork
@@ -54,15 +54,5 @@ def _governed(
     bucket = buckets.get(database.bucket) if database else None
     if database is None or bucket is None:
         return GovernedTable(name, Resource("table", str(table)))
-    rules = [_rule(rule) for rule in bucket.access_rules]
     path = lake.path_in_bucket(table, database)
-    return GovernedTable(name, resource_for_path("table", str(table), path, rules))
-
-
-def _rule(rule: lake.AccessRuleSpec) -> AccessRule:
-    return AccessRule(
-        prefix=normal_prefix(rule.prefix),
-        readers=frozenset(rule.read_roles),
-        writers=frozenset(rule.read_write_roles),
-        supers=frozenset(rule.read_write_super_roles),
-    )
+    return GovernedTable(name, resource_for_path("table", str(table), path, lake.access_rules(bucket)))

@@ -1,0 +1,107 @@
+"""May this actor read or write this object? A bucket's access rules decide, by prefix and by tag (law 1).
+
+What an actor may not read is answered as not found, and recorded as a denial; a bucket that is not there is answered
+in the same way. What it may read but not change is refused openly.
+"""
+
+from collections.abc import Mapping
+from typing import Never
+
+from pergamon import lake
+from pergamon.kernel import AccessDenied, Decision, require
+from pergamon.objects import tables
+from pergamon.objects.model import ObjectVersion, RawClosed, UnknownObject
+from pergamon.policy import NO_TAGS, AccessRule, Action, Resource, decide, resource_for_path
+from pergamon.store import UnitOfWork
+
+
+def bucket_rules(uow: UnitOfWork, bucket: str) -> tuple[AccessRule, ...]:
+    """The access rules of a bucket; none for a bucket that is not there, so that nobody reaches it."""
+    spec = lake.read_buckets(uow).get(bucket)
+    return lake.access_rules(spec) if spec else ()
+
+
+def is_audited(uow: UnitOfWork, bucket: str) -> bool:
+    """Do reads of this bucket stand in the trail? Writes always do."""
+    spec = lake.read_buckets(uow).get(bucket)
+    return spec is None or spec.audited
+
+
+def object_resource(uow: UnitOfWork, bucket: str, key: str, tags: Mapping[str, str] = NO_TAGS) -> Resource:
+    """An object as the policy sees it."""
+    return resource_for_path("object", f"{bucket}/{key}", key, bucket_rules(uow, bucket), tags=tags)
+
+
+def require_read(uow: UnitOfWork, bucket: str, key: str, found: ObjectVersion | None) -> ObjectVersion:
+    """The object, when there is one that the actor may read.
+
+    Raises:
+        UnknownObject: there is none, or it may not be read.
+    """
+    decision = decide(uow.actor, Action.OBJECT_READ, _resource_of(uow, bucket, key, found))
+    if found is None or not decision.allowed:
+        raise_unknown(bucket, key, decision)
+    require(decision)
+    return found
+
+
+def require_write(
+    uow: UnitOfWork,
+    bucket: str,
+    key: str,
+    found: ObjectVersion | None,
+    *,
+    new_tags: Mapping[str, str] = NO_TAGS,
+    action: Action = Action.OBJECT_WRITE,
+) -> None:
+    """Let a change pass: the rules must give it on what stands there, and on what it becomes.
+
+    Raises:
+        AccessDenied: the actor may read it, but not change it.
+        UnknownObject: the actor may not know of it.
+    """
+    resources = [object_resource(uow, bucket, key, new_tags)] if action is Action.OBJECT_WRITE else []
+    if found is not None:
+        resources.insert(0, object_resource(uow, bucket, key, found.tags))
+    for resource in resources:
+        decision = decide(uow.actor, action, resource)
+        if decision.allowed:
+            require(decision)
+        elif decide(uow.actor, Action.OBJECT_READ, resource).allowed:
+            raise AccessDenied(f"{action} on {resource} is not allowed", decision=decision)
+        else:
+            raise_unknown(bucket, key, decision)
+
+
+def require_raw(uow: UnitOfWork, version: ObjectVersion) -> None:
+    """Let a raw read pass when each table whose data lies in it gives the actor everything (law 8).
+
+    Raises:
+        RawClosed: a table that refers to it may not be read by the actor, or only with obligations.
+    """
+    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
+    for name in tables.referring(uow, version.id):
+        if name not in existing:
+            continue  # a table that was dropped governs nothing
+        decision = decide(uow.actor, Action.TABLE_READ, lake.table_resource(uow, existing[name]))
+        if not decision.allowed or decision.obligations:
+            refusal = Decision(False, decision.action, version.subject, decision.reason, decision.decided_by)
+            raise RawClosed(
+                f"{version.subject} holds a governed table's data, and is served raw only to whom it is open whole",
+                hint="query the table instead, or ask its owner",
+                decision=refusal,
+            )
+
+
+def raise_unknown(bucket: str, key: str, decision: Decision | None = None) -> Never:
+    """Say that there is no such object, or that the actor may not know of it: the same words for both."""
+    refusal = decision if decision is not None and not decision.allowed else None
+    raise UnknownObject(
+        f"there is no object {bucket}/{key}, or you may not reach it",
+        hint="is the bucket's name right? which roles reach it says its access rules",
+        decision=refusal,
+    )
+
+
+def _resource_of(uow: UnitOfWork, bucket: str, key: str, found: ObjectVersion | None) -> Resource:
+    return object_resource(uow, bucket, key, found.tags if found else NO_TAGS)

@@ -1,0 +1,51 @@
+"""What objects tell the trail. A key is a name and may stand here; nothing of a content does."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pergamon.kernel import Event
+
+
+@dataclass(frozen=True)
+class ObjectPut(Event):
+    code: ClassVar[str] = "objects.put"
+    version: str
+    size_bytes: int
+    sha256: str
+    tags: tuple[str, ...]
+    supersedes: str | None
+
+
+@dataclass(frozen=True)
+class ObjectRead(Event):
+    code: ClassVar[str] = "objects.read"
+    version: str
+
+
+@dataclass(frozen=True)
+class ObjectsListed(Event):
+    code: ClassVar[str] = "objects.listed"
+    prefix: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ObjectRemoved(Event):
+    code: ClassVar[str] = "objects.removed"
+    version: str
+
+
+@dataclass(frozen=True)
+class ObjectDestroyed(Event):
+    """A version was removed for good; its content is freed after this is committed."""
+
+    code: ClassVar[str] = "objects.destroyed"
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ObjectTagged(Event):
+    code: ClassVar[str] = "objects.tagged"
+    version: str
+    tags: tuple[str, ...]

@@ -1,0 +1,153 @@
+"""Read an object, its versions, a bucket's listing: only what the actor may read; audited reads are in the trail."""
+
+from dataclasses import dataclass
+
+from pergamon.kernel import Invalid
+from pergamon.objects import tables
+from pergamon.objects.access import bucket_rules, is_audited, require_raw, require_read
+from pergamon.objects.events import ObjectRead, ObjectsListed
+from pergamon.objects.keys import require_key, require_prefix
+from pergamon.objects.model import ObjectListing, ObjectVersion, UnknownObject
+from pergamon.objects.scopes import LAST, Scope, readable_rules, scopes, whole
+from pergamon.policy import AccessRule, Action, Resource, decide, resource_for_path
+from pergamon.store import UnitOfWork
+
+LARGEST_PAGE = 1000
+
+
+class BadPage(Invalid):
+    code = "objects.bad_page"
+
+
+def describe_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None = None) -> ObjectVersion:
+    """What is known of an object, without its content.
+
+    Raises:
+        UnknownObject: no such object or version, it was removed, or the actor may not read it.
+    """
+    if version is None:
+        found = tables.current(uow, bucket, require_key(key))
+    else:
+        found = tables.version(uow, bucket, require_key(key), version)
+    return require_read(uow, bucket, key, None if found is None or found.is_deletion else found)
+
+
+def read_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None = None) -> ObjectVersion:
+    """An object whose content may be served to this actor; a read of an audited bucket stands in the trail.
+
+    Raises:
+        UnknownObject: as `describe_object`.
+        RawClosed: a governed table's data lies in it, and the actor may not read the whole of that table.
+    """
+    found = describe_object(uow, bucket, key, version=version)
+    require_raw(uow, found)
+    if is_audited(uow, bucket):
+        uow.record(ObjectRead(subject=found.subject, version=found.id))
+    return found
+
+
+def object_versions(uow: UnitOfWork, bucket: str, key: str) -> list[ObjectVersion]:
+    """The versions of an object that the actor may read, newest first, deletions among them.
+
+    Raises:
+        UnknownObject: there is none.
+    """
+    rules = bucket_rules(uow, bucket)
+    found = tables.versions(uow, bucket, require_key(key))
+    readable = [version for version in found if _may_read(uow, version, rules)]
+    if not readable:
+        require_read(uow, bucket, key, None)
+    return readable
+
+
+def list_objects(
+    uow: UnitOfWork,
+    bucket: str,
+    *,
+    prefix: str = "",
+    delimiter: str | None = None,
+    after: str = "",
+    limit: int = LARGEST_PAGE,
+) -> ObjectListing:
+    """A page of the objects that the actor may read, by key (in the order of their UTF-8 bytes).
+
+    Args: delimiter: keys that hold it behind the prefix are told as one folder each; after: where the page before
+        said to go on; limit: objects and folders, 1 to 1000.
+    Raises:
+        UnknownObject: no such bucket, or the actor may read nothing in it.
+        BadPage: the limit or the delimiter cannot be used.
+        BadKey: no key can begin with that prefix.
+    """
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise BadPage(f"a page holds 1 to {LARGEST_PAGE} objects")
+    require_prefix(prefix)
+    readable = readable_rules(uow.actor, bucket_rules(uow, bucket))
+    if not readable:
+        _refuse_bucket(uow, bucket)
+    folders = _Folders(prefix, delimiter or "")
+    listing = _page(uow, bucket, scopes(readable, prefix), folders, after, limit)
+    if is_audited(uow, bucket):
+        uow.record(ObjectsListed(subject=f"bucket:{bucket}", prefix=prefix, count=len(listing.objects)))
+    return listing
+
+
+def current_objects(
+    uow: UnitOfWork, bucket: str, prefix: str = "", *, after: str = "", limit: int = LARGEST_PAGE
+) -> list[ObjectVersion]:
+    """Objects by key, for the platform's own services; nobody's rights are asked."""
+    return tables.listed(uow, bucket, whole(prefix), after, limit)
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """How keys fall into folders: at the first delimiter behind the prefix; without a delimiter, not at all."""
+
+    prefix: str
+    delimiter: str
+
+    def of(self, key: str) -> str | None:
+        """The folder of a key, ending in the delimiter."""
+        if not self.delimiter:
+            return None
+        head, found, _ = key[len(self.prefix) :].partition(self.delimiter)
+        return f"{self.prefix}{head}{found}" if found else None
+
+
+def _page(  # noqa: PLR0917 - what was asked, as it was asked
+    uow: UnitOfWork, bucket: str, where: list[Scope], folding: _Folders, after: str, limit: int
+) -> ObjectListing:
+    """Read on until the page is full; a folder is jumped over as soon as it is known."""
+    objects: list[ObjectVersion] = []
+    folders: list[str] = []
+    while where:
+        wanted = limit - len(objects) - len(folders) + 1
+        found = tables.listed(uow, bucket, where, after, wanted)
+        for version in found:
+            if version.key <= after:
+                continue  # inside a folder that was told already
+            if len(objects) + len(folders) == limit:
+                return ObjectListing(tuple(objects), tuple(folders), after)
+            folder = folding.of(version.key)
+            if folder is None:
+                objects.append(version)
+                after = version.key
+            else:
+                folders.append(folder)
+                after = folder + LAST
+        if len(found) < wanted:
+            break
+    return ObjectListing(tuple(objects), tuple(folders), None)
+
+
+def _may_read(uow: UnitOfWork, version: ObjectVersion, rules: tuple[AccessRule, ...]) -> bool:
+    resource = resource_for_path("object", f"{version.bucket}/{version.key}", version.key, rules, tags=version.tags)
+    return decide(uow.actor, Action.OBJECT_READ, resource).allowed
+
+
+def _refuse_bucket(uow: UnitOfWork, bucket: str) -> None:
+    decision = decide(uow.actor, Action.OBJECT_READ, Resource("bucket", bucket))
+    raise UnknownObject(
+        f"there is no bucket {bucket}, or you may not reach anything in it",
+        hint="is its name right? its access rules say which roles reach it",
+        decision=decision,
+    )

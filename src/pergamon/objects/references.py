@@ -1,0 +1,26 @@
+"""Which tables' data lies in which objects? Those stay, and are served raw only as the tables' rules say (law 8)."""
+
+from collections.abc import Iterable
+
+from pergamon import lake
+from pergamon.objects import tables
+from pergamon.store import UnitOfWork
+
+
+def refer(uow: UnitOfWork, table: lake.TableId, version_ids: Iterable[str]) -> None:
+    """Remember that these versions' contents are data files of a table, in the transaction that makes them so.
+
+    A version that is not there (any more) breaks the transaction: a table must not name a file that may be freed.
+    """
+    tables.add_references(uow, str(table), sorted(version_ids))
+
+
+def unrefer(uow: UnitOfWork, table: lake.TableId, version_ids: Iterable[str]) -> None:
+    """Forget it, once no snapshot of the table names them."""
+    tables.drop_references(uow, str(table), sorted(version_ids))
+
+
+def referring_tables(uow: UnitOfWork, version_id: str) -> list[lake.TableId]:
+    """The tables that exist and whose data lies in a version."""
+    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
+    return [existing[name] for name in tables.referring(uow, version_id) if name in existing]

@@ -1,0 +1,157 @@
+"""The objects' SQL. No other room touches these tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from pergamon.kernel import new_id
+from pergamon.objects.model import ObjectEventKind, ObjectVersion
+from pergamon.objects.scopes import Scope
+from pergamon.store import UnitOfWork
+
+_LOCK_SPACE = 60
+"""Keeps our advisory locks apart from others' in the same database."""
+
+
+def lock_key(uow: UnitOfWork, bucket: str, key: str) -> None:
+    """Hold a key until this transaction ends; whoever else changes it waits, then sees what was done."""
+    uow.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (f"{bucket}/{key}", _LOCK_SPACE))
+
+
+def hold_off_sweep(uow: UnitOfWork) -> None:
+    """Until this transaction ends, no content is swept; many may hold it off at once."""
+    uow.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_LOCK_SPACE,))
+
+
+def sweep_alone(uow: UnitOfWork) -> None:
+    """Until this transaction ends, nobody makes an object of a content."""
+    uow.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_SPACE,))
+
+
+def insert_version(uow: UnitOfWork, version: ObjectVersion) -> None:
+    uow.execute(
+        "INSERT INTO object_version (id, bucket, key, size_bytes, sha256, content_type, owner, created_at, tags, "
+        "is_current, is_deletion, path) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            version.id,
+            version.bucket,
+            version.key,
+            version.size_bytes,
+            version.sha256,
+            version.content_type,
+            version.owner,
+            version.created_at,
+            Jsonb(dict(version.tags)),
+            version.is_current,
+            version.is_deletion,
+            str(version.path) if version.path else None,
+        ),
+    )
+
+
+def insert_event(uow: UnitOfWork, kind: ObjectEventKind, version: ObjectVersion) -> None:
+    """One row of the feed, in this transaction."""
+    uow.execute(
+        "INSERT INTO object_event (id, kind, bucket, key, version_id, at, actor) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (new_id("oev"), kind.value, version.bucket, version.key, version.id, uow.now, str(uow.actor)),
+    )
+
+
+def current(uow: UnitOfWork, bucket: str, key: str) -> ObjectVersion | None:
+    """The newest version, which may be a deletion."""
+    row = uow.row("SELECT * FROM object_version WHERE bucket = %s AND key = %s AND is_current", (bucket, key))
+    return _version(row) if row else None
+
+
+def version(uow: UnitOfWork, bucket: str, key: str, version_id: str) -> ObjectVersion | None:
+    row = uow.row("SELECT * FROM object_version WHERE id = %s AND bucket = %s AND key = %s", (version_id, bucket, key))
+    return _version(row) if row else None
+
+
+def versions(uow: UnitOfWork, bucket: str, key: str) -> list[ObjectVersion]:
+    """Newest first."""
+    rows = uow.rows(
+        "SELECT * FROM object_version WHERE bucket = %s AND key = %s "
+        "ORDER BY is_current DESC, created_at DESC, id DESC",
+        (bucket, key),
+    )
+    return [_version(row) for row in rows]
+
+
+def mark_superseded(uow: UnitOfWork, version_id: str) -> None:
+    uow.execute("UPDATE object_version SET is_current = false WHERE id = %s", (version_id,))
+
+
+def mark_current(uow: UnitOfWork, version_id: str) -> None:
+    uow.execute("UPDATE object_version SET is_current = true WHERE id = %s", (version_id,))
+
+
+def save_tags(uow: UnitOfWork, version_id: str, tags: dict[str, str]) -> None:
+    uow.execute("UPDATE object_version SET tags = %s WHERE id = %s", (Jsonb(tags), version_id))
+
+
+def delete_version(uow: UnitOfWork, version_id: str) -> None:
+    uow.execute("DELETE FROM object_version WHERE id = %s", (version_id,))
+
+
+def lock_version(uow: UnitOfWork, version_id: str) -> None:
+    """Wait for whoever is just referring to it; who comes later waits for us."""
+    uow.execute("SELECT 1 FROM object_version WHERE id = %s FOR UPDATE", (version_id,))
+
+
+def listed(uow: UnitOfWork, bucket: str, scopes: Sequence[Scope], after: str, limit: int) -> list[ObjectVersion]:
+    """Current objects inside any of the scopes with a key above `after`, by key. A range scan per scope."""
+    rows = uow.rows(
+        "SELECT DISTINCT ON (found.key) found.* FROM unnest(%(prefixes)s::text[], %(ends)s::text[], "
+        "%(exacts)s::text[], %(tags)s::text[]) AS scope (prefix, ending, exact, tags) "
+        "CROSS JOIN LATERAL (SELECT * FROM object_version AS o WHERE o.bucket = %(bucket)s AND o.is_current "
+        'AND NOT o.is_deletion AND o.key > %(after)s COLLATE "C" AND o.key >= scope.exact COLLATE "C" '
+        'AND o.key < scope.ending COLLATE "C" AND (o.key = scope.exact COLLATE "C" '
+        'OR starts_with(o.key, scope.prefix COLLATE "C")) AND o.tags @> scope.tags::jsonb '
+        "ORDER BY o.key LIMIT %(limit)s) AS found ORDER BY found.key LIMIT %(limit)s",
+        {
+            "bucket": bucket,
+            "prefixes": [scope.prefix for scope in scopes],
+            "ends": [scope.ending for scope in scopes],
+            "exacts": [scope.exact for scope in scopes],
+            "tags": [scope.tags_json for scope in scopes],
+            "after": after,
+            "limit": limit,
+        },
+    )
+    return [_version(row) for row in rows]
+
+
+def add_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
+    uow.execute(
+        "INSERT INTO object_reference (table_name, version_id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        (table, list(version_ids)),
+    )
+
+
+def drop_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
+    uow.execute(
+        "DELETE FROM object_reference WHERE table_name = %s AND version_id = ANY (%s)", (table, list(version_ids))
+    )
+
+
+def drop_all_references(uow: UnitOfWork, version_id: str) -> None:
+    uow.execute("DELETE FROM object_reference WHERE version_id = %s", (version_id,))
+
+
+def referring(uow: UnitOfWork, version_id: str) -> list[str]:
+    """The names of the tables that refer to a version."""
+    rows = uow.rows("SELECT table_name FROM object_reference WHERE version_id = %s ORDER BY table_name", (version_id,))
+    return [row["table_name"] for row in rows]
+
+
+def known_contents(uow: UnitOfWork, version_ids: Sequence[str]) -> set[str]:
+    """Those of these version ids that are objects."""
+    rows = uow.rows("SELECT id FROM object_version WHERE id = ANY (%s)", (list(version_ids),))
+    return {row["id"] for row in rows}
+
+
+def _version(row: DictRow) -> ObjectVersion:
+    return ObjectVersion(**(row | {"path": Path(row["path"]) if row["path"] else None}))
