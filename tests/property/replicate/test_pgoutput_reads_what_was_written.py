@@ -1,4 +1,4 @@
-"""The pgoutput reader against an encoder written from the same page of PostgreSQL's documentation."""
+"""The pgoutput reader against the encoder of the reference."""
 
 from struct import pack
 
@@ -18,7 +18,6 @@ from pergamon.replicate.pgoutput import (
     Origin,
     Relation,
     RelationColumn,
-    Row,
     StreamAbort,
     StreamCommit,
     StreamStart,
@@ -28,6 +27,7 @@ from pergamon.replicate.pgoutput import (
     Update,
     decode,
 )
+from tests.reference.pgoutput import encode
 
 u32 = st.integers(0, 2**32 - 1)
 lsn = st.integers(0, 2**63 - 1)
@@ -66,61 +66,6 @@ messages: dict[type, st.SearchStrategy] = {
     StreamAbort: st.builds(StreamAbort, u32, u32),
 }  # fmt: skip
 any_message = st.one_of(*messages.values())
-
-
-def encode(message: Message) -> bytes:  # noqa: PLR0911, PLR0912 - one line for each kind
-    """A message as PostgreSQL writes it (documentation, "Logical Replication Message Formats")."""
-    xid = pack(">I", message.xid) if getattr(message, "xid", None) is not None else b""
-    match message:
-        case Begin():
-            return b"B" + pack(">QqI", *message)
-        case Commit():
-            return b"C\0" + pack(">QQq", *message)
-        case Relation():
-            head = (
-                pack(">I", message.relation_id) + text(message.schema) + text(message.table) + message.identity.encode()
-            )
-            columns = (bytes([c.is_key]) + text(c.name) + pack(">Ii", c.type_oid, c.typmod) for c in message.columns)
-            return b"R" + xid + head + pack(">H", len(message.columns)) + b"".join(columns)
-        case TypeName():
-            return b"Y" + xid + pack(">I", message.type_oid) + text(message.schema) + text(message.name)
-        case Insert():
-            return b"I" + xid + pack(">I", message.relation_id) + b"N" + tuple_data(message.new)
-        case Update():
-            old = message.old_kind.encode() + tuple_data(message.old) if message.old_kind else b""
-            return b"U" + xid + pack(">I", message.relation_id) + old + b"N" + tuple_data(message.new)
-        case Delete():
-            return b"D" + xid + pack(">I", message.relation_id) + message.old_kind.encode() + tuple_data(message.old)
-        case Truncate():
-            ids = b"".join(pack(">I", relation) for relation in message.relation_ids)
-            return b"T" + xid + pack(">I", len(message.relation_ids)) + b"\0" + ids
-        case LogicalMessage():
-            head = bytes([message.transactional]) + pack(">Q", message.lsn) + text(message.prefix)
-            return b"M" + xid + head + pack(">I", len(message.content)) + message.content
-        case Origin():
-            return b"O" + pack(">Q", 0) + text(message.name)
-        case StreamStart():
-            return b"S" + pack(">IB", *message)
-        case StreamStop():
-            return b"E"
-        case StreamCommit():
-            return b"c" + pack(">IBQQq", message.xid, 0, *message[1:])
-        case StreamAbort():
-            return b"A" + pack(">II", *message)
-
-
-def text(value: str) -> bytes:
-    return value.encode() + b"\0"
-
-
-def tuple_data(values: Row) -> bytes:
-    parts = [pack(">H", len(values))]
-    for item in values:
-        if isinstance(item, bytes):
-            parts.append(b"t" + pack(">I", len(item)) + item)
-        else:
-            parts.append(b"n" if item is None else b"u")
-    return b"".join(parts)
 
 
 STREAM_CONTROL = (StreamStart, StreamStop, StreamCommit, StreamAbort)
