@@ -5,6 +5,7 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 """
 
 from pergamon.lake.access import access_rules, table_resource, table_resources
+from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
 from pergamon.lake.commit import (
     DurableCommit,
@@ -53,6 +54,7 @@ from pergamon.lake.read import files_of, list_tables, load_table, read_table, sn
 
 __all__ = [
     "LEASE_PREFIX",
+    "NAME_MAPPING",
     "AccessRuleSpec",
     "BadCommit",
     "BadLocation",
@@ -67,6 +69,8 @@ __all__ = [
     "LeaseRefused",
     "LeaseState",
     "MetadataMissing",
+    "NewColumns",
+    "NewFile",
     "OnCommit",
     "PlannedCommit",
     "SnapshotRecord",
@@ -82,11 +86,13 @@ __all__ = [
     "UnknownTable",
     "access_rules",
     "bucket_path",
+    "change_of",
     "close_lease",
     "create_table",
     "drop_bucket",
     "drop_database",
     "drop_table",
+    "evolve_in_memory",
     "evolve_table",
     "files_of",
     "finish_commit",

@@ -5,7 +5,7 @@ Three steps, so that no transaction is open while files are forced to the disk:
 Only `make_durable` makes a `DurableCommit`, and only a `DurableCommit` can be finished.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +47,11 @@ class PlannedCommit:
     record: TableRecord
     base: TableMetadata
     snapshot: Snapshot
+    before: tuple[TableUpdate, ...] = ()
+    """What our own process changes in the same commit, before the snapshot; an engine's commit has none."""
+    in_place: frozenset[Path] = frozenset()
+    """Files outside the table's location that our own process lets it name, each exactly; an engine's commit has
+    none."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,9 @@ def finish_commit(uow: UnitOfWork, commit: DurableCommit, on_commit: OnCommit) -
     if record.metadata_location != planned.record.metadata_location:
         raise refusal(lease.alias, "the table has changed since the commit was planned")
     snapshot = _with_facts(planned.snapshot, lease)
-    metadata = update_table_metadata(planned.base, _updates(snapshot), True, record.metadata_location)
+    metadata = update_table_metadata(
+        planned.base, (*planned.before, *_updates(snapshot)), True, record.metadata_location
+    )
     location = next_metadata_location(record.location, record.metadata_location)
     write_metadata(metadata, location)
     if not tables.move_pointer(uow, record, location, snapshot.snapshot_id):
@@ -194,20 +201,41 @@ def _newly_named(planned: PlannedCommit) -> Iterable[Path]:
     yield require_inside(planned.snapshot.manifest_list, home)
     manifests = _read(planned.lease, lambda: list(read_manifest_list(io.new_input(planned.snapshot.manifest_list))))
     parent = planned.base.current_snapshot()
-    known = {manifest.manifest_path for manifest in parent.manifests(io)} if parent else set()
+    before = {manifest.manifest_path: manifest for manifest in (parent.manifests(io) if parent else [])}
+    after = {manifest.manifest_path for manifest in manifests}
+    in_place = _InPlace(planned, [manifest for path, manifest in before.items() if path not in after])
     for manifest in manifests:
-        if manifest.manifest_path not in known:
+        if manifest.manifest_path not in before:
             yield require_inside(manifest.manifest_path, home)
-            yield from _files_of(planned.lease, manifest, home)
+            yield from _files_of(planned, manifest, in_place)
 
 
-def _files_of(lease: Lease, manifest: ManifestFile, home: str) -> Iterable[Path]:
+class _InPlace(Container[Path]):
+    """Which files outside the table's location a commit may name: those that our own process allows, and those that
+    the table has already, when a manifest is written anew."""
+
+    def __init__(self, planned: PlannedCommit, replaced: Sequence[ManifestFile]) -> None:
+        self._planned, self._replaced = planned, replaced
+        self._kept: set[Path] | None = None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._planned.in_place or path in self._of_the_parent()
+
+    def _of_the_parent(self) -> set[Path]:
+        if self._kept is None:
+            entries = (entry for manifest in self._replaced for entry in manifest.fetch_manifest_entry(file_io()))
+            self._kept = {local_path(entry.data_file.file_path) for entry in entries}
+        return self._kept
+
+
+def _files_of(planned: PlannedCommit, manifest: ManifestFile, in_place: Container[Path]) -> Iterable[Path]:
+    lease = planned.lease
     for entry in _read(lease, lambda: manifest.fetch_manifest_entry(file_io())):
         if entry.data_file.content == DataFileContent.EQUALITY_DELETES:
             raise BadCommit(
                 f"{lease.alias}: equality deletes are not readable by every engine", hint="position deletes"
             )
-        yield require_inside(entry.data_file.file_path, home)
+        yield require_inside(entry.data_file.file_path, planned.record.location, besides=in_place)
 
 
 def _read(lease: Lease, read: Callable[[], list[Read]]) -> list[Read]:

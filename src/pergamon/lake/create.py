@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
@@ -25,7 +24,7 @@ from pergamon.lake.model import (
     UnknownTable,
     require_name,
 )
-from pergamon.lake.schemas import FORMAT_VERSION, iceberg_schema
+from pergamon.lake.schemas import FORMAT_VERSION, iceberg_schema, identity_spec
 from pergamon.store import UnitOfWork
 
 WRITE_PROPERTIES = {
@@ -48,10 +47,12 @@ def create_table(
     *,
     identifiers: Sequence[str] = (),
     properties: Mapping[str, str] | None = None,
+    partition_by: Sequence[str] = (),
 ) -> TableRecord:
     """Create an empty Iceberg v2 table at the place that `locations` gives it.
 
     root: the lake's directory (`settings.lake`). identifiers: columns that together name a row; they become required.
+    partition_by: columns whose plain values divide the table's files.
     Raises:
         UnknownDatabase: its database is not declared.
         TableExists: the name is taken.
@@ -66,7 +67,7 @@ def create_table(
     schema = iceberg_schema(columns, identifiers)
     location = table_location(root, table, database)
     metadata = new_table_metadata(
-        schema, UNPARTITIONED_PARTITION_SPEC, UNSORTED_SORT_ORDER, location, _properties(properties or {})
+        schema, identity_spec(schema, partition_by), UNSORTED_SORT_ORDER, location, _properties(properties or {})
     )
     metadata_location = next_metadata_location(location, None)
     write_metadata(metadata, metadata_location)

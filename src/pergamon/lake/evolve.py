@@ -37,11 +37,10 @@ def evolve_table(
     if tables.open_lease_of(uow, record.key):
         raise TableLeased(f"table {table} has an open lease", hint="close it first")
     before = read_metadata(record.metadata_location)
-    targets = _targets(before.schema(), widen or {})
-    schema = evolved_schema(before.schema(), before.last_column_id, add=add, widen=targets, drop=drop)
-    if schema == before.schema():
+    _, updates = evolution(before, add=add, widen=widen, drop=drop)
+    if not updates:
         return before
-    after = update_table_metadata(before, _updates(before, schema), True, record.metadata_location)
+    after = update_table_metadata(before, updates, True, record.metadata_location)
     location = next_metadata_location(record.location, record.metadata_location)
     write_metadata(after, location)
     tables.move_pointer(uow, record, location, record.snapshot_id)
@@ -50,11 +49,28 @@ def evolve_table(
         TableEvolved(
             subject=table.subject,
             added=tuple(field.name for field in add),
-            widened=tuple(str(names.find_column_name(field_id)) for field_id in targets),
+            widened=tuple(str(names.find_column_name(field_id)) for field_id in widen or {}),
             dropped=tuple(str(names.find_column_name(field_id)) for field_id in drop),
         )
     )
     return after
+
+
+def evolution(
+    before: TableMetadata,
+    *,
+    add: Sequence[pa.Field] = (),
+    widen: Mapping[int, IcebergType | pa.DataType] | None = None,
+    drop: Collection[int] = (),
+) -> tuple[Schema, tuple[TableUpdate, ...]]:
+    """The schema after a change and the updates that make it; none when nothing changes.
+
+    Raises:
+        BadSchema: a change that would lose or reinterpret values.
+    """
+    targets = _targets(before.schema(), widen or {})
+    schema = evolved_schema(before.schema(), before.last_column_id, add=add, widen=targets, drop=drop)
+    return schema, () if schema == before.schema() else _updates(before, schema)
 
 
 def _targets(schema: Schema, widen: Mapping[int, IcebergType | pa.DataType]) -> dict[int, IcebergType]:

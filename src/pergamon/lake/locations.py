@@ -5,6 +5,7 @@
 
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from pergamon.lake.model import BadLocation, DatabaseSpec, TableId
@@ -50,15 +51,16 @@ def local_path(location: str) -> Path:
     return Path(bare)
 
 
-def require_inside(location: str, table_location: str) -> Path:
-    """The path of a file that lies in its table, links resolved.
+def require_inside(location: str, table_location: str, *, besides: Container[Path] = frozenset()) -> Path:
+    """The path of a file that lies in its table, links resolved, or is one of `besides`, exactly.
 
     Raises:
         BadLocation: it lies outside, is a link, or is not a regular file.
     """
     path, home = local_path(location), local_path(table_location)
     real, real_home = Path(os.path.realpath(path)), Path(os.path.realpath(home))
-    if not path.is_relative_to(home) or not real.is_relative_to(real_home) or path.is_symlink():
+    is_inside = path.is_relative_to(home) and real.is_relative_to(real_home)
+    if not (is_inside or path in besides) or path.is_symlink():
         raise BadLocation("a commit names a file outside its table's location")
     if not path.is_file():
         raise BadLocation("a commit names a file that is not there")

@@ -8,7 +8,9 @@ from itertools import count
 from typing import Final
 
 import pyarrow as pa
+from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import (
     DecimalType,
     DoubleType,
@@ -73,6 +75,22 @@ def evolved_schema(
     fields = [*kept, *_new_fields(add, last_column_id)]
     _refuse_doubtful_columns(fields)
     return Schema(*fields, identifier_field_ids=current.identifier_field_ids)
+
+
+def identity_spec(schema: Schema, columns: Sequence[str]) -> PartitionSpec:
+    """The partition spec that divides a table by the plain values of these columns.
+
+    Raises:
+        BadSchema: one of them is no column.
+    """
+    missing = sorted(set(columns) - set(schema.column_names))
+    if missing:
+        raise BadSchema(f"the partition columns {missing} are not columns of the table")
+    ids = [schema.find_field(name).field_id for name in columns]
+    named = zip(ids, columns, strict=True)
+    return PartitionSpec(
+        *(PartitionField(source, 1000 + index, IdentityTransform(), name) for index, (source, name) in enumerate(named))
+    )
 
 
 def widened_type(current: IcebergType, wanted: IcebergType | pa.DataType) -> IcebergType:
