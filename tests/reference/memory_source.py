@@ -84,6 +84,7 @@ class MemorySource:
         self.by_name: dict[str, MemoryTable] = {}
         self.publications: dict[str, Publication] = {}
         self.slots: dict[str, Slot] = {}
+        self.server = ServerFacts(180000, "logical", True, True, 10, 10, "hospital", "hospital", False)
 
     # --- what the hospital does ---
 
@@ -132,7 +133,7 @@ class MemorySource:
     # --- the port ---
 
     def facts(self) -> ServerFacts:
-        return ServerFacts(180000, "logical", True, True, 10 - len(self.slots), 10, "hospital", "hospital", False)
+        return replace(self.server, free_slots=self.server.free_slots - len(self.slots))
 
     def tables(self) -> list[SourceTable]:
         return [self.by_name[name].described for name in sorted(self.by_name)]
