@@ -1,0 +1,270 @@
+"""The SQL of what assets stand in: domains, units, glossary, forms, rules, projects, data sources and their runs."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import sql
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from pergamon.catalog.forms import FormSpec, RuleSpec
+from pergamon.catalog.model import Place, Strict
+from pergamon.catalog.specs import DataSourceSpec, DomainSpec, ProjectSpec, TermSpec
+from pergamon.catalog.tables import place_of
+from pergamon.store import UnitOfWork
+
+SpecT = TypeVar("SpecT", bound=Strict)
+
+
+def save_spec(uow: UnitOfWork, table: LiteralString, name: str, spec: Strict, tags: Mapping[str, str]) -> None:
+    """A spec that has no columns of its own."""
+    query = sql.SQL(
+        "INSERT INTO {table} (name, spec, tags, changed_at) VALUES (%s, %s, %s, %s) ON CONFLICT (name) DO UPDATE "
+        "SET spec = excluded.spec, tags = excluded.tags, changed_at = excluded.changed_at"
+    ).format(table=sql.Identifier(table))
+    uow.connection.execute(query, (name, Jsonb(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now))
+
+
+def specs(uow: UnitOfWork, table: LiteralString, model: type[SpecT]) -> dict[str, SpecT]:
+    query = sql.SQL("SELECT name, spec FROM {table} ORDER BY name").format(table=sql.Identifier(table))
+    return {row["name"]: model.model_validate(row["spec"]) for row in uow.connection.execute(query).fetchall()}
+
+
+def delete_spec(uow: UnitOfWork, table: LiteralString, name: str) -> bool:
+    query = sql.SQL("DELETE FROM {table} WHERE name = %s").format(table=sql.Identifier(table))
+    return uow.connection.execute(query, (name,)).rowcount > 0
+
+
+def domains(uow: UnitOfWork) -> dict[str, DomainSpec]:
+    return specs(uow, "catalog_domain", DomainSpec)
+
+
+def forms(uow: UnitOfWork) -> dict[str, FormSpec]:
+    return specs(uow, "catalog_form", FormSpec)
+
+
+def rules(uow: UnitOfWork) -> dict[str, RuleSpec]:
+    return specs(uow, "catalog_rule", RuleSpec)
+
+
+def units(uow: UnitOfWork, domain: str | None = None) -> list[DictRow]:
+    return uow.rows("SELECT * FROM catalog_unit WHERE %s::text IS NULL OR domain = %s ORDER BY path", (domain, domain))
+
+
+def unit(uow: UnitOfWork, name: str) -> DictRow | None:
+    return uow.row("SELECT * FROM catalog_unit WHERE name = %s", (name,))
+
+
+def delete_units(uow: UnitOfWork, names: Collection[str]) -> None:
+    uow.execute("DELETE FROM catalog_unit WHERE name = ANY (%s)", (sorted(names),))
+
+
+def save_unit(
+    uow: UnitOfWork, name: str, domain: str, path: str, *, owner_roles: Collection[str], found_by: Collection[str]
+) -> None:
+    uow.execute(
+        "INSERT INTO catalog_unit (name, domain, path, owner_roles, found_by) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (name) DO UPDATE SET domain = excluded.domain, path = excluded.path, "
+        "owner_roles = excluded.owner_roles, found_by = excluded.found_by",
+        (name, domain, path, sorted(owner_roles), sorted(found_by)),
+    )
+
+
+def projects_in(uow: UnitOfWork, units: Collection[str]) -> list[str]:
+    rows = uow.rows("SELECT name FROM catalog_project WHERE unit = ANY (%s) ORDER BY name", (sorted(units),))
+    return [row["name"] for row in rows]
+
+
+def save_project(uow: UnitOfWork, name: str, spec: ProjectSpec, tags: Mapping[str, str]) -> None:
+    uow.execute(
+        "INSERT INTO catalog_project (name, unit, spec, tags, changed_at) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (name) DO UPDATE SET unit = excluded.unit, spec = excluded.spec, tags = excluded.tags, "
+        "changed_at = excluded.changed_at",
+        (name, spec.unit, Jsonb(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now),
+    )
+
+
+def projects(uow: UnitOfWork) -> dict[str, ProjectSpec]:
+    return specs(uow, "catalog_project", ProjectSpec)
+
+
+def project(uow: UnitOfWork, name: str, *, lock: bool = False) -> tuple[ProjectSpec, Place] | None:
+    """A project's spec and place."""
+    query: LiteralString = (
+        "SELECT p.spec, u.path AS unit_path, u.domain, u.found_by, u.owner_roles FROM catalog_project p "
+        "LEFT JOIN catalog_unit u ON u.name = p.unit WHERE p.name = %s"
+    )
+    row = uow.row(query + " FOR UPDATE OF p" if lock else query, (name,))
+    return (ProjectSpec.model_validate(row["spec"]), place_of(row, name)) if row else None
+
+
+def places(uow: UnitOfWork) -> list[Place]:
+    """Every project's place, by name."""
+    rows = uow.rows(
+        "SELECT p.name, u.path AS unit_path, u.domain, u.found_by, u.owner_roles FROM catalog_project p "
+        "LEFT JOIN catalog_unit u ON u.name = p.unit ORDER BY p.name"
+    )
+    return [place_of(row, row["name"]) for row in rows]
+
+
+def delete_project(uow: UnitOfWork, name: str) -> bool:
+    uow.execute("DELETE FROM catalog_member WHERE project = %s", (name,))
+    return uow.execute("DELETE FROM catalog_project WHERE name = %s", (name,)) > 0
+
+
+def members(uow: UnitOfWork, project: str) -> list[DictRow]:
+    return uow.rows(
+        "SELECT role, principal_id, origin, added_by, added_at FROM catalog_member WHERE project = %s "
+        "ORDER BY role, principal_id, origin",
+        (project,),
+    )
+
+
+def replace_configured_members(uow: UnitOfWork, project: str, members: Collection[tuple[str, str]]) -> None:
+    """(role, principal) as the configuration says; those that people added stay."""
+    uow.execute("DELETE FROM catalog_member WHERE project = %s AND origin = 'configuration'", (project,))
+    for role, principal in sorted(members):
+        add_member(uow, project, role, principal, "configuration")
+
+
+def add_member(uow: UnitOfWork, project: str, role: str, principal: str, origin: str) -> bool:
+    return (
+        uow.execute(
+            "INSERT INTO catalog_member (project, role, principal_id, origin, added_by, added_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (project, role, principal, origin, uow.actor.id, uow.now),
+        )
+        > 0
+    )
+
+
+def remove_member(uow: UnitOfWork, project: str, role: str, principal: str) -> bool:
+    return (
+        uow.execute(
+            "DELETE FROM catalog_member WHERE project = %s AND role = %s AND principal_id = %s AND origin = 'project'",
+            (project, role, principal),
+        )
+        > 0
+    )
+
+
+def save_data_source(uow: UnitOfWork, name: str, spec: DataSourceSpec, tags: Mapping[str, str]) -> None:
+    uow.execute(
+        "INSERT INTO catalog_data_source (name, project, databases, on_event, spec, tags, changed_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET project = excluded.project, "
+        "databases = excluded.databases, on_event = excluded.on_event, spec = excluded.spec, tags = excluded.tags, "
+        "changed_at = excluded.changed_at",
+        (
+            name,
+            spec.project,
+            list(spec.databases),
+            spec.on_event,
+            Jsonb(spec.model_dump(mode="json")),
+            Jsonb(dict(tags)),
+            uow.now,
+        ),
+    )
+
+
+def data_sources(uow: UnitOfWork) -> dict[str, DataSourceSpec]:
+    return specs(uow, "catalog_data_source", DataSourceSpec)
+
+
+def sources_of_database(uow: UnitOfWork, database: str) -> dict[str, DataSourceSpec]:
+    """The data sources that follow changes of a database's tables, by name."""
+    rows = uow.rows(
+        "SELECT name, spec FROM catalog_data_source WHERE databases @> ARRAY[%s::text] AND on_event ORDER BY name",
+        (database,),
+    )
+    return {row["name"]: DataSourceSpec.model_validate(row["spec"]) for row in rows}
+
+
+def sources_of_project(uow: UnitOfWork, project: str) -> list[str]:
+    rows = uow.rows("SELECT name FROM catalog_data_source WHERE project = %s ORDER BY name", (project,))
+    return [row["name"] for row in rows]
+
+
+# terms
+
+
+def terms(uow: UnitOfWork, names: Collection[str] | None = None) -> list[DictRow]:
+    """Terms by name; all of them without names."""
+    wanted = None if names is None else sorted(names)
+    return uow.rows(
+        "SELECT * FROM catalog_term WHERE %s::text[] IS NULL OR name = ANY (%s) ORDER BY name", (wanted, wanted)
+    )
+
+
+def term(uow: UnitOfWork, name: str, *, lock: bool = False) -> DictRow | None:
+    if lock:
+        return uow.row("SELECT * FROM catalog_term WHERE name = %s FOR UPDATE", (name,))
+    return uow.row("SELECT * FROM catalog_term WHERE name = %s", (name,))
+
+
+def save_term(
+    uow: UnitOfWork, name: str, spec: TermSpec, *, glossary: str | None, unit: str | None, version: int
+) -> bool:
+    """False when another term has this title."""
+    content = spec.model_dump(mode="json", include={"definition", "description", "relations"})
+    taken = uow.row("SELECT name FROM catalog_term WHERE lower(title) = lower(%s) AND name <> %s", (spec.title, name))
+    if taken is not None:
+        return False
+    uow.execute(
+        "INSERT INTO catalog_term (name, glossary, unit, title, content, state, version, changed_at, changed_by) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET glossary = excluded.glossary, "
+        "unit = excluded.unit, title = excluded.title, content = excluded.content, state = excluded.state, "
+        "version = excluded.version, changed_at = excluded.changed_at, changed_by = excluded.changed_by",
+        (name, glossary, unit, spec.title, Jsonb(content), spec.state, version, uow.now, uow.actor.id),
+    )
+    return True
+
+
+def delete_terms(uow: UnitOfWork, names: Collection[str]) -> None:
+    uow.execute("DELETE FROM catalog_term WHERE name = ANY (%s)", (sorted(names),))
+
+
+# runs of data sources
+
+
+def insert_run(uow: UnitOfWork, run_id: str, source: str) -> None:
+    uow.execute(
+        "INSERT INTO catalog_source_run (id, data_source, started_at, started_by, state) "
+        "VALUES (%s, %s, %s, %s, 'running')",
+        (run_id, source, uow.now, uow.actor.id),
+    )
+
+
+def run(uow: UnitOfWork, run_id: str, *, lock: bool = False) -> DictRow | None:
+    if lock:
+        return uow.row("SELECT * FROM catalog_source_run WHERE id = %s FOR UPDATE", (run_id,))
+    return uow.row("SELECT * FROM catalog_source_run WHERE id = %s", (run_id,))
+
+
+def runs(uow: UnitOfWork, source: str, limit: int) -> list[DictRow]:
+    """Newest first."""
+    return uow.rows(
+        "SELECT * FROM catalog_source_run WHERE data_source = %s ORDER BY started_at DESC, id DESC LIMIT %s",
+        (source, limit),
+    )
+
+
+def save_run(uow: UnitOfWork, row: Mapping[str, Any]) -> None:
+    uow.execute(
+        "UPDATE catalog_source_run SET state = %s, after_table = %s, counts = %s, faults = %s, ended_at = %s "
+        "WHERE id = %s",
+        (row["state"], row["after_table"], Jsonb(row["counts"]), Jsonb(row["faults"]), row["ended_at"], row["id"]),
+    )
+
+
+def abandon_runs(uow: UnitOfWork, source: str) -> None:
+    """A run that is still running when the next one begins was cut off."""
+    uow.execute(
+        "UPDATE catalog_source_run SET state = 'abandoned', ended_at = %s WHERE data_source = %s AND state = 'running'",
+        (uow.now, source),
+    )
+
+
+def last_starts(uow: UnitOfWork) -> dict[str, Any]:
+    """When each data source's newest run began."""
+    rows = uow.rows("SELECT data_source, max(started_at) AS at FROM catalog_source_run GROUP BY data_source")
+    return {row["data_source"]: row["at"] for row in rows}
