@@ -32,7 +32,7 @@ from pergamon.adapters.postgres_source import PostgresSource
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock, make_durable_directory
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
-from pergamon.store import Store, UnitOfWork, apply_migrations
+from pergamon.store import Store, UnitOfWork, apply_migrations, require_conninfo
 
 
 @dataclass(frozen=True)
@@ -306,9 +306,11 @@ def require_database_in_reach(settings: Settings) -> None:
     """Refuse a PostgreSQL that a worker in its own network could not reach (law 8), before anything starts.
 
     Raises:
+        BadDatabaseUrl: it is no connection string.
         DatabaseBeyondReach: the database URL names several hosts, an abstract socket or a service.
     """
     if settings.database_url is not None:
+        require_conninfo(settings.database_url)
         database_address(settings.database_url)
 
 

@@ -1,6 +1,6 @@
 """PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
 
-from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store
+from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store, require_conninfo
 from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
 from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
@@ -22,4 +22,5 @@ __all__ = [
     "move_position",
     "read_feed",
     "read_position",
+    "require_conninfo",
 ]

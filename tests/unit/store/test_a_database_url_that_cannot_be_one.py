@@ -1,9 +1,12 @@
 """A wrong PERGAMON_DATABASE_URL is told what is wrong with it, and never shows what may be its password."""
 
+from pathlib import Path
+
 import pytest
 
-from pergamon.store import BadDatabaseUrl, Store
-from pergamon.store.engine import require_conninfo
+from pergamon.runtime import require_database_in_reach
+from pergamon.settings import Settings
+from pergamon.store import BadDatabaseUrl, Store, require_conninfo
 
 WRONG = {
     "": "is empty",
@@ -33,6 +36,8 @@ def test_what_is_wrong_is_said_without_the_password(url: str, fault: str) -> Non
     assert refused.value.message.startswith("PERGAMON_DATABASE_URL ")
     assert "postgresql://user@host:5432/database" in str(refused.value.hint)
     assert "hunter2" not in str(refused.value)
+    with pytest.raises(BadDatabaseUrl, match="PERGAMON_DATABASE_URL"):
+        require_database_in_reach(Settings(home=Path("/nowhere"), database_url=url))
 
 
 RIGHT = [
