@@ -1,0 +1,49 @@
+-- Crawlers, the folders that they look after, and which tables these became.
+CREATE TABLE crawler (
+    name           text PRIMARY KEY,
+    spec           jsonb NOT NULL,
+    tags           jsonb NOT NULL DEFAULT '{}',
+    changed_at     timestamptz NOT NULL,
+    last_listed_at timestamptz
+);
+-- A listing of everything below a crawler's prefixes, under way. One at most for each crawler.
+CREATE TABLE crawl_listing (
+    crawler    text PRIMARY KEY,
+    prefix     int NOT NULL DEFAULT 0,              -- which of its prefixes
+    after      text COLLATE "C" NOT NULL DEFAULT '',
+    cause      text NOT NULL,
+    started_at timestamptz NOT NULL
+);
+-- A folder is one piece of work: its files are planned together, and one worker at a time is at it.
+CREATE TABLE crawl_folder (
+    crawler         text NOT NULL,
+    folder          text COLLATE "C" NOT NULL,      -- below the bucket, partitions folded away
+    base            text NOT NULL,                  -- the name that its table gets
+    first_change_at timestamptz,                    -- NULL: nothing to do
+    last_change_at  timestamptz,
+    claim           text,
+    claimed_by      text,
+    beat_at         timestamptz,
+    due_at          timestamptz,
+    failures        int NOT NULL DEFAULT 0,
+    failure         text,
+    PRIMARY KEY (crawler, folder)
+);
+CREATE INDEX crawl_folder_changed ON crawl_folder (first_change_at) WHERE first_change_at IS NOT NULL;
+CREATE TABLE crawl_table (
+    id         text PRIMARY KEY,
+    crawler    text NOT NULL,
+    folder     text COLLATE "C" NOT NULL,
+    part_name  text,                                -- the sheet, where workbooks hold several
+    database   text NOT NULL,
+    name       text NOT NULL,
+    columns    jsonb NOT NULL,                      -- as planned
+    committed  jsonb,                               -- as the lake's table has them; NULL: it is not made yet
+    divided_by jsonb NOT NULL DEFAULT '[]',         -- partition columns of its files
+    table_key  text,                                -- which lake table it is, whatever its name
+    state      text NOT NULL,                       -- ready | blocked
+    reason     text,
+    created_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX crawl_table_owner ON crawl_table (database, name) WHERE state = 'ready';
+CREATE INDEX crawl_table_folder ON crawl_table (crawler, folder);
