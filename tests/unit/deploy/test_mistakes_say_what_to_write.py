@@ -1,5 +1,6 @@
 """A whole configuration is read; whatever is wrong says its file, line, key path and what to write, all at once."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -228,3 +229,12 @@ def test_modules_that_refer_to_each_other_in_a_circle_are_a_problem(kit: Path) -
 def test_without_a_configuration_it_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match="no such file"):
         load_configuration(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["datalake/query.yaml", "dataops/jobs/vitals/{sql}"])
+def test_a_pipe_in_a_files_place_is_said_and_not_waited_for(kit: Path, file: str) -> None:
+    path = kit / file.replace("{sql}", min(each.name for each in (kit / "dataops/jobs/vitals").glob("*.sql")))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InvalidConfiguration, match="not a plain file"):
+        load_configuration(kit)
