@@ -118,11 +118,14 @@ def log_in(
             with begin(service):
                 raise TooManyAttempts(hold, account.subject)
         fits = password_fits(account.password_hash, password)
-    if not fits:
+    login = None
+    if fits:
+        with begin(Actor(account.id, ActorKind.PERSON)) as uow:
+            login = _let_in(uow, account, lanes)
+    if login is None:
         with begin(service):
-            raise _not_proved(account)
-    with begin(Actor(account.id, ActorKind.PERSON)) as uow:
-        return _let_in(uow, account, lanes)
+            raise Unauthenticated("the name or the password is wrong", decision=refusal(account.subject))
+    return login
 
 
 def _account(uow: UnitOfWork, principal_id: str) -> _Account:
@@ -132,19 +135,15 @@ def _account(uow: UnitOfWork, principal_id: str) -> _Account:
     return _Account(principal_id, principal_id, row["password_hash"] if row["active"] else None)
 
 
-def _let_in(uow: UnitOfWork, account: _Account, lanes: Sequence[Lane]) -> Login:
-    """Issue the token unless the account was changed while its password was compared."""
+def _let_in(uow: UnitOfWork, account: _Account, lanes: Sequence[Lane]) -> Login | None:
+    """Issue the token; None when the account was changed while its password was compared."""
     unchanged = uow.row(
         "SELECT 1 AS one FROM principal WHERE id = %s AND active AND password_hash = %s FOR SHARE",
         (account.id, account.password_hash),
     )
     if unchanged is None:
-        raise _not_proved(account)
+        return None
     count_success(uow, lanes)
     uow.record(LoggedIn(subject=account.id))
     token = issue_token(uow, account.id, label=LOGIN_LABEL, lifetime=LOGIN_LIFE)
     return Login(account.id, token, uow.now + LOGIN_LIFE)
-
-
-def _not_proved(account: _Account) -> Unauthenticated:
-    return Unauthenticated("the name or the password is wrong", decision=refusal(account.subject))

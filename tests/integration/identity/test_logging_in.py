@@ -206,6 +206,17 @@ def test_honest_logins_do_not_fill_the_count_of_all_names(people: Runtime, monke
     assert wait_of(people, "noa") == 1
 
 
+def test_a_success_of_ones_own_does_not_clear_the_count_of_all_names(
+    people: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has an account and guesses at the others' cannot begin anew by logging in."""
+    monkeypatch.setattr(throttle, "ALL_NAMES", replace(throttle.ALL_NAMES, free=3))
+    fail(people, "bo", 2)
+    people.log_in("uli", PASSWORD)
+    fail(people, "noa")
+    assert wait_of(people, "nobody") == 1
+
+
 def test_many_attempts_at_once_are_as_many_as_one_after_the_other(people: Runtime) -> None:
     """Each is counted before its password is looked at: twenty at once are five looked at."""
     outcomes: list[str] = []
