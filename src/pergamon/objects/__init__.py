@@ -4,8 +4,17 @@ A writer's way: `may_put` (short transaction), `receive_content` (no transaction
 reader's way: `list_objects`, `read_object`, then the file at `path`. A follower's way: `read_events`.
 """
 
+from pergamon.objects.buckets import visible_buckets
 from pergamon.objects.conditions import BadCondition, ConditionFailed, matches
 from pergamon.objects.content import adopt_content, content_path, discard_content, receive_content
+from pergamon.objects.drop_directories import (
+    drop_directory_status,
+    drop_drop_directory,
+    put_drop_directory,
+    read_drop_directories,
+)
+from pergamon.objects.drop_model import DropDirectorySpec, DropProblem, DropStatus, UnknownDropDirectory
+from pergamon.objects.drop_watch import DropPlace, drop_step
 from pergamon.objects.feed import read_events
 from pergamon.objects.keys import (
     BadContentType,
@@ -42,6 +51,7 @@ from pergamon.objects.read import (
 )
 from pergamon.objects.references import refer, referring_tables, unrefer
 from pergamon.objects.remove import BadRemoval, remove_object
+from pergamon.objects.sweep import free_contents, sweep_contents
 from pergamon.objects.upload import ExpectedContent, PutOptions, UploadOptions, finish_upload, upload
 
 __all__ = [
@@ -56,6 +66,10 @@ __all__ = [
     "ContentGone",
     "ContentMismatch",
     "ContentTooLarge",
+    "DropDirectorySpec",
+    "DropPlace",
+    "DropProblem",
+    "DropStatus",
     "ExpectedContent",
     "ObjectEvent",
     "ObjectEventKind",
@@ -66,6 +80,7 @@ __all__ = [
     "ReceivedContent",
     "StillReferred",
     "StorageFull",
+    "UnknownDropDirectory",
     "UnknownObject",
     "UploadOptions",
     "adopt_content",
@@ -73,14 +88,20 @@ __all__ = [
     "current_objects",
     "describe_object",
     "discard_content",
+    "drop_directory_status",
+    "drop_drop_directory",
+    "drop_step",
     "finish_upload",
+    "free_contents",
     "guessed_content_type",
     "list_objects",
     "matches",
     "may_put",
     "object_versions",
+    "put_drop_directory",
     "put_object",
     "put_tags",
+    "read_drop_directories",
     "read_events",
     "read_object",
     "receive_content",
@@ -90,6 +111,8 @@ __all__ = [
     "require_content_type",
     "require_key",
     "require_tags",
+    "sweep_contents",
     "unrefer",
     "upload",
+    "visible_buckets",
 ]

@@ -9,7 +9,7 @@ from typing import Never
 
 from pergamon import lake
 from pergamon.kernel import AccessDenied, Decision, require
-from pergamon.objects import tables
+from pergamon.objects import drop_tables, tables
 from pergamon.objects.model import ObjectVersion, RawClosed, UnknownObject
 from pergamon.policy import NO_TAGS, AccessRule, Action, Resource, decide, resource_for_path
 from pergamon.store import UnitOfWork
@@ -18,7 +18,7 @@ from pergamon.store import UnitOfWork
 def bucket_rules(uow: UnitOfWork, bucket: str) -> tuple[AccessRule, ...]:
     """The access rules of a bucket; none for a bucket that is not there, so that nobody reaches it."""
     spec = lake.read_buckets(uow).get(bucket)
-    return lake.access_rules(spec) if spec else ()
+    return (*lake.access_rules(spec), *drop_tables.rules_of_directories(uow, bucket)) if spec else ()
 
 
 def is_audited(uow: UnitOfWork, bucket: str) -> bool:

@@ -49,3 +49,32 @@ class ObjectTagged(Event):
     code: ClassVar[str] = "objects.tagged"
     version: str
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DropDirectoryPut(Event):
+    code: ClassVar[str] = "objects.drop_directory_put"
+    path: str
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class DropDirectoryDropped(Event):
+    code: ClassVar[str] = "objects.drop_directory_dropped"
+
+
+@dataclass(frozen=True)
+class DroppedFileCopied(Event):
+    """A file of a drop directory became a version of an object."""
+
+    code: ClassVar[str] = "objects.dropped_file_copied"
+    path: str
+    version: str
+
+
+@dataclass(frozen=True)
+class DroppedFileNotTaken(Event):
+    code: ClassVar[str] = "objects.dropped_file_not_taken"
+    path: str
+    problem: str
