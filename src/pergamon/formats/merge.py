@@ -10,7 +10,6 @@ last word. `string` is a last way that the caller must ask for by name, except w
 """
 
 from dataclasses import dataclass
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.types as is_
@@ -79,18 +78,16 @@ def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False)
 
 def merge_all(schemas: list[pa.Schema], *, text_as_last_way: bool = False) -> Merged | Incompatible:
     """One schema for many, `merge_schemas` from left to right; what is told is told against the first."""
-    first = schemas[0]
-
-    def step(merged: Merged | Incompatible, schema: pa.Schema) -> Merged | Incompatible:
-        if isinstance(merged, Incompatible):
-            return merged
-        return merge_schemas(merged.schema, schema, text_as_last_way=text_as_last_way)
-
-    whole = reduce(step, schemas[1:], Merged(first))
-    return whole if isinstance(whole, Incompatible) else merge_schemas(first, whole.schema, text_as_last_way=True)
+    first, merged = schemas[0], Merged(schemas[0])
+    for schema in schemas[1:]:
+        step = merge_schemas(merged.schema, schema, text_as_last_way=text_as_last_way)
+        if isinstance(step, Incompatible):
+            return step
+        merged = step
+    return merge_schemas(first, merged.schema, text_as_last_way=True)
 
 
-def widest_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+def widest_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:  # noqa: PLR0911 - a rule a line
     """The narrowest type that holds both; None when that is only text, or nothing."""
     if a == b:
         return a

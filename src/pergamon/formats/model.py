@@ -152,7 +152,7 @@ class ReadRequest:
 
     path: Path
     name: str
-    hints: FormatHints = FormatHints()
+    hints: FormatHints = field(default_factory=FormatHints)
 
 
 @dataclass(frozen=True)
