@@ -5,13 +5,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
-from pergamon.web.api import health, login, me, openapi, queries, tables
+from pergamon.web.api import health, login, me, objects, openapi, queries, tables
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
 from pergamon.web.openapi import document_of
 from pergamon.web.patience import Patience
 from pergamon.web.sweep import life_of
+from pergamon.web.transfer import Transfers
 
 
 def create_app(rt: Runtime) -> FastAPI:
@@ -21,7 +22,8 @@ def create_app(rt: Runtime) -> FastAPI:
     )
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
-    for module in (health, login, me, tables, queries, openapi):
+    app.state.transfers = Transfers()
+    for module in (health, login, me, tables, queries, openapi, objects):
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body

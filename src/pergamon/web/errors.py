@@ -26,6 +26,9 @@ STATUS_OF_KIND = {
 STATUS_OF_CODE = {
     "identity.unauthenticated": 401,
     "identity.too_many_attempts": 429,
+    "objects.condition_failed": 412,
+    "objects.content_too_large": 413,
+    "objects.storage_full": 507,
 }
 """Where HTTP has a word of its own for an error of a room (RFC 9110, RFC 6585); a test holds each to a real code."""
 

@@ -14,6 +14,15 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/query"): "query.run on the workgroup, then table.read on each table named",
     ("GET", "/api/v1/queries"): "authenticated; one's own queries only",
     ("GET", "/api/v1/queries/{query_id}"): "one's own query, or audit.read",
+    ("GET", "/api/v1/buckets"): "object.read somewhere in each bucket listed",
+    ("GET", "/api/v1/buckets/{bucket}/objects"): "object.read on each object listed",
+    ("PUT", "/api/v1/buckets/{bucket}/objects/{key:path}"): "object.write",
+    ("GET", "/api/v1/buckets/{bucket}/objects/{key:path}"): "object.read; table.read where a table lies in it",
+    ("HEAD", "/api/v1/buckets/{bucket}/objects/{key:path}"): "object.read",
+    ("DELETE", "/api/v1/buckets/{bucket}/objects/{key:path}"): "object.write; object.destroy for good",
+    ("GET", "/api/v1/buckets/{bucket}/versions/{key:path}"): "object.read on each version listed",
+    ("GET", "/api/v1/buckets/{bucket}/tags/{key:path}"): "object.read",
+    ("PUT", "/api/v1/buckets/{bucket}/tags/{key:path}"): "object.write",
     ("GET", "/api/v1/workgroups/{workgroup}/queries"): "query.history on the workgroup",
 }
 
