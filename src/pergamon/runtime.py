@@ -103,6 +103,20 @@ class Runtime:
         """Ask, receive, and make an object of what was received; see `objects.upload` for what it raises."""
         return objects.upload(lambda: self.begin(actor), self.settings.lake, bucket, key, chunks, **options)
 
+    def drop_place(self) -> objects.DropPlace:
+        """Where drop directories are watched from; see `objects.drop_step`."""
+        return objects.DropPlace(begin=self.begin, lake_root=self.settings.lake)
+
+    def free_contents(self) -> int:
+        """Remove the contents of objects that were removed for good; see `objects.free_contents`."""
+        sweeper = self.service("sweeper")
+        return objects.free_contents(lambda: self.begin(sweeper))
+
+    def sweep_contents(self) -> int:
+        """Remove contents that never became objects; see `objects.sweep_contents`."""
+        sweeper = self.service("sweeper")
+        return objects.sweep_contents(lambda: self.begin(sweeper), self.settings.lake, now=self.clock.now())
+
     @cached_property
     def query_engine(self) -> DuckDBSandbox:
         """The sandboxed engine of governed queries; made when the first query comes."""

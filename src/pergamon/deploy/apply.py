@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from pergamon import lake
+from pergamon import lake, objects
 from pergamon.deploy import tables
 from pergamon.deploy.events import (
     CommandFinished,
@@ -141,6 +141,7 @@ def delete_bucket_files(step: Drop, begin: Begin, delete_files: DeleteFiles) -> 
     """Delete a bucket's files: the intent is in the trail before the first of them is gone (law 3)."""
     with begin() as uow:
         require(decide(uow.actor, Action.DEPLOY_APPLY, Resource("deployment", step.deployment)))
+        objects.forget_bucket(uow, step.name)
         uow.record(FilesDeleted(subject=step.subject))
     delete_files(step.name)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pergamon import audit, identity, lake, pipeline, query, replicate
+from pergamon import audit, identity, lake, objects, pipeline, query, replicate
 from pergamon.store import UnitOfWork
 
 Spec = BaseModel
@@ -63,6 +63,14 @@ KINDS: dict[str, Kind] = {
         Kind("service", 31, _of(identity.PrincipalSpec), *_principals("service")),
         Kind("audit", 40, _audit_model, audit.read_audits, audit.put_audit, audit.drop_audit),
         Kind("bucket", 50, _of(lake.BucketSpec), lake.read_buckets, lake.put_bucket, lake.drop_bucket),
+        Kind(
+            "drop-directory",
+            52,
+            _of(objects.DropDirectorySpec),
+            objects.read_drop_directories,
+            objects.put_drop_directory,
+            objects.drop_drop_directory,
+        ),
         Kind("database", 60, _of(lake.DatabaseSpec), lake.read_databases, lake.put_database, lake.drop_database),
         Kind(
             "workgroup", 45, _of(query.WorkgroupSpec), query.read_workgroups, query.put_workgroup, query.drop_workgroup

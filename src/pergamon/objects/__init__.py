@@ -14,7 +14,7 @@ from pergamon.objects.drop_directories import (
     read_drop_directories,
 )
 from pergamon.objects.drop_model import DropDirectorySpec, DropProblem, DropStatus, UnknownDropDirectory
-from pergamon.objects.drop_watch import DropPlace, drop_step
+from pergamon.objects.drop_watch import LONGEST_STEP_S, DropPlace, drop_step
 from pergamon.objects.feed import read_events
 from pergamon.objects.keys import (
     BadContentType,
@@ -50,12 +50,13 @@ from pergamon.objects.read import (
     read_object,
 )
 from pergamon.objects.references import refer, referring_tables, unrefer
-from pergamon.objects.remove import BadRemoval, remove_object
+from pergamon.objects.remove import BadRemoval, forget_bucket, remove_object
 from pergamon.objects.sweep import free_contents, sweep_contents
 from pergamon.objects.upload import ExpectedContent, PutOptions, UploadOptions, finish_upload, upload
 
 __all__ = [
     "CONTENT_FOLDER",
+    "LONGEST_STEP_S",
     "BadCondition",
     "BadContentType",
     "BadKey",
@@ -92,6 +93,7 @@ __all__ = [
     "drop_drop_directory",
     "drop_step",
     "finish_upload",
+    "forget_bucket",
     "free_contents",
     "guessed_content_type",
     "list_objects",

@@ -30,6 +30,8 @@ LOOKING_SHARE = 5
 """A look that took a second is followed by five of rest, however many files there are."""
 REST_AFTER_TROUBLE_S = 10.0
 COPY_FOR_S = 5.0
+LONGEST_STEP_S = 2 * COPY_FOR_S
+"""How long to wait for a step to end, except in the middle of a large file: cutting that off loses nothing."""
 SIGN_OF_LIFE_EVERY_S = 30.0
 _CHUNK_BYTES = 1024 * 1024
 

@@ -78,3 +78,11 @@ class DroppedFileNotTaken(Event):
     code: ClassVar[str] = "objects.dropped_file_not_taken"
     path: str
     problem: str
+
+
+@dataclass(frozen=True)
+class BucketForgotten(Event):
+    """The objects of a bucket went with its files."""
+
+    code: ClassVar[str] = "objects.bucket_forgotten"
+    versions: int

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+from pergamon import lake
 from pergamon.kernel import Invalid, new_id
 from pergamon.objects import tables
 from pergamon.objects.access import raise_unknown, require_read, require_write
 from pergamon.objects.conditions import require_condition
-from pergamon.objects.events import ObjectDestroyed, ObjectRemoved
+from pergamon.objects.events import BucketForgotten, ObjectDestroyed, ObjectRemoved
 from pergamon.objects.keys import require_key
 from pergamon.objects.model import ObjectEventKind, ObjectVersion, StillReferred
 from pergamon.objects.put import supersede
@@ -115,3 +116,22 @@ def _let_newest_stand(uow: UnitOfWork, bucket: str, key: str, was_there: ObjectV
         tables.insert_event(uow, ObjectEventKind.CREATED, left[0])
     elif was_there is not None:
         tables.insert_event(uow, ObjectEventKind.REMOVED, was_there)
+
+
+def forget_bucket(uow: UnitOfWork, bucket: str) -> int:
+    """Forget every object of a bucket whose files are about to be deleted with it. Returns: how many versions.
+
+    Raises:
+        StillReferred: tables hold some of them as data.
+    """
+    existing = {str(record.id) for record in lake.list_tables(uow)}
+    referring = sorted(existing & set(tables.referring_into_bucket(uow, bucket)))
+    if referring:
+        raise StillReferred(
+            f"bucket {bucket} holds objects that are data of {len(referring)} tables: {', '.join(referring[:5])}",
+            hint="drop these tables first",
+        )
+    count = tables.delete_bucket(uow, bucket)
+    if count:
+        uow.record(BucketForgotten(subject=f"bucket:{bucket}", versions=count))
+    return count

@@ -155,3 +155,26 @@ def known_contents(uow: UnitOfWork, version_ids: Sequence[str]) -> set[str]:
 
 def _version(row: DictRow) -> ObjectVersion:
     return ObjectVersion(**(row | {"path": Path(row["path"]) if row["path"] else None}))
+
+
+def referring_into_bucket(uow: UnitOfWork, bucket: str) -> list[str]:
+    rows = uow.rows(
+        "SELECT DISTINCT r.table_name FROM object_reference r JOIN object_version v ON v.id = r.version_id "
+        "WHERE v.bucket = %s",
+        (bucket,),
+    )
+    return [row["table_name"] for row in rows]
+
+
+def delete_bucket(uow: UnitOfWork, bucket: str) -> int:
+    """Delete every version of a bucket, and tell followers of what stood there. Returns: how many."""
+    uow.execute(
+        "INSERT INTO object_event (id, kind, bucket, key, version_id, at, actor) "
+        "SELECT 'oev_' || v.id, 'removed', v.bucket, v.key, v.id, %s, %s FROM object_version v "
+        "WHERE v.bucket = %s AND v.is_current AND NOT v.is_deletion",
+        (uow.now, str(uow.actor), bucket),
+    )
+    uow.execute(
+        "DELETE FROM object_reference r USING object_version v WHERE v.id = r.version_id AND v.bucket = %s", (bucket,)
+    )
+    return uow.execute("DELETE FROM object_version WHERE bucket = %s", (bucket,))

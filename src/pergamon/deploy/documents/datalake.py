@@ -1,6 +1,7 @@
 """Module type `datalake`: buckets, and who may reach what below which prefix.
 
-A bucket's rules are its access policies; policies of one prefix become one rule with the roles of all.
+A bucket's rules are its access policies; policies of one prefix and the same tags become one rule with the roles of
+all. Files dropped into a bucket's drop directories are copied into it.
 """
 
 from pydantic import Field
@@ -28,6 +29,9 @@ class AccessRule(Document):
     """Roles by what they may do below a prefix. Each level includes the one before."""
 
     prefix: str = Field(description="A path in the bucket; `/` is all of it.")
+    tags: dict[str, str] = Field(
+        default={}, description="Only objects that carry all of these; such a rule reaches no table."
+    )
     read_roles: list[str] = Field(default=[], alias="ReadRoles", description="May read.")
     read_write_roles: list[str] = Field(default=[], alias="ReadWriteRoles", description="May read and write.")
     read_write_super_roles: list[str] = Field(
@@ -44,6 +48,17 @@ class AccessPolicy(CamelDocument):
     )
 
 
+class DropDirectory(CamelDocument):
+    """A directory of this host. What is dropped into it is copied into the bucket, and stays where it is."""
+
+    path: str = Field(description="Absolute, without links on the way.")
+    prefix: str = Field(default="", description="Where its files go in the bucket; its folders stay folders.")
+    settle_seconds: float = Field(
+        default=2.0, ge=0.5, le=86400, description="A file is whole when it has not changed for so long."
+    )
+    tags: dict[str, str] = Field(default={}, description="What each of its objects is tagged with.")
+
+
 class BucketEntry(CamelDocument):
     """A bucket."""
 
@@ -55,7 +70,12 @@ class BucketEntry(CamelDocument):
         default="volume",
         description="`volume`: the disk below is encrypted, which is checked. `none`: needs a suppression of `PGM-H2`.",
     )
-    audited: bool = Field(default=True, description="Every read and write of its objects stands in the trail.")
+    audited: bool = Field(
+        default=True, description="Every read of its objects stands in the trail; writes stand there in any case."
+    )
+    drop_directories: list[DropDirectory] = Field(
+        default=[], description="Directories of this host whose files are copied into the bucket."
+    )
     suppressions: list[Suppression] = Field(
         default=[], description="Hygiene rules let pass here, each with its reason."
     )
@@ -75,10 +95,30 @@ def declares(document: DatalakeDocument) -> list[Declared]:
 
 
 def translate(document: DatalakeDocument, scope: Scope) -> list[Desired]:
-    """One resource per bucket, its rules with real role names."""
+    """One resource per bucket, its rules with real role names; and one per drop directory."""
     bound = {name: role_names(items, scope, ("roles", name)) for name, items in document.roles.items()}
     rules = {name: _rule(name, policy, bound, scope) for name, policy in document.access_policies.items()}
-    return [_bucket(document, name, bucket, rules, scope) for name, bucket in document.buckets.items()]
+    buckets = [_bucket(document, name, bucket, rules, scope) for name, bucket in document.buckets.items()]
+    return buckets + [drop for name, bucket in document.buckets.items() for drop in _drops(name, bucket, scope)]
+
+
+def _drops(bucket: str, entry: BucketEntry, scope: Scope) -> list[Desired]:
+    """The drop directories of a bucket; each is called by its bucket and its path."""
+    found: dict[str, Desired] = {}
+    for index, drop in enumerate(entry.drop_directories):
+        path: KeyPath = ("buckets", bucket, "dropDirectories", index)
+        name = f"{bucket}:{drop.path.rstrip('/')}"
+        if name in found:
+            scope.problem((*path, "path"), f"the bucket has the drop directory {drop.path} twice")
+        spec: dict[str, Json] = {
+            "path": drop.path,
+            "bucket": bucket,
+            "prefix": drop.prefix,
+            "settle_s": drop.settle_seconds,
+            "object_tags": dict(drop.tags),
+        }
+        found[name] = Desired("drop-directory", name, spec, path)
+    return list(found.values())
 
 
 def _rule(name: str, policy: AccessPolicy, bound: dict[str, list[str]], scope: Scope) -> dict[str, set[str]]:
@@ -104,7 +144,7 @@ def _bucket(
     document: DatalakeDocument, name: str, bucket: BucketEntry, rules: dict[str, dict[str, set[str]]], scope: Scope
 ) -> Desired:
     path: KeyPath = ("buckets", name)
-    by_prefix: dict[str, dict[str, set[str]]] = {}
+    by_reach: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, set[str]]] = {}
     suppressions = reasons(bucket.suppressions)
     for index, policy in enumerate(bucket.access_policies):
         if policy not in rules:
@@ -112,13 +152,18 @@ def _bucket(
             scope.problem((*path, "accessPolicies", index), f"there is no access policy `{policy}`", hint)
             continue
         suppressions |= reasons(document.access_policies[policy].suppressions)
-        prefix = document.access_policies[policy].rule.prefix.strip("/")
-        joined = by_prefix.setdefault(prefix, {key: set() for key in ACCESS_KEYS})
+        rule = document.access_policies[policy].rule
+        reach = (rule.prefix.strip("/"), tuple(sorted(rule.tags.items())))
+        joined = by_reach.setdefault(reach, {key: set() for key in ACCESS_KEYS})
         for key in ACCESS_KEYS:
             joined[key] |= rules[policy][key]
     access: list[Json] = [
-        {"prefix": prefix, **{key: [*sorted(roles)] for key, roles in by_prefix[prefix].items()}}
-        for prefix in sorted(by_prefix)
+        {
+            "prefix": prefix,
+            "tags": dict(tags),
+            **{key: [*sorted(roles)] for key, roles in by_reach[prefix, tags].items()},
+        }
+        for prefix, tags in sorted(by_reach)
     ]
     spec: dict[str, Json] = {
         "access_rules": access,
