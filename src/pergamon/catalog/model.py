@@ -235,6 +235,8 @@ class TableFacts:
     bucket: str = ""
     prefix: str = ""
     cause: Literal["crawl", "job", "replication", "run"] = "run"
+    state: str = ""
+    """What names this state of the table (its metadata file): a run need not look at the same state again."""
 
     def as_json(self) -> dict[str, Any]:
         """What is kept on the asset; the columns stand in its versions."""
@@ -245,6 +247,7 @@ class TableFacts:
             "formats": list(self.formats),
             "bucket": self.bucket,
             "prefix": self.prefix,
+            "state": self.state,
         }
 
 

@@ -1,6 +1,6 @@
 """The SQL of assets, their versions and their feed. No other room touches these tables."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -97,8 +97,9 @@ def assets_by_id(uow: UnitOfWork, asset_ids: Collection[str]) -> list[Asset]:
     return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.id = ANY (%s)", (list(asset_ids),))]
 
 
-def assets_by_name(uow: UnitOfWork, name: str, limit: int) -> list[Asset]:
-    return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.name = %s ORDER BY a.id LIMIT %s", (name, limit))]
+def assets_by_name(uow: UnitOfWork, name: str) -> list[Asset]:
+    """At most one of each project and kind."""
+    return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.name = %s ORDER BY a.id", (name,))]
 
 
 def asset_of_table(uow: UnitOfWork, project: str, table: TableId) -> Asset | None:
@@ -186,6 +187,16 @@ def version_of(uow: UnitOfWork, asset_id: str, number: int) -> AssetVersion:
     if found is None:
         raise RuntimeError("a version that an asset names is not there")
     return found
+
+
+def versions_by_number(uow: UnitOfWork, numbers: Mapping[str, int]) -> dict[str, AssetVersion]:
+    """One version of each asset: id -> number."""
+    rows = uow.rows(
+        "SELECT v.* FROM unnest(%s::text[], %s::int[]) AS wanted (asset_id, version) "
+        "JOIN catalog_asset_version v USING (asset_id, version)",
+        (list(numbers), list(numbers.values())),
+    )
+    return {row["asset_id"]: _version(row) for row in rows}
 
 
 def versions(uow: UnitOfWork, asset_id: str, *, before: int | None, limit: int) -> list[AssetVersion]:
@@ -327,14 +338,20 @@ def live_counts(uow: UnitOfWork) -> dict[str, int]:
     return {row["project"]: row["assets"] for row in rows}
 
 
-def gone_from_source(uow: UnitOfWork, source: str, still: Collection[str], after: str, upto: str | None) -> list[str]:
-    """Assets of a data source whose name lies in a range and is not one of those still there."""
+def missing_from_source(uow: UnitOfWork, source: str, still: Collection[str]) -> list[Asset]:
+    """Assets of a data source that are not among these names, locked."""
     rows = uow.rows(
-        "SELECT id FROM catalog_asset WHERE data_source = %s AND kind = 'table' AND retired_at IS NULL "
-        "AND name > %s AND (%s::text IS NULL OR name <= %s) AND NOT name = ANY (%s) ORDER BY id",
-        (source, after, upto, upto, list(still)),
+        _ASSET + "WHERE a.data_source = %s AND a.kind = 'table' AND a.retired_at IS NULL AND a.name <> ALL (%s) "
+        "ORDER BY a.id FOR UPDATE OF a",
+        (source, list(still)),
     )
-    return [row["id"] for row in rows]
+    return [_asset(row) for row in rows]
+
+
+def tables_of_project(uow: UnitOfWork, project: str, names: Collection[str]) -> list[Asset]:
+    """The project's assets of these tables."""
+    rows = uow.rows(_ASSET + "WHERE a.project = %s AND a.name = ANY (%s) AND a.kind = 'table'", (project, list(names)))
+    return [_asset(row) for row in rows]
 
 
 def now_of(moment: datetime | None) -> str | None:

@@ -1,11 +1,12 @@
 """The SQL of what assets stand in: domains, units, glossary, forms, rules, projects, data sources and their runs."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, LiteralString, TypeVar
+from datetime import datetime
+from typing import LiteralString, TypeVar
 
 from psycopg import sql
 from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 from pergamon.catalog.forms import FormSpec, RuleSpec
 from pergamon.catalog.model import Place, Strict
@@ -22,7 +23,7 @@ def save_spec(uow: UnitOfWork, table: LiteralString, name: str, spec: Strict, ta
         "INSERT INTO {table} (name, spec, tags, changed_at) VALUES (%s, %s, %s, %s) ON CONFLICT (name) DO UPDATE "
         "SET spec = excluded.spec, tags = excluded.tags, changed_at = excluded.changed_at"
     ).format(table=sql.Identifier(table))
-    uow.connection.execute(query, (name, Jsonb(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now))
+    uow.connection.execute(query, (name, Json(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now))
 
 
 def specs(uow: UnitOfWork, table: LiteralString, model: type[SpecT]) -> dict[str, SpecT]:
@@ -170,6 +171,15 @@ def data_sources(uow: UnitOfWork) -> dict[str, DataSourceSpec]:
     return specs(uow, "catalog_data_source", DataSourceSpec)
 
 
+def data_source(uow: UnitOfWork, name: str) -> DataSourceSpec | None:
+    row = uow.row("SELECT spec FROM catalog_data_source WHERE name = %s", (name,))
+    return DataSourceSpec.model_validate(row["spec"]) if row else None
+
+
+def data_source_rows(uow: UnitOfWork) -> list[DictRow]:
+    return uow.rows("SELECT name, spec, changed_at FROM catalog_data_source ORDER BY name")
+
+
 def sources_of_database(uow: UnitOfWork, database: str) -> dict[str, DataSourceSpec]:
     """The data sources that follow changes of a database's tables, by name."""
     rows = uow.rows(
@@ -195,20 +205,14 @@ def terms(uow: UnitOfWork, names: Collection[str] | None = None) -> list[DictRow
     )
 
 
-def term(uow: UnitOfWork, name: str, *, lock: bool = False) -> DictRow | None:
-    if lock:
-        return uow.row("SELECT * FROM catalog_term WHERE name = %s FOR UPDATE", (name,))
+def term(uow: UnitOfWork, name: str) -> DictRow | None:
     return uow.row("SELECT * FROM catalog_term WHERE name = %s", (name,))
 
 
 def save_term(
     uow: UnitOfWork, name: str, spec: TermSpec, *, glossary: str | None, unit: str | None, version: int
-) -> bool:
-    """False when another term has this title."""
+) -> None:
     content = spec.model_dump(mode="json", include={"definition", "description", "relations"})
-    taken = uow.row("SELECT name FROM catalog_term WHERE lower(title) = lower(%s) AND name <> %s", (spec.title, name))
-    if taken is not None:
-        return False
     uow.execute(
         "INSERT INTO catalog_term (name, glossary, unit, title, content, state, version, changed_at, changed_by) "
         "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET glossary = excluded.glossary, "
@@ -216,7 +220,16 @@ def save_term(
         "version = excluded.version, changed_at = excluded.changed_at, changed_by = excluded.changed_by",
         (name, glossary, unit, spec.title, Jsonb(content), spec.state, version, uow.now, uow.actor.id),
     )
-    return True
+
+
+def lock_glossary(uow: UnitOfWork) -> None:
+    """One writer of terms at a time: how terms stand to each other is checked over all of them."""
+    uow.execute("SELECT pg_advisory_xact_lock(hashtextextended('pergamon.catalog.glossary', 0))")
+
+
+def clear_titles(uow: UnitOfWork, names: Collection[str]) -> None:
+    """Put something else in the titles' place for a moment, so that they can be given anew."""
+    uow.execute("UPDATE catalog_term SET title = E'\\x01' || name WHERE name = ANY (%s)", (sorted(names),))
 
 
 def delete_terms(uow: UnitOfWork, names: Collection[str]) -> None:
@@ -234,10 +247,21 @@ def insert_run(uow: UnitOfWork, run_id: str, source: str) -> None:
     )
 
 
-def run(uow: UnitOfWork, run_id: str, *, lock: bool = False) -> DictRow | None:
-    if lock:
-        return uow.row("SELECT * FROM catalog_source_run WHERE id = %s FOR UPDATE", (run_id,))
-    return uow.row("SELECT * FROM catalog_source_run WHERE id = %s", (run_id,))
+def run(uow: UnitOfWork, run_id: str) -> DictRow:
+    """A run that is known to be there."""
+    row = uow.row("SELECT * FROM catalog_source_run WHERE id = %s", (run_id,))
+    if row is None:
+        raise RuntimeError("a run that was begun is not there")
+    return row
+
+
+def newest_runs(uow: UnitOfWork, sources: Collection[str]) -> list[DictRow]:
+    """The newest run of each of these data sources."""
+    return uow.rows(
+        "SELECT r.* FROM unnest(%s::text[]) AS wanted (name) CROSS JOIN LATERAL (SELECT * FROM catalog_source_run "
+        "WHERE data_source = wanted.name ORDER BY started_at DESC, id DESC LIMIT 1) r",
+        (sorted(sources),),
+    )
 
 
 def runs(uow: UnitOfWork, source: str, limit: int) -> list[DictRow]:
@@ -248,11 +272,14 @@ def runs(uow: UnitOfWork, source: str, limit: int) -> list[DictRow]:
     )
 
 
-def save_run(uow: UnitOfWork, row: Mapping[str, Any]) -> None:
+def end_run(
+    uow: UnitOfWork, run_id: str, state: str, counts: Mapping[str, int], faults: Collection[Mapping[str, str]]
+) -> None:
+    """Only of a run that still runs: one that was abandoned stays so."""
     uow.execute(
-        "UPDATE catalog_source_run SET state = %s, after_table = %s, counts = %s, faults = %s, ended_at = %s "
-        "WHERE id = %s",
-        (row["state"], row["after_table"], Jsonb(row["counts"]), Jsonb(row["faults"]), row["ended_at"], row["id"]),
+        "UPDATE catalog_source_run SET state = %s, counts = %s, faults = %s, ended_at = %s "
+        "WHERE id = %s AND state = 'running'",
+        (state, Jsonb(dict(counts)), Jsonb([dict(fault) for fault in faults]), uow.now, run_id),
     )
 
 
@@ -264,7 +291,7 @@ def abandon_runs(uow: UnitOfWork, source: str) -> None:
     )
 
 
-def last_starts(uow: UnitOfWork) -> dict[str, Any]:
+def last_starts(uow: UnitOfWork) -> dict[str, datetime]:
     """When each data source's newest run began."""
     rows = uow.rows("SELECT data_source, max(started_at) AS at FROM catalog_source_run GROUP BY data_source")
     return {row["data_source"]: row["at"] for row in rows}

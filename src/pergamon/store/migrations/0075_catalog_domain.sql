@@ -29,10 +29,10 @@ CREATE TABLE catalog_term (
     changed_at  timestamptz NOT NULL,
     changed_by  text NOT NULL
 );
-CREATE UNIQUE INDEX catalog_term_title ON catalog_term (lower(title));
+CREATE UNIQUE INDEX catalog_term_title ON catalog_term (title);
 CREATE TABLE catalog_form (
     name       text PRIMARY KEY,
-    spec       jsonb NOT NULL,
+    spec       json NOT NULL,                         -- keeps the order of the fields
     tags       jsonb NOT NULL DEFAULT '{}',
     changed_at timestamptz NOT NULL
 );

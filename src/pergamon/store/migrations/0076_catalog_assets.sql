@@ -54,7 +54,6 @@ CREATE TABLE catalog_source_run (
     started_by  text NOT NULL,
     ended_at    timestamptz,
     state       text NOT NULL CHECK (state IN ('running', 'succeeded', 'failed', 'abandoned')),
-    after_table text NOT NULL DEFAULT '',             -- how far it has come: database.table
     counts      jsonb NOT NULL DEFAULT '{}',          -- added, updated, unchanged, removed, failed, held
     faults      jsonb NOT NULL DEFAULT '[]'           -- the first of the failed, each with its reason
 );
