@@ -1,0 +1,66 @@
+"""Searching: one page of what an actor may see, with counts, highlights and a suggestion."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pergamon.search.ask import Asked, Found, Seer, check_cursor
+from pergamon.search.cursor import Cursor, cursor_of, cursor_text
+from pergamon.search.follow import Follower
+from pergamon.search.highlight import Standing, highlights, standing_words, suggestion, with_met_columns
+from pergamon.search.index import View
+from pergamon.search.model import MOST_RELEVANT, Hit, SearchPage, SearchRequest, Sort
+from pergamon.search.ports import Feed
+
+
+class Search:
+    """Search over one installation's catalog. Thread-safe; many processes may have one each."""
+
+    def __init__(self, root: Path, feed: Feed) -> None:
+        """root: where the index is kept, `<home>/search`: a cache that may be removed at any time."""
+        self.follower = Follower(root, feed)
+
+    def search(self, seer: Seer, request: SearchRequest, *, now: datetime) -> SearchPage:
+        """What somebody looks for, as far as they may see it; everything committed before the call counts.
+
+        Raises:
+            SearchBehind: the index is being made, or is far behind the catalog.
+            WrongSearch, WrongCursor: see there.
+        """
+        view, left_out = self.follower.current_view()
+        return answer(view, seer, request, now=now, left_out=left_out)
+
+
+def answer(
+    view: View, seer: Seer, request: SearchRequest, *, now: datetime, left_out: tuple[str, ...] = ()
+) -> SearchPage:
+    """The page of a request on one state of the index; raises WrongSearch, WrongCursor."""
+    asked = Asked(view.searcher, view.schema, seer, request, now, left_out)
+    cursor = cursor_of(request)
+    check_cursor(asked.sort, cursor)
+    found, has_more = asked.page(cursor)
+    told = [json.loads(view.searcher.doc(one.address)["told"][0]) for one in found]
+    words = asked.words()
+    standing = [standing_words(one) for one in told] if words else [{} for _ in told]
+    return SearchPage(
+        hits=tuple(_hit(asked, *three, words) for three in zip(found, told, standing, strict=True)),
+        total=asked.total(),
+        facets=asked.counts(),
+        suggestion=suggestion(standing, words),
+        after=_next_cursor(asked, found, cursor) if has_more else None,
+    )
+
+
+def _hit(asked: Asked, found: Found, told: dict[str, Any], standing: Standing, words: list[str]) -> Hit:
+    shown, marked = with_met_columns(told, highlights(standing, words))
+    score = found.key if asked.sort is Sort.RELEVANCE and isinstance(found.key, float) else None
+    return Hit(document=shown, score=score, highlights=marked)
+
+
+def _next_cursor(asked: Asked, found: list[Found], cursor: Cursor | None) -> str | None:
+    """Where the next page begins; None where relevance ends."""
+    seen = (cursor.seen if cursor else 0) + len(found)
+    if asked.sort is Sort.RELEVANCE and seen >= MOST_RELEVANT:
+        return None
+    return cursor_text(Cursor(found[-1].key, found[-1].tie, seen), asked.request)
