@@ -53,6 +53,18 @@ from pergamon.objects.references import refer, referring_tables, unrefer
 from pergamon.objects.remove import BadRemoval, forget_bucket, remove_object
 from pergamon.objects.sweep import free_contents, sweep_contents
 from pergamon.objects.upload import ExpectedContent, PutOptions, UploadOptions, finish_upload, upload
+from pergamon.objects.upload_model import (
+    PieceChecksum,
+    PieceMismatch,
+    UnknownUpload,
+    Upload,
+    UploadLimitReached,
+    UploadLimits,
+    UploadLocked,
+    UploadLost,
+    WrongOffset,
+)
+from pergamon.objects.uploads import append_to_upload, begin_upload, end_upload, read_upload, sweep_uploads
 
 __all__ = [
     "CONTENT_FOLDER",
@@ -76,6 +88,8 @@ __all__ = [
     "ObjectEventKind",
     "ObjectListing",
     "ObjectVersion",
+    "PieceChecksum",
+    "PieceMismatch",
     "PutOptions",
     "RawClosed",
     "ReceivedContent",
@@ -83,8 +97,17 @@ __all__ = [
     "StorageFull",
     "UnknownDropDirectory",
     "UnknownObject",
+    "UnknownUpload",
+    "Upload",
+    "UploadLimitReached",
+    "UploadLimits",
+    "UploadLocked",
+    "UploadLost",
     "UploadOptions",
+    "WrongOffset",
     "adopt_content",
+    "append_to_upload",
+    "begin_upload",
     "content_path",
     "current_objects",
     "describe_object",
@@ -92,6 +115,7 @@ __all__ = [
     "drop_directory_status",
     "drop_drop_directory",
     "drop_step",
+    "end_upload",
     "finish_upload",
     "forget_bucket",
     "free_contents",
@@ -106,6 +130,7 @@ __all__ = [
     "read_drop_directories",
     "read_events",
     "read_object",
+    "read_upload",
     "receive_content",
     "refer",
     "referring_tables",
@@ -114,6 +139,7 @@ __all__ = [
     "require_key",
     "require_tags",
     "sweep_contents",
+    "sweep_uploads",
     "unrefer",
     "upload",
     "visible_buckets",
