@@ -1,1 +1,45 @@
-"""Crawl: from files to tables that every engine reads; incremental, and nothing is lost on the way."""
+"""Crawl: from files to tables that every engine reads; incremental, and nothing is lost on the way.
+
+A worker's way: `follow` and `crawl_step`, again and again. Its rules: ADR 0015.
+"""
+
+from pergamon.crawl.configuration import drop_crawler, put_crawler, read_crawlers
+from pergamon.crawl.follow import begin_due_listings, follow
+from pergamon.crawl.model import (
+    CrawlerHasTables,
+    CrawlerSpec,
+    CrawlerStatus,
+    Did,
+    FileState,
+    Limits,
+    UnknownCrawledFile,
+    UnknownCrawler,
+)
+from pergamon.crawl.ports import Place
+from pergamon.crawl.status import crawled_files, crawler_status, list_crawlers, replay_files, request_crawl
+from pergamon.crawl.step import ClaimLost, beat, crawl_step
+
+__all__ = [
+    "ClaimLost",
+    "CrawlerHasTables",
+    "CrawlerSpec",
+    "CrawlerStatus",
+    "Did",
+    "FileState",
+    "Limits",
+    "Place",
+    "UnknownCrawledFile",
+    "UnknownCrawler",
+    "beat",
+    "begin_due_listings",
+    "crawl_step",
+    "crawled_files",
+    "crawler_status",
+    "drop_crawler",
+    "follow",
+    "list_crawlers",
+    "put_crawler",
+    "read_crawlers",
+    "replay_files",
+    "request_crawl",
+]

@@ -5,7 +5,7 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 """
 
 from pergamon.lake.access import access_rules, table_resource, table_resources
-from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, change_of, evolve_in_memory
+from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
 from pergamon.lake.commit import (
     DurableCommit,
@@ -72,6 +72,7 @@ __all__ = [
     "NewColumns",
     "NewFile",
     "OnCommit",
+    "PartitionValue",
     "PlannedCommit",
     "SnapshotRecord",
     "TableExists",

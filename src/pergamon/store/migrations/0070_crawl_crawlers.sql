@@ -47,3 +47,8 @@ CREATE TABLE crawl_table (
 );
 CREATE UNIQUE INDEX crawl_table_owner ON crawl_table (database, name) WHERE state = 'ready';
 CREATE INDEX crawl_table_folder ON crawl_table (crawler, folder);
+-- What a dropped crawler was: its tables are its own again when it comes back.
+CREATE TABLE crawl_dropped (
+    name text PRIMARY KEY,
+    spec jsonb NOT NULL
+);

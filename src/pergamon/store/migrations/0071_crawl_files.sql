@@ -40,7 +40,8 @@ CREATE TABLE crawl_part (
     number       int NOT NULL,
     part         jsonb NOT NULL,                    -- how to read it
     part_name    text,
-    schema       text NOT NULL REFERENCES crawl_schema (digest),
+    file_schema  text NOT NULL REFERENCES crawl_schema (digest),
+    shape        text NOT NULL REFERENCES crawl_schema (digest), -- with the columns of its folders
     in_place     boolean NOT NULL,
     row_count    bigint,
     table_id     text REFERENCES crawl_table (id),  -- NULL: not planned yet

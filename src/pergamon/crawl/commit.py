@@ -1,0 +1,359 @@
+"""Bring a table up to date: one commit for a batch of files, together with their states (law 4, ADR 0015).
+
+Open the lease (commit) -> write what must be converted (no transaction) -> manifests, fsync -> one unit of work: the
+table's pointer, the states, the references to objects, what catalog, lineage and quality are told. A data file that
+holds rows of an outdated version goes, and its other rows are written again in the same snapshot.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.table.metadata import TableMetadata
+
+from pergamon import lake, objects
+from pergamon.crawl import tables, tell
+from pergamon.crawl.configuration import crawler_of
+from pergamon.crawl.model import PURPOSE, Claim, Did, FileQuarantined, FileState, TableBlocked, TableCrawled
+from pergamon.crawl.planning import constants, fits_in_place, is_partition, merged_columns, with_partition
+from pergamon.crawl.ports import Place
+from pergamon.crawl.tables import CrawlTable, DataFile, Part
+from pergamon.formats import ORIGINAL_NAME, Failed, Misfit, Unreadable, WriteRequest, WrittenPart
+from pergamon.kernel import Conflict, make_durable_directory
+from pergamon.store import UnitOfWork
+
+Require = Callable[[UnitOfWork], None]
+"""Raises when the folder is in other hands."""
+
+
+class FilesChanged(Conflict):
+    """What a batch was made of is not what it was any more; it is made anew."""
+
+    code = "crawl.files_changed"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One commit to be."""
+
+    table: CrawlTable
+    files: tuple[str, ...]
+    come: tuple[Part, ...]
+    go: tuple[DataFile, ...]
+    replaces_all: bool
+
+    @property
+    def id(self) -> lake.TableId:
+        return lake.TableId(self.table.database, self.table.name)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    batch: Batch
+    lease: lake.Lease
+    record: lake.TableRecord
+    base: TableMetadata
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A data file to be added, and the parts whose rows it holds."""
+
+    file: lake.NewFile
+    parts: tuple[Part, ...]
+    in_place: bool
+
+
+def bring_in(place: Place, claim: Claim, table: CrawlTable, require: Require) -> Did | None:
+    """Make the next commit of a table. None: it is up to date, or may not be written.
+
+    Raises:
+        FilesChanged, and what the lake raises: nothing happened; it is tried again.
+    """
+    if table.state != "ready":
+        return None
+    with place.begin() as uow:
+        require(uow)
+        batch = _next_batch(uow, place, table)
+        if batch is None:
+            return None
+        opened = _open(uow, place, claim, batch)
+    if opened is None:
+        return Did("blocked", folder=claim.folder)
+    try:
+        return _carry_out(place, claim, opened, require)
+    finally:
+        _close(place, opened)
+
+
+def _next_batch(uow: UnitOfWork, place: Place, table: CrawlTable) -> Batch | None:
+    files = tables.files_with_work(uow, table.id, place.limits.commit_files)
+    if not files:
+        return None
+    if must_be_rewritten(table):
+        going = tables.data_files(uow, table.id)
+        come = tables.parts_to_come(uow, table.id, files, [], everything=True)
+        return Batch(
+            table, tuple(dict.fromkeys([*files, *(part.file_id for part in come)])), tuple(come), tuple(going), True
+        )
+    files = _within(uow, place, table, files)
+    going = tables.data_files_to_go(uow, table.id, files)
+    come = tables.parts_to_come(uow, table.id, files, [file.id for file in going])
+    return Batch(table, tuple(files), tuple(come), tuple(going), False)
+
+
+def _within(uow: UnitOfWork, place: Place, table: CrawlTable, files: list[str]) -> list[str]:
+    """So many files that what must be converted stays within one commit's bounds; one at least."""
+    sizes: dict[str, int] = {}
+    for part in tables.parts_to_come(uow, table.id, files, []):
+        sizes[part.file_id] = sizes.get(part.file_id, 0) + (0 if part.part.in_place else part.size_bytes)
+    total, taken = 0, list[str]()
+    for file in files:
+        total += sizes.get(file, 0)
+        if taken and total > place.limits.commit_bytes:
+            break
+        taken.append(file)
+    return taken
+
+
+def must_be_rewritten(table: CrawlTable) -> bool:
+    """Has a column got a type that Iceberg cannot give it where it stands?"""
+    return bool(_changes(table)[2])
+
+
+def _changes(table: CrawlTable) -> tuple[list[str], list[str], list[str]]:
+    """Columns added, widened where they stand, and replaced, from what is committed to what is planned."""
+    if table.committed is None:
+        return [], [], []
+    merged = merged_columns(table.committed, table.columns, as_text=True)
+    if merged is None:
+        return [], [], []
+    beyond = list(merged.beyond_iceberg)
+    return list(merged.added), [name for name in merged.widened if name not in beyond], beyond
+
+
+def _open(uow: UnitOfWork, place: Place, claim: Claim, batch: Batch) -> _Opened | None:
+    """Have the table, close what a dead worker left on it, take the right to one commit."""
+    table = batch.table
+    try:
+        record = lake.read_table(uow, batch.id)
+    except lake.UnknownTable:
+        if table.table_key is not None:
+            tables.forget_table(uow, table.id)
+            batch = replace(batch, go=())
+        divided_by = _divided_by(table)
+        record = lake.create_table(uow, place.lake_root, batch.id, table.columns, partition_by=divided_by)
+        tables.set_table_key(uow, table.id, record.key)
+        tables.mark_committed(uow, table, table.columns, divided_by)
+        batch = replace(batch, table=replace(table, committed=table.columns, table_key=record.key))
+    else:
+        if table.table_key not in (None, record.key) or table.table_key is None:
+            reason = f"{batch.id} is a table that this crawler did not make"
+            tables.block(uow, table.id, reason)
+            uow.record(
+                TableBlocked(subject=batch.id.subject, crawler=claim.crawler, folder=claim.folder, reason=reason)
+            )
+            return None
+    for lease in lake.unclosed_leases(uow):
+        if lease.table == batch.id:
+            lake.close_lease(uow, lease.id)
+    facts = {"crawler": claim.crawler, "worker": place.worker, "files": len(batch.files)}
+    lease = lake.open_lease(uow, batch.id, PURPOSE, facts)
+    return _Opened(batch, lease, record, lake.read_metadata(record.metadata_location))
+
+
+def _divided_by(table: CrawlTable) -> list[str]:
+    """A table is divided by the columns of its folders, when its first files had them all."""
+    kinds = {field.name: field.type for field in table.columns if is_partition(field)}
+    return [name for name in table.divided_by if kinds.get(name) in (pa.int64(), pa.string())]
+
+
+def _close(place: Place, opened: _Opened) -> None:
+    """End the lease; what it wrote without a commit is removed."""
+    with place.begin() as uow:
+        outcome = lake.close_lease(uow, opened.lease.id)
+    if not outcome.committed:
+        shutil.rmtree(_directory(opened), ignore_errors=True)
+
+
+def _directory(opened: _Opened) -> Path:
+    """The place of what this lease writes, in the table's own location."""
+    return Path(opened.record.location.removeprefix("file://")) / "data" / opened.lease.id
+
+
+def _carry_out(place: Place, claim: Claim, opened: _Opened, require: Require) -> Did:
+    batch = opened.batch
+    divided_by, columns = _evolution(opened)
+    target = _target(opened, columns)
+    written, failed = _write(place, opened, target, divided_by)
+    if failed:
+        return _set_aside(place, claim, failed, require)
+    in_place = frozenset(item.file.path for item in written if item.in_place)
+    planned = lake.change_of(
+        opened.lease,
+        opened.record,
+        opened.base,
+        add=[item.file for item in written],
+        remove=[_as_new_file(file) for file in batch.go],
+        in_place=in_place,
+        columns=columns,
+        replace_all=batch.replaces_all and bool(batch.go),
+    )
+    spec_id = lake.evolve_in_memory(opened.base, columns)[0].default_spec_id
+    durable = lake.make_durable(planned)
+    with place.begin() as uow:
+        require(uow)
+        lake.finish_commit(uow, durable, _hook(claim, opened, written, divided_by, spec_id))
+        lake.close_lease(uow, opened.lease.id)
+    rows = sum(item.file.rows for item in written)
+    return Did("committed", files=len(batch.files), rows=rows, folder=claim.folder)
+
+
+def _evolution(opened: _Opened) -> tuple[list[str], lake.NewColumns]:
+    """How the lake's table changes with this commit, and what its files are divided by afterwards."""
+    table = opened.batch.table
+    divided = [field.name for field in opened.base.spec().fields]
+    added, widened, replaced = _changes(table)
+    planned = {field.name.casefold(): field for field in table.columns}
+    ids = {field.name.casefold(): field.field_id for field in opened.base.schema().fields}
+    unpartition = bool(set(replaced) & set(divided))
+    return ([] if unpartition else divided), lake.NewColumns(
+        add=[planned[name.casefold()].remove_metadata() for name in (*replaced, *added)],
+        widen={ids[name.casefold()]: planned[name.casefold()].type for name in widened},
+        drop=[ids[name.casefold()] for name in replaced],
+        unpartition=unpartition,
+        spellings=_spellings(opened.batch.come),
+    )
+
+
+def _spellings(parts: Iterable[Part]) -> dict[str, list[str]]:
+    """Under which other names the files in place hold their columns."""
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        for field in part.part.schema if part.part.in_place else ():
+            original = (field.metadata or {}).get(ORIGINAL_NAME)
+            if original is not None:
+                found.setdefault(field.name, []).append(original.decode())
+    return found
+
+
+def _target(opened: _Opened, columns: lake.NewColumns) -> pa.Schema:
+    """What a converted file looks like: the table's columns, in the table's order."""
+    planned = {field.name.casefold(): field for field in opened.batch.table.columns}
+    evolved = lake.evolve_in_memory(opened.base, columns)[0].schema()
+    return pa.schema([pa.field(field.name, planned[field.name.casefold()].type) for field in evolved.fields])
+
+
+def _write(
+    place: Place, opened: _Opened, target: pa.Schema, divided_by: Sequence[str]
+) -> tuple[list[_Written], list[tuple[Part, Unreadable | Misfit]]]:
+    """The data files of a batch: those that stay where they lie, and those that are converted."""
+    stay, convert = list[Part](), list[Part]()
+    for part in opened.batch.come:
+        fits = part.part.in_place and part.rows is not None
+        fits = fits and fits_in_place(part.part.schema, target, divided_by, part.partition)
+        (stay if fits else convert).append(part)
+    written = [_in_place(part, target, divided_by) for part in stay]
+    requests = [_request(opened, target, number, part) for number, part in enumerate(convert)]
+    failed: list[tuple[Part, Unreadable | Misfit]] = []
+    for part, said in zip(convert, place.reader.write(requests) if requests else [], strict=True):
+        if isinstance(said, Failed):
+            failed.append((part, said.error))
+        else:
+            written.append(_converted(part, said, target, divided_by))
+    return written, failed
+
+
+def _request(opened: _Opened, target: pa.Schema, number: int, part: Part) -> WriteRequest:
+    directory = _directory(opened) / f"{number:06d}"
+    make_durable_directory(directory)
+    return WriteRequest(part.path, part.part, target, directory / "rows.parquet", constants(target, part.partition))
+
+
+def _in_place(part: Part, target: pa.Schema, divided_by: Sequence[str]) -> _Written:
+    file = lake.NewFile(part.path, part.rows or 0, part.size_bytes, _partition(part, target, divided_by))
+    return _Written(file, (part,), in_place=True)
+
+
+def _converted(part: Part, said: WrittenPart, target: pa.Schema, divided_by: Sequence[str]) -> _Written:
+    file = lake.NewFile(said.path, said.rows, said.size_bytes, _partition(part, target, divided_by))
+    return _Written(file, (part,), in_place=False)
+
+
+def _partition(part: Part, target: pa.Schema, divided_by: Sequence[str]) -> tuple[lake.PartitionValue, ...]:
+    """The values that a file's folders give to the columns that the table is divided by."""
+    values: Mapping[str, Any] = constants(target, part.partition)  # Any: whole numbers and text, by the columns' types
+    return tuple(values.get(name) for name in divided_by)
+
+
+def _as_new_file(file: DataFile) -> lake.NewFile:
+    return lake.NewFile(file.path, file.rows, file.size_bytes, file.partition, spec_id=file.spec_id)
+
+
+def _set_aside(place: Place, claim: Claim, failed: Sequence[tuple[Part, Unreadable | Misfit]], require: Require) -> Did:
+    """Files that turned out to be unreadable go to quarantine; those that hold other values are planned anew."""
+    with place.begin() as uow:
+        require(uow)
+        bucket = crawler_of(uow, claim.crawler).bucket
+        for part, error in failed:
+            if isinstance(error, Misfit):
+                shape = with_partition(error.part.schema, part.partition)
+                digests = tables.digest_of(error.part.schema), tables.digest_of(shape)
+                tables.save_schemas(uow, dict(zip(digests, (error.part.schema, shape), strict=True)))
+                tables.reshape_part(uow, part, error.part, *digests)
+            elif tables.set_aside(uow, part.file_id, part.version_id, FileState.QUARANTINED, str(error)):
+                uow.record(
+                    FileQuarantined(
+                        subject=f"object:{bucket}/{part.key}",
+                        crawler=claim.crawler,
+                        version=part.version_id,
+                        reason=error.message,
+                    )
+                )
+    return Did("set aside", files=len(failed), folder=claim.folder)
+
+
+def _hook(
+    claim: Claim, opened: _Opened, written: Sequence[_Written], divided_by: Sequence[str], spec_id: int
+) -> lake.OnCommit:
+    """What changes together with the table's pointer."""
+
+    def on_commit(uow: UnitOfWork, lease: lake.Lease, snapshot_id: int) -> None:
+        batch = opened.batch
+        going = [file.id for file in batch.go]
+        gone = tables.versions_of_data_files(uow, going)
+        tables.unlink_data_files(uow, going)
+        tables.add_data_files(uow, batch.table.id, [_row(item, spec_id) for item in written])
+        tables.mark_committed(uow, batch.table, batch.table.columns, divided_by)
+        tables.settle_files(uow, batch.files)
+        here = {part.version_id for item in written for part in item.parts}
+        objects.refer(uow, batch.id, here)
+        objects.unrefer(uow, batch.id, gone - here)
+        uow.record(
+            TableCrawled(
+                subject=batch.id.subject,
+                crawler=claim.crawler,
+                snapshot_id=snapshot_id,
+                files_added=len(here - gone),
+                files_removed=len(gone - here),
+                in_place=sum(item.in_place for item in written),
+                rows_added=sum(item.file.rows for item in written),
+            )
+        )
+        tell.table_changed(uow, claim, batch.table, lease.id, here)
+
+    return on_commit
+
+
+def _row(item: _Written, spec_id: int) -> dict[str, Any]:
+    return {
+        "path": str(item.file.path),
+        "row_count": item.file.rows,
+        "size_bytes": item.file.size_bytes,
+        "partition": list(item.file.partition),
+        "spec_id": spec_id,
+        "parts": [part.id for part in item.parts],
+    }

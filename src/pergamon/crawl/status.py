@@ -1,0 +1,104 @@
+"""What became of files, and asking for more: run now, list, try again. Operators and who may run crawlers."""
+
+from typing import Any
+
+from pergamon.crawl import tables
+from pergamon.crawl.configuration import crawler_of
+from pergamon.crawl.model import CrawlerSpec, CrawlerStatus, CrawlRequested, FilesReplayed, UnknownCrawledFile
+from pergamon.identity import actions_of_roles
+from pergamon.kernel import require
+from pergamon.policy import Action, Resource, decide
+from pergamon.store import UnitOfWork
+
+
+def request_crawl(uow: UnitOfWork, name: str) -> None:
+    """List everything below a crawler's prefixes now; a worker does it.
+
+    Raises:
+        AccessDenied: the actor may not run this crawler.
+        UnknownCrawler: no such crawler.
+    """
+    _require(uow, name)
+    crawler_of(uow, name)
+    tables.begin_listing(uow, name, "asked")
+    uow.record(CrawlRequested(subject=f"crawler:{name}", cause="asked"))
+
+
+def list_crawlers(uow: UnitOfWork) -> list[CrawlerStatus]:
+    """Every crawler with how many files are in which state.
+
+    Raises:
+        AccessDenied: the actor may not run crawlers.
+    """
+    _require(uow, "all")
+    return [_status(uow, row["name"], CrawlerSpec.model_validate(row["spec"])) for row in tables.crawlers(uow)]
+
+
+def crawler_status(uow: UnitOfWork, name: str) -> CrawlerStatus:
+    """One crawler, with its tables and what failed.
+
+    Raises:
+        AccessDenied: the actor may not run this crawler.
+        UnknownCrawler: no such crawler.
+    """
+    _require(uow, name)
+    return _status(uow, name, crawler_of(uow, name), whole=True)
+
+
+def crawled_files(
+    uow: UnitOfWork, name: str, *, state: str | None = None, after: str = "", limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Files of a crawler by key, each with its state, and the reason when it was set aside. Any: as JSON has it.
+
+    Raises:
+        AccessDenied: the actor may not run this crawler.
+        UnknownCrawler: no such crawler.
+    """
+    _require(uow, name)
+    crawler_of(uow, name)
+    return [dict(row) for row in tables.files(uow, name, state, after, limit)]
+
+
+def replay_files(uow: UnitOfWork, name: str, key: str | None = None) -> int:
+    """Let files that were set aside be tried again: one, or all. Returns: how many.
+
+    Raises:
+        AccessDenied: the actor may not run this crawler.
+        UnknownCrawler: no such crawler.
+        UnknownCrawledFile: the key names no file that was set aside.
+    """
+    _require(uow, name)
+    crawler_of(uow, name)
+    rows = tables.replay(uow, name, key)
+    if key is not None and not rows:
+        raise UnknownCrawledFile(
+            f"crawler {name} has no file {key} that was set aside", hint="see `pergamon crawl files`"
+        )
+    tables.drop_blocked_tables(uow, name)
+    tables.wake(uow, name, {row["folder"] for row in rows})
+    if rows:
+        uow.record(FilesReplayed(subject=f"crawler:{name}", files=len(rows)))
+    return len(rows)
+
+
+def _require(uow: UnitOfWork, name: str) -> None:
+    held = actions_of_roles(uow, uow.actor.roles)
+    require(decide(uow.actor, Action.CRAWLER_RUN, Resource("crawler", name), actions=held))
+
+
+def _status(uow: UnitOfWork, name: str, spec: CrawlerSpec, *, whole: bool = False) -> CrawlerStatus:
+    row = tables.crawler(uow, name)
+    return CrawlerStatus(
+        name=name,
+        bucket=spec.bucket,
+        prefixes=spec.prefixes,
+        database=spec.database,
+        on_event=spec.on_event,
+        schedule=spec.schedule,
+        is_listing=tables.is_listing(uow, name),
+        files=tables.counts(uow, name),
+        folders_at_work=tables.folders_at_work(uow, name),
+        tables=tuple(dict(found) for found in tables.tables_of_crawler(uow, name)) if whole else (),
+        failures=tuple(dict(found) for found in tables.failures_of_crawler(uow, name)) if whole else (),
+        last_listed_at=row["last_listed_at"] if row else None,
+    )

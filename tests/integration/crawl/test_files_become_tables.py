@@ -1,0 +1,157 @@
+"""Uploaded files become tables that are read as they should be; what changes, comes, goes or is broken is followed."""
+
+import pyarrow as pa
+
+from .conftest import World
+
+
+def test_a_file_at_the_prefix_is_a_table_of_its_own(world: World) -> None:
+    world.deploy()
+    world.put_csv("in/Patients 2024.csv", "id,name", "1,Änne", "2,Bo")
+    world.put_parquet("in/visits.parquet", id=[7], day=["mo"])
+    world.crawl()
+    assert world.tables() == ["patients_2024", "visits"]
+    assert world.rows("patients_2024") == [{"id": 1, "name": "Änne"}, {"id": 2, "name": "Bo"}]
+    assert world.rows("visits") == [{"id": 7, "day": "mo"}]
+    assert set(world.states().values()) == {"added"}
+
+
+def test_a_folder_is_one_table_and_its_parquet_is_not_rewritten(world: World) -> None:
+    world.deploy()
+    for number in range(5):
+        world.put_parquet(f"in/visits/{number}.parquet", id=[number])
+    world.put_csv("in/visits/last.csv", "id", "9")
+    world.crawl()
+    assert world.tables() == ["visits"]
+    assert world.column("visits") == [0, 1, 2, 3, 4, 9]
+    assert len(world.reader.written) == 1
+    assert world.snapshots("visits") == 1
+
+
+def test_an_unchanged_version_is_never_read_again(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/a.parquet", id=[1])
+    world.crawl()
+    world.put_parquet("in/visits/b.parquet", id=[2])
+    world.deploy(description="changed, so everything is listed again")
+    world.crawl()
+    assert world.reader.inspected == ["in/visits/a.parquet", "in/visits/b.parquet"]
+    assert world.column("visits") == [1, 2]
+
+
+def test_a_replaced_object_replaces_its_rows_and_a_removed_one_takes_them_away(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/a.parquet", id=[1, 2])
+    world.put_csv("in/visits/b.csv", "id", "3")
+    world.crawl()
+    world.put_parquet("in/visits/a.parquet", id=[1, 5])
+    world.put_csv("in/visits/b.csv", "id", "4")
+    world.crawl()
+    assert world.column("visits") == [1, 4, 5]
+    assert world.snapshots("visits") == 2
+    world.remove("in/visits/a.parquet")
+    world.crawl()
+    assert world.column("visits") == [4]
+    world.remove("in/visits/b.csv")
+    world.crawl()
+    assert world.rows("visits") == []
+    world.put_csv("in/visits/b.csv", "id", "8")
+    world.crawl()
+    assert world.column("visits") == [8]
+
+
+def test_columns_may_be_new_missing_reordered_and_wider(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/a.parquet", id=pa.array([1], pa.int32()), name=["a"])
+    world.crawl()
+    world.put_parquet("in/visits/b.parquet", ward=["w"], name=["b"], id=pa.array([2**40]))
+    world.crawl()
+    world.put_parquet("in/visits/c.parquet", id=[3])
+    world.crawl()
+    assert world.tables() == ["visits"]
+    assert world.rows("visits") == [
+        {"id": 1, "name": "a", "ward": None},
+        {"id": 3, "name": None, "ward": None},
+        {"id": 2**40, "name": "b", "ward": "w"},
+    ]
+    assert world.reader.written == []
+
+
+def test_a_type_that_iceberg_cannot_widen_is_written_anew_without_losing_a_row(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/a.parquet", id=[1, 2], code=[7, 8])
+    world.crawl()
+    world.put_csv("in/visits/b.csv", "id,code", "3,x9")
+    world.crawl()
+    assert world.rows("visits", "id") == [
+        {"id": 1, "code": "7"},
+        {"id": 2, "code": "8"},
+        {"id": 3, "code": "x9"},
+    ]
+    assert world.snapshots("visits") == 2
+    world.put_parquet("in/visits/a.parquet", id=[5], code=[9])
+    world.crawl()
+    assert [(row["id"], row["code"]) for row in world.rows("visits", "id")] == [(3, "x9"), (5, "9")]
+
+
+def test_a_folder_with_several_schemas_becomes_several_tables(world: World) -> None:
+    world.deploy()
+    for number in range(3):
+        world.put_parquet(f"in/mixed/visits{number}.parquet", id=[number], day=["mo"])
+    world.put_parquet("in/mixed/wards.parquet", ward=["w"], beds=[3])
+    world.put_parquet("in/mixed/drugs.parquet", atc=["A"], dose=[1.5])
+    world.crawl()
+    assert world.tables() == ["mixed", "mixed_drugs", "mixed_wards"]
+    assert world.column("mixed") == [0, 1, 2]
+    assert world.rows("mixed_wards") == [{"ward": "w", "beds": 3}]
+
+
+def test_hive_folders_become_columns_and_parquet_stays_in_place(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/year=2023/site=a%20b/1.parquet", id=[1])
+    world.put_parquet("in/visits/year=2024/site=c/1.parquet", id=[2])
+    world.put_csv("in/visits/year=2024/site=__HIVE_DEFAULT_PARTITION__/1.csv", "id", "3")
+    world.crawl()
+    assert world.rows("visits", "id") == [
+        {"id": 1, "year": 2023, "site": "a b"},
+        {"id": 2, "year": 2024, "site": "c"},
+        {"id": 3, "year": 2024, "site": None},
+    ]
+    assert len(world.reader.written) == 1
+    world.put_parquet("in/visits/year=unknown/site=c/1.parquet", id=[4])
+    world.crawl()
+    assert [(row["id"], row["year"]) for row in world.rows("visits", "id")] == [
+        (1, "2023"),
+        (2, "2024"),
+        (3, "2024"),
+        (4, "unknown"),
+    ]
+
+
+def test_what_cannot_be_read_is_set_aside_with_the_reason_and_the_rest_goes_on(world: World) -> None:
+    world.deploy()
+    world.put("in/visits/bad.csv", b"broken")
+    world.put_csv("in/visits/good.csv", "id", "1")
+    world.crawl()
+    assert world.column("visits") == [1]
+    assert world.states() == {"in/visits/bad.csv": "quarantined", "in/visits/good.csv": "added"}
+    assert "no whole file" in world.reason("in/visits/bad.csv")
+    assert [event["subject"] for event in world.events("crawl.file_quarantined")] == ["object:assets/in/visits/bad.csv"]
+    world.put_csv("in/visits/bad.csv", "id", "2")
+    world.crawl()
+    assert world.column("visits") == [1, 2]
+
+
+def test_an_unreadable_new_version_leaves_the_rows_of_the_one_before(world: World) -> None:
+    world.deploy()
+    world.put_csv("in/visits/a.csv", "id", "1")
+    world.crawl()
+    world.put("in/visits/a.csv", b"broken")
+    world.crawl()
+    assert world.column("visits") == [1]
+    world.put_csv("in/visits/b.csv", "id", "x")  # the column becomes text: everything is written anew
+    world.crawl()
+    assert world.column("visits") == ["1", "x"]
+    world.remove("in/visits/a.csv")
+    world.crawl()
+    assert world.column("visits") == ["x"]
