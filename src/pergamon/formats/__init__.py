@@ -1,5 +1,6 @@
 """What is in this file? Formats, dialects, types; read in a confined child, never in the process that decides."""
 
+from pergamon.formats.files import inspect_file, write_part
 from pergamon.formats.merge import Incompatible, Merged, merge_all, merge_schemas, widest_type
 from pergamon.formats.model import (
     FORMATS,
@@ -41,9 +42,11 @@ __all__ = [
     "Unreadable",
     "WriteRequest",
     "WrittenPart",
+    "inspect_file",
     "merge_all",
     "merge_schemas",
     "schema_as_json",
     "schema_from_json",
     "widest_type",
+    "write_part",
 ]

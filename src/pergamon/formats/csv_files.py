@@ -26,6 +26,7 @@ from pergamon.formats.model import (
 )
 from pergamon.formats.names import named_field, renamed_warning, safe_names
 from pergamon.formats.readings import ARROW_TYPES, TEXT, Reading, checked, reading_from_text, value
+from pergamon.formats.shapes import EMPTY
 from pergamon.formats.sql_types import field_ids, sql_type
 from pergamon.formats.text_file import (
     HEAD_BYTES,
@@ -39,8 +40,6 @@ from pergamon.formats.text_file import (
 from pergamon.formats.work import Look, Writing
 
 SAMPLE_ROWS = 20_480
-EMPTY = b"pergamon.no_values"
-"""Metadata of a column in which no value was found: it takes whatever type another file gives it."""
 BUFFER_BYTES = 32 * 1024**2
 ROW_GROUP_ROWS = 122_880
 

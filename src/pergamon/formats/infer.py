@@ -4,6 +4,7 @@ The same answer over a sample and over all rows, because the question is the sam
 (two orders of a date, no value at all) is said, so that it can be asked of all rows.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,12 +20,15 @@ from pergamon.formats.readings import (
     DateOrder,
     Reading,
     fits,
+    pattern_of,
     value,
 )
 
 COLUMNS_AT_ONCE = 64
+GLANCE_ROWS = 300
 WIDEST_DECIMAL = 38
 NUMBER = r" *[-+]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)? *"
+BOOLEAN = r" *(?i:true|false) *"
 DATE = r" *[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)? *"
 ONLY_THOUSANDS = r" *-?[1-9][0-9]{0,2}([.,])[0-9]{3} *"
 
@@ -48,14 +52,16 @@ def infer(
     """The reading of the columns `c<number>` of a relation of texts (SQL)."""
     found: dict[int, Found] = {}
     doubtful: list[int] = []
+    glances = _glances(connection, source, columns, null_words(hints))
     for start in range(0, len(columns), COLUMNS_AT_ONCE):
         some = columns[start : start + COLUMNS_AT_ONCE]
-        looks = _looks(connection, source, some, hints)
-        candidates = {number: _candidates(looks[number], hints, this_year) for number in some}
+        numbers = [number for number in some if _all_match(glances[number], NUMBER)]
+        looks = _looks(connection, source, numbers, hints)
+        candidates = {number: _candidates(glances[number], looks.get(number), hints, this_year) for number in some}
         fitting = _fitting(connection, source, candidates, hints)
         for number in some:
-            found[number] = _chosen(looks[number], fitting[number], hints)
-        doubtful += [number for number in some if looks[number].only_thousands and looks[number].has_point]
+            found[number] = _chosen(glances[number], looks.get(number), fitting[number], hints)
+        doubtful += [number for number in numbers if looks[number].only_thousands and looks[number].has_point]
     if hints.decimal is None and any(one.reading.decimal_mark == "," for one in found.values()):
         found |= {number: Found(TEXT, is_open=True, note=POINTS_OR_THOUSANDS) for number in doubtful}
     return found
@@ -66,14 +72,37 @@ def null_words(hints: FormatHints) -> tuple[str, ...]:
     return NULL_WORDS if hints.null_words is None else ("", *hints.null_words)
 
 
+def _glances(connection: Connection, source: str, columns: Sequence[int], words: Sequence[str]) -> dict[int, list[str]]:
+    """Some values of each column; an empty list means that it has none at all."""
+    names = ", ".join(f"c{number}" for number in columns)
+    rows = connection.execute(f"SELECT {names} FROM {source} LIMIT {GLANCE_ROWS}").fetchall()  # noqa: S608 - ours
+    none = set(words)
+    glances = {
+        number: [row[place] for row in rows if row[place] is not None and row[place].strip(" ") not in none]
+        for place, number in enumerate(columns)
+    }
+    unseen = [number for number, values in glances.items() if not values]
+    if unseen and len(rows) == GLANCE_ROWS:
+        listed = ", ".join(literal(word) for word in words)
+        asked = ", ".join(
+            f"{what}(c{number}) FILTER (WHERE trim(c{number}) NOT IN ({listed}))"
+            for number in unseen
+            for what in ("min", "max")
+        )
+        row = connection.execute(f"SELECT {asked} FROM {source}").fetchone() or ()  # noqa: S608 - ours
+        for place, number in enumerate(unseen):
+            glances[number] = [text for text in row[2 * place : 2 * place + 2] if text is not None]
+    return glances
+
+
+def _all_match(values: Sequence[str], pattern: str) -> bool:
+    return bool(values) and all(re.fullmatch(pattern, text) for text in values)
+
+
 @dataclass(frozen=True)
 class _Look:
-    """A first glance at a column: how many values, and what all of them look like."""
+    """How the numbers of a column are written: digits before and behind what may be a decimal mark."""
 
-    values: int
-    is_number: bool
-    is_date: bool
-    is_boolean: bool
     whole_digits: int
     point_digits: int
     comma_digits: int
@@ -81,7 +110,7 @@ class _Look:
     has_comma: bool
     has_exponent: bool
     only_thousands: bool
-    grouped_digits: int
+    digits: int
 
 
 def _looks(connection: Connection, source: str, columns: Sequence[int], hints: FormatHints) -> dict[int, _Look]:
@@ -91,38 +120,34 @@ def _looks(connection: Connection, source: str, columns: Sequence[int], hints: F
         text = f"c{number}"
         there = f"FILTER (WHERE {text} IS NOT NULL AND trim({text}) NOT IN ({words}))"
         asked += [
-            f"count(*) {there}",
-            f"bool_and(regexp_full_match({text}, {literal(NUMBER)})) {there}",
-            f"bool_and(regexp_full_match({text}, {literal(DATE)})) {there}",
-            f"bool_and(lower(trim({text})) IN ('true', 'false')) {there}",
             f"max(length(regexp_extract({text}, '^[^0-9]*([0-9]*)', 1))) {there}",
             f"max(length(regexp_extract({text}, '[.]([0-9]*)[^0-9]*$', 1))) {there}",
             f"max(length(regexp_extract({text}, '[,]([0-9]*)[^0-9]*$', 1))) {there}",
             f"bool_or(contains({text}, '.')) {there}",
             f"bool_or(contains({text}, ',')) {there}",
-            f"bool_or(contains(lower({text}), 'e')) {there}",
+            f"bool_or(contains({text}, 'e') OR contains({text}, 'E')) {there}",
             f"bool_and(regexp_full_match({text}, {literal(ONLY_THOUSANDS)})) {there}",
             f"max(length(regexp_replace({text}, '[^0-9]', '', 'g'))) {there}",
         ]
+    if not asked:
+        return {}
     row = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone() or ()  # noqa: S608 - ours
-    width = 12
+    width = len(asked) // len(columns)
     return {
         number: _Look(*(part or 0 for part in row[place * width : (place + 1) * width]))  # type: ignore[arg-type]
         for place, number in enumerate(columns)
     }
 
 
-def _candidates(look: _Look, hints: FormatHints, this_year: int) -> list[Reading]:
-    """Readings worth trying, the narrowest first."""
+def _candidates(values: Sequence[str], look: _Look | None, hints: FormatHints, this_year: int) -> list[Reading]:
+    """Readings worth trying, the narrowest first: those that the glance does not rule out."""
     tried: list[Reading] = []
-    if not look.values:
-        return tried
-    if look.is_boolean:
+    if _all_match(values, BOOLEAN):
         tried.append(Reading("boolean"))
-    if look.is_number:
+    if look is not None:
         tried += _numbers(look, hints)
-    if look.is_date:
-        tried += _dates(hints, this_year)
+    if _all_match(values, DATE):
+        tried += [reading for reading in _dates(hints, this_year) if _all_match(values, f" *({pattern_of(reading)}) *")]
     return tried
 
 
@@ -132,7 +157,7 @@ def _numbers(look: _Look, hints: FormatHints) -> list[Reading]:
         scale, grouped = look.point_digits, look.has_comma
         if mark == ",":
             scale, grouped = look.comma_digits, look.has_point
-        whole = look.grouped_digits if grouped else look.whole_digits
+        whole = look.digits if grouped else look.whole_digits
         precision = max(PLAIN_PRECISION, whole + scale)
         if scale <= LARGEST_SCALE and not look.has_exponent and precision <= WIDEST_DECIMAL:
             tried.append(Reading("decimal", precision, scale, mark, grouped))
@@ -174,8 +199,8 @@ def _fitting(
     return kept
 
 
-def _chosen(look: _Look, fitting: list[Reading], hints: FormatHints) -> Found:
-    if not look.values:
+def _chosen(values: Sequence[str], look: _Look | None, fitting: list[Reading], hints: FormatHints) -> Found:
+    if not values:
         return Found(TEXT, is_open=True, is_empty=True)
     if not fitting:
         return Found(TEXT)
@@ -183,7 +208,7 @@ def _chosen(look: _Look, fitting: list[Reading], hints: FormatHints) -> Found:
     orders = {reading.form.order for reading in fitting if reading.kind == first.kind} if _is_time(first) else set()
     if len(orders) > 1:
         return Found(TEXT, is_open=True, note="its dates can be read as day/month or month/day; hint: date_order")
-    if look.only_thousands and look.has_comma and hints.decimal is None:
+    if look is not None and look.only_thousands and look.has_comma and hints.decimal is None:
         return Found(TEXT, is_open=True, note=POINTS_OR_THOUSANDS)
     if _is_time(first) and first.form.latest_year is not None:
         years = f"{first.form.latest_year - 99} to {first.form.latest_year}"

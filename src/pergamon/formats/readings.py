@@ -129,7 +129,7 @@ def surely_fits(reading: Reading, text: str, value: str) -> str | None:
 
 def fits(reading: Reading, text: str, value: str) -> str:
     """SQL: is the value exactly what the text says? NULL or false where not."""
-    pattern = literal(f" *({_pattern(reading)}) *")
+    pattern = literal(f" *({pattern_of(reading)}) *")
     exact = f"regexp_full_match({text}, {pattern}) AND {value} IS NOT NULL"
     if reading.kind == "double":
         few = r" *[-+]?[0.]*([1-9]([.]?[0-9]){0,14})?[.]?([eE][+-]?[0-9]{1,3})? *"
@@ -155,7 +155,8 @@ def checked(reading: Reading, text: str, value: str, null_words: Sequence[str], 
     )
 
 
-def _pattern(reading: Reading) -> str:  # noqa: PLR0911 - one line a kind
+def pattern_of(reading: Reading) -> str:  # noqa: PLR0911 - one line a kind
+    """The exact rule as a regular expression, in the words that Python and the engine share."""
     match reading.kind:
         case "boolean":
             return "(?i:true|false)"

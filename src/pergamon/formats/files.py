@@ -1,0 +1,87 @@
+"""The two questions of this room: what is in this file, and: write this part of it as Parquet."""
+
+import datetime
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from pergamon.formats.csv_files import inspect_csv, write_csv
+from pergamon.formats.json_files import inspect_json, write_json
+from pergamon.formats.magic import kind_of
+from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, WrittenPart
+from pergamon.formats.parquet_files import inspect_parquet, write_parquet
+from pergamon.formats.ports import Progress
+from pergamon.formats.work import Look, Writing
+
+
+def inspect_file(
+    path: Path,
+    name: str,
+    hints: FormatHints | None = None,
+    limits: Limits | None = None,
+    *,
+    scratch: Path | None = None,
+    this_year: int | None = None,
+) -> list[FilePart]:
+    """The tables in a file: one, or one for each sheet of a workbook.
+
+    name: what people call the file. scratch: a directory for copies; a temporary one by default. this_year: the
+    latest year that two digits can mean; by default the clock's.
+
+    Raises:
+        Unreadable: why not, and where.
+    """
+    hints, limits = hints or FormatHints(), limits or Limits()
+    year = this_year or datetime.datetime.now(datetime.UTC).year
+    kind = kind_of(path, name, hints, limits)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="look-") as place:
+        look = Look(path, kind.compression, hints, limits, Path(place), year)
+        match kind.format:
+            case "parquet":
+                parts = [inspect_parquet(look)]
+            case "csv":
+                parts = [inspect_csv(look)]
+            case "json" | "ndjson":
+                parts = [inspect_json(look, kind.format)]
+            case _:
+                raise NotImplementedError
+    return [replace(part, warnings=(*kind.warnings, *part.warnings)) for part in parts]
+
+
+def write_part(
+    path: Path,
+    part: FilePart,
+    target: pa.Schema,
+    out: Path,
+    *,
+    constants: Mapping[str, Constant] | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> WrittenPart:
+    """The part's rows as one zstd Parquet file with exactly the target's columns, by name; missing ones are null.
+
+    Columns named in `constants` take that value where the file has no such column. Field ids are written when every
+    field of the target has one (metadata `PARQUET:field_id`). Nothing is left at `out` when it fails.
+
+    Raises:
+        Unreadable: it cannot be read whole. Misfit: the target does not hold every value or column.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as place:
+        made = Path(place) / "part.parquet"
+        writing = Writing(
+            path, part, target, made, constants or {}, limits or Limits(), progress or (lambda _rows: None)
+        )
+        written = _WRITERS[part.format](writing)
+        made.replace(out)
+    return replace(written, path=out)
+
+
+_WRITERS = {
+    "parquet": write_parquet,
+    "csv": write_csv,
+    "json": write_json,
+    "ndjson": write_json,
+}
