@@ -45,6 +45,7 @@ class ServerRefused(PergamonError):
         hint = told.get("hint")
         super().__init__(str(told.get("message") or f"the server answered {status}"), hint=str(hint) if hint else None)
         self.told_code = str(told.get("code") or "")
+        self.status = status
         self.kind = _KIND_OF_STATUS.get(status, Kind.UNAVAILABLE)  # type: ignore[misc]  # one class for every kind
 
 
@@ -54,6 +55,7 @@ _KIND_OF_STATUS = {
     403: Kind.DENIED,
     404: Kind.NOT_FOUND,
     409: Kind.CONFLICT,
+    412: Kind.CONFLICT,
     413: Kind.INVALID,
     422: Kind.INVALID,
 }
@@ -78,13 +80,17 @@ class Client:
         """Raises: ServerRefused, ServerNotReached."""
         return self._call("POST", path, body)
 
+    def connection(self) -> httpx.Client:
+        """A connection that carries the token, to be closed by its user."""
+        proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection
+        timeout = httpx.Timeout(TIMEOUT_S, connect=10)
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return httpx.Client(base_url=self.server, timeout=timeout, trust_env=proxies, headers=headers)
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
-            proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection
-            timeout = httpx.Timeout(TIMEOUT_S, connect=10)
-            with httpx.Client(base_url=self.server, timeout=timeout, trust_env=proxies) as http:
-                headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-                answer = http.request(method, path, json=body, headers=headers)
+            with self.connection() as http:
+                answer = http.request(method, path, json=body)
             told = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise ServerNotReached(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pergamon.kernel import AccessDenied, Conflict, Invalid, NotFound, Unavailable
 from pergamon.store import FeedPosition
@@ -82,6 +83,12 @@ class ObjectVersion:
     @property
     def subject(self) -> str:
         return subject_of(self.bucket, self.key)
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON values, without its place on this host."""
+        named = ("bucket", "key", "size_bytes", "sha256", "content_type", "owner", "is_current", "is_deletion")
+        facts = {name: getattr(self, name) for name in named}
+        return facts | {"version": self.id, "created_at": self.created_at.isoformat(), "tags": dict(self.tags)}
 
 
 @dataclass(frozen=True)
