@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from pergamon import audit, deploy, identity, objects, pipeline, query, replicate
+from pergamon import audit, deploy, identity, objects, pipeline, query, replicate, search
 from pergamon.adapters.database_relay import (
     DatabaseBeyondReach,
     HostRelay,
@@ -138,6 +138,18 @@ class Runtime:
         """End the process that waits for the next query, if there is one."""
         if "query_engine" in self.__dict__:
             self.query_engine.close()
+
+    @cached_property
+    def searching(self) -> search.Search:
+        """Search over the catalog; its index is a cache below the home."""
+        follower = self.service("search")
+        return search.Search(self.settings.home / "search", search.CatalogFeed(lambda: self.begin(follower)))
+
+    def search_catalog(self, actor: Actor, request: search.SearchRequest) -> search.SearchPage:
+        """One page of what an actor may find; see `search.Search.search` for what it raises."""
+        with self.begin(actor) as uow:
+            seer = search.seer_of(uow)
+        return self.searching.search(seer, request, now=self.clock.now())
 
     def replication_source(self, task: replicate.ReplicationTask) -> PostgresSource:
         """The source database of a task, its secrets resolved."""

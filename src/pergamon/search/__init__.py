@@ -2,7 +2,11 @@
 
 from pergamon.search.ask import Seer
 from pergamon.search.catalog_feed import CatalogFeed
+from pergamon.search.discard import IndexDiscarded, discard_index
 from pergamon.search.model import (
+    LARGEST_PAGE,
+    LONGEST_TEXT,
+    MOST_SELECTED,
     Facet,
     FacetCounts,
     FacetValue,
@@ -14,16 +18,21 @@ from pergamon.search.model import (
     Sort,
     WrongCursor,
     WrongSearch,
+    request_of,
 )
 from pergamon.search.search import Search
 from pergamon.search.seer import seer_of
 
 __all__ = [
+    "LARGEST_PAGE",
+    "LONGEST_TEXT",
+    "MOST_SELECTED",
     "CatalogFeed",
     "Facet",
     "FacetCounts",
     "FacetValue",
     "Hit",
+    "IndexDiscarded",
     "Range",
     "Search",
     "SearchBehind",
@@ -33,5 +42,7 @@ __all__ = [
     "Sort",
     "WrongCursor",
     "WrongSearch",
+    "discard_index",
+    "request_of",
     "seer_of",
 ]

@@ -1,6 +1,6 @@
 """What can be asked of search, and what it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -170,3 +170,19 @@ def fresh_since(value: str, now: datetime) -> datetime | None:
     """From when on something counts as updated within `value`; None for `older`."""
     within = FRESH_WITHIN.get(value)
     return None if within is None else now.astimezone(UTC).replace(microsecond=0) - within
+
+
+def request_of(asked: Iterable[tuple[str, str]]) -> SearchRequest:
+    """A request from names and values, as they stand in an address; raises WrongSearch."""
+    plain: dict[str, str] = {}
+    facets: dict[Facet, frozenset[str]] = {}
+    for name, value in asked:
+        clean = value.encode(errors="replace").decode()
+        if name in {facet.value for facet in Facet}:
+            facets[Facet(name)] = facets.get(Facet(name), frozenset()) | {clean}
+        else:
+            plain[name] = clean
+    sort, limit = plain.get("sort", Sort.RELEVANCE.value), plain.get("limit", "20")
+    if sort not in {one.value for one in Sort} or not limit.isdecimal():
+        raise WrongSearch("this order or this limit is not known", hint=f"sort: {', '.join(one.value for one in Sort)}")
+    return SearchRequest(plain.get("text", ""), facets, Sort(sort), int(limit), plain.get("after"))

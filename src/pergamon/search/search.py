@@ -1,6 +1,7 @@
 """Searching: one page of what an actor may see, with counts, highlights and a suggestion."""
 
 import json
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ class Search:
     def __init__(self, root: Path, feed: Feed) -> None:
         """root: where the index is kept, `<home>/search`: a cache that may be removed at any time."""
         self.follower = Follower(root, feed)
+
+    def following(self) -> AbstractContextManager[None]:
+        """This process keeps the index up to date while the block runs, unless another does."""
+        return self.follower.following()
+
+    def catch_up(self, patience_s: float = 3600) -> None:
+        """Bring the index up to what is committed now, however long it takes; raises SearchBehind."""
+        self.follower.current_view(patience_s)
 
     def search(self, seer: Seer, request: SearchRequest, *, now: datetime) -> SearchPage:
         """What somebody looks for, as far as they may see it; everything committed before the call counts.

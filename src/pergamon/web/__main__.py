@@ -17,7 +17,7 @@ from pergamon.web.server import server_config
 @click.option("--port", type=click.IntRange(1, 65535), required=True)
 def serve(home: Path, port: int) -> None:
     """Serve the API until told to stop."""
-    with open_runtime(settings_from_environment(home)) as runtime:
+    with open_runtime(settings_from_environment(home)) as runtime, runtime.searching.following():
         runtime.query_engine.prewarm()
         with suppress(KeyboardInterrupt):
             uvicorn.Server(server_config(create_app(runtime), port)).run()
