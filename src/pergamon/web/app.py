@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
-from pergamon.web.api import health, login, me, objects, openapi, queries, tables
+from pergamon.web.api import health, login, me, objects, openapi, queries, tables, uploads
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
@@ -13,6 +13,7 @@ from pergamon.web.openapi import document_of
 from pergamon.web.patience import Patience
 from pergamon.web.sweep import life_of
 from pergamon.web.transfer import Transfers
+from pergamon.web.tus import TusHeaders
 
 
 def create_app(rt: Runtime) -> FastAPI:
@@ -23,12 +24,13 @@ def create_app(rt: Runtime) -> FastAPI:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
     app.state.transfers = Transfers()
-    for module in (health, login, me, tables, queries, openapi, objects):
+    for module in (health, login, me, tables, queries, openapi, objects, uploads):
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body
     app.add_middleware(Authentication, rt=rt)
     app.add_middleware(Patience)
+    app.add_middleware(TusHeaders)
     app.add_middleware(Incidents, logs=rt.settings.logs)
     return app
 

@@ -28,9 +28,11 @@ STATUS_OF_CODE = {
     "identity.too_many_attempts": 429,
     "objects.condition_failed": 412,
     "objects.content_too_large": 413,
+    "objects.piece_mismatch": 460,
     "objects.storage_full": 507,
+    "objects.upload_locked": 423,
 }
-"""Where HTTP has a word of its own for an error of a room (RFC 9110, RFC 6585); a test holds each to a real code."""
+"""Where HTTP (RFC 9110, RFC 6585) or tus has a word of its own for an error; a test holds each to a real code."""
 
 
 class WebError(PergamonError):

@@ -23,6 +23,11 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/buckets/{bucket}/versions/{key:path}"): "object.read on each version listed",
     ("GET", "/api/v1/buckets/{bucket}/tags/{key:path}"): "object.read",
     ("PUT", "/api/v1/buckets/{bucket}/tags/{key:path}"): "object.write",
+    ("OPTIONS", "/api/v1/uploads"): AUTHENTICATED,
+    ("POST", "/api/v1/uploads"): "object.write",
+    ("HEAD", "/api/v1/uploads/{upload_id}"): "one's own upload",
+    ("PATCH", "/api/v1/uploads/{upload_id}"): "one's own upload; object.write, at each piece",
+    ("DELETE", "/api/v1/uploads/{upload_id}"): "one's own upload",
     ("GET", "/api/v1/workgroups/{workgroup}/queries"): "query.history on the workgroup",
 }
 

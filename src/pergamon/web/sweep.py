@@ -1,4 +1,5 @@
-"""What the web process tidies up by itself, every ten minutes: answers kept for repeated requests."""
+"""What the web process tidies up by itself, every ten minutes: answers kept for repeated requests,
+uploads whose time is over."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -7,6 +8,7 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI
 
+from pergamon import objects
 from pergamon.kernel import PergamonError
 from pergamon.runtime import Runtime
 from pergamon.web.idempotency import sweep_idempotency_keys
@@ -21,6 +23,7 @@ def sweep(rt: Runtime) -> None:
     try:
         with rt.begin(rt.service("web")) as uow:
             sweep_idempotency_keys(uow)
+        objects.sweep_uploads(lambda: rt.begin(rt.service("web")), rt.settings.lake)
     except PergamonError:
         return
 
