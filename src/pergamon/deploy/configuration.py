@@ -283,12 +283,13 @@ class _Scope:
     def folder(self) -> Path:
         return self.reading.folder
 
-    def resolve(self, reference: str, kind: str, path: KeyPath, *, trusted: str = "") -> str:
+    def resolve(self, reference: str, kind: str, path: KeyPath, *, trusted: str = "", first: bool = True) -> str:
         found = meaning(reference, kind, self.item.domain, self.item.env, self.names)
         if found.home is None and (found.domain, self.item.env) not in self.reading.unread:
             self.problem(path, found.message, found.hint)
         elif found.home is not None:
-            self._refer(found.home)
+            if first:
+                self._refer(found.home)
             self._check_trust(found.home.declared, trusted, path)
         return found.name
 

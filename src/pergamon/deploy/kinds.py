@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pergamon import audit, identity, lake, objects, pipeline, query, replicate
+from pergamon import audit, catalog, crawl, identity, lake, objects, pipeline, query, replicate
 from pergamon.store import UnitOfWork
 
 Spec = BaseModel
@@ -62,6 +62,33 @@ KINDS: dict[str, Kind] = {
         Kind("person", 30, _of(identity.PrincipalSpec), *_principals("person")),
         Kind("service", 31, _of(identity.PrincipalSpec), *_principals("service")),
         Kind("audit", 40, _audit_model, audit.read_audits, audit.put_audit, audit.drop_audit),
+        Kind(
+            "catalog-domain",
+            46,
+            _of(catalog.DomainSpec),
+            catalog.read_domains,
+            catalog.put_domain,
+            catalog.drop_domain,
+        ),
+        Kind(
+            "glossary",
+            47,
+            _of(catalog.GlossarySpec),
+            catalog.read_glossaries,
+            catalog.put_glossary,
+            catalog.drop_glossary,
+        ),
+        Kind("metadata-form", 48, _of(catalog.FormSpec), catalog.read_forms, catalog.put_form, catalog.drop_form),
+        Kind("metadata-rule", 49, _of(catalog.RuleSpec), catalog.read_rules, catalog.put_rule, catalog.drop_rule),
+        Kind("project", 66, _of(catalog.ProjectSpec), catalog.read_projects, catalog.put_project, catalog.drop_project),
+        Kind(
+            "data-source",
+            67,
+            _of(catalog.DataSourceSpec),
+            catalog.read_data_sources,
+            catalog.put_data_source,
+            catalog.drop_data_source,
+        ),
         Kind("bucket", 50, _of(lake.BucketSpec), lake.read_buckets, lake.put_bucket, lake.drop_bucket),
         Kind(
             "drop-directory",
@@ -83,6 +110,7 @@ KINDS: dict[str, Kind] = {
             replicate.put_replication_task,
             replicate.drop_replication_task,
         ),
+        Kind("crawler", 66, _of(crawl.CrawlerSpec), crawl.read_crawlers, crawl.put_crawler, crawl.drop_crawler),
         Kind(
             "tracker",
             70,

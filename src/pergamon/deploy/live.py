@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from pergamon import lake
+from pergamon import catalog, lake
 from pergamon.deploy import tables
 from pergamon.deploy.kinds import KINDS
 from pergamon.deploy.plan import Live
@@ -41,4 +41,6 @@ def _holding_data(uow: UnitOfWork, lake_root: Path) -> dict[tuple[str, str], str
         directory = lake.bucket_path(lake_root, name)
         if directory.is_dir() and any(directory.iterdir()):
             held.setdefault(("bucket", name), "it has files")
+    for name, count in catalog.holding_assets(uow).items():
+        held["project", name] = f"it has {count} assets"
     return held

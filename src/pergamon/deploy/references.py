@@ -1,6 +1,7 @@
 """What a reference between modules means: `KIND:NAME` in this domain, `KIND:DOMAIN/NAME` in another one.
 
-Both are of one environment. KIND is `generated-role-id` (a role), `bucket`, `database`, `batch`, `job` or `workflow`.
+Both are of one environment. KIND is `generated-role-id` (a role), or what is named: `bucket`, `database`, `batch`,
+`job`, `workflow`, `person`, `service`, `domain-unit`, `project`, `metadata-form`.
 """
 
 import re

@@ -2,7 +2,9 @@
 
 from pergamon.deploy.documents.audit import AUDIT, AUDIT_TRAIL
 from pergamon.deploy.documents.base import ModuleType
+from pergamon.deploy.documents.catalog import CATALOG_DOMAIN, PROJECTS
 from pergamon.deploy.documents.catalog_databases import CATALOG_DATABASES
+from pergamon.deploy.documents.crawler import CRAWLER
 from pergamon.deploy.documents.datalake import DATALAKE
 from pergamon.deploy.documents.jobs import JOBS
 from pergamon.deploy.documents.query_workgroup import QUERY_WORKGROUP
@@ -20,11 +22,14 @@ MODULE_TYPES: dict[str, ModuleType] = {
         AUDIT,
         AUDIT_TRAIL,
         CATALOG_DATABASES,
+        CATALOG_DOMAIN,
+        PROJECTS,
         REPLICATION,
+        CRAWLER,
         TRACKER,
         JOBS,
         WORKFLOWS,
     )
 }
-COMING = ("crawler", "data-science-team", "governance-lakeformation", "federation", "access-control", "fhir", "streams")
+COMING = ("data-science-team", "governance-lakeformation", "federation", "access-control", "fhir", "streams")
 """Words of later releases, so that their error can say "not yet"."""

@@ -160,8 +160,8 @@ def test_what_rules_demand_is_named_field_by_field_before_publishing(world: Worl
     with pytest.raises(FormsIncomplete) as refused, world.by("olga") as uow:
         catalog.publish_asset(uow, asset_id)
     assert "ehds.legal_basis, ehds.persons" in refused.value.message
+    edit = catalog.AssetEdit(forms={"ehds": {"legal_basis": "because", "persons": -1}})
     with pytest.raises(PergamonError) as wrong, world.by("carl") as uow:
-        edit = catalog.AssetEdit(forms={"ehds": {"legal_basis": "because", "persons": -1}})
         catalog.edit_asset(uow, asset_id, edit, expected_version=1)
     assert "one of consent, law" in wrong.value.message
     assert "because" not in wrong.value.message
