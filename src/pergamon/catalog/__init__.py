@@ -37,7 +37,7 @@ from pergamon.catalog.domain import (
 )
 from pergamon.catalog.edit import NamedEdit, edit_asset, edit_assets
 from pergamon.catalog.facts import facts_of, read_facts
-from pergamon.catalog.follow import Followed, quality_noted, table_changed, table_dropped
+from pergamon.catalog.follow import Followed, is_followed, quality_noted, table_changed, table_dropped
 from pergamon.catalog.forms import FieldSpec, FormSpec, RuleSpec, missing_fields, required_forms, wrong_fields
 from pergamon.catalog.glossary import (
     Term,
@@ -147,6 +147,7 @@ __all__ = [
     "find_asset",
     "forms_demanded",
     "holding_assets",
+    "is_followed",
     "list_assets",
     "list_data_sources",
     "list_projects",

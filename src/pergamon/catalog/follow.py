@@ -31,6 +31,12 @@ class Followed:
     """What is missing before the data source may publish it."""
 
 
+def is_followed(uow: UnitOfWork, table: TableId) -> bool:
+    """Does any data source follow this table? For writers that would otherwise work out facts that nobody wants."""
+    sources = tables_of_places.sources_of_database(uow, table.database)
+    return any(spec.takes(table.database, table.name) for spec in sources.values())
+
+
 def table_changed(uow: UnitOfWork, table: TableId, facts: TableFacts) -> list[str]:
     """Let every data source that follows this table look at it, in this unit of work. Returns: the assets' ids.
 

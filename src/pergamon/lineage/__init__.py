@@ -11,8 +11,9 @@ from pergamon.lineage.model import (
     LineageRun,
     column_by_column,
 )
-from pergamon.lineage.record import record_edges
-from pergamon.lineage.walk import MaySee, downstream, upstream
+from pergamon.lineage.record import record_edges, record_if_new
+from pergamon.lineage.select import NotTraceable, Trace, tables_of_select, trace_select
+from pergamon.lineage.walk import MaySee, UnknownDataset, downstream, upstream
 
 __all__ = [
     "OWN_NAMESPACE",
@@ -24,8 +25,14 @@ __all__ = [
     "Graph",
     "LineageRun",
     "MaySee",
+    "NotTraceable",
+    "Trace",
+    "UnknownDataset",
     "column_by_column",
     "downstream",
     "record_edges",
+    "record_if_new",
+    "tables_of_select",
+    "trace_select",
     "upstream",
 ]

@@ -1,10 +1,15 @@
 """What came from what: told by the part of the platform that did it, in the transaction in which it was done."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
+from pergamon.kernel import canonical_bytes, sha256_hex
 from pergamon.lineage import tables
 from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, LineageRun
 from pergamon.store import UnitOfWork
+
+TOLD_AGAIN_AFTER = timedelta(hours=1)
+"""So that the time of the last telling stays true to the hour, for a writer that commits every second."""
 
 
 def record_edges(
@@ -27,3 +32,35 @@ def record_edges(
     by_column = [(ids[e.input], e.input_field, ids[e.output], e.output_field) for e in fields]
     tables.save_edges(uow, run, told_by, whole + by_column)
     tables.save_run(uow, run, told_by, inputs=read, outputs=written, columns=fields)
+
+
+def record_if_new(
+    uow: UnitOfWork,
+    run: LineageRun,
+    inputs: Iterable[Dataset],
+    outputs: Iterable[Dataset],
+    columns: Iterable[ColumnEdge] = (),
+    *,
+    mark: str = "",
+) -> bool:
+    """As `record_edges`, for a writer that does the same over and over: told when it differs from what the job told
+    last of these outputs, or when that was an hour ago. Cost of the same again: one statement.
+
+    mark: something else that makes it new, as the id of a full load.
+    Returns: whether it was told.
+    """
+    read, written, fields = sorted(set(inputs)), sorted(set(outputs)), sorted(set(columns))
+    outputs_digest = _digest([(dataset.namespace, dataset.name) for dataset in written])
+    told = _digest(
+        [mark, run.kind]
+        + [[dataset.namespace, dataset.name] for dataset in read]
+        + [[str(e.input), e.input_field, str(e.output), e.output_field] for e in fields]
+    )
+    if not tables.is_told_anew(uow, run.job, outputs_digest, told, since=uow.now - TOLD_AGAIN_AFTER):
+        return False
+    record_edges(uow, run, read, written, fields)
+    return True
+
+
+def _digest(names: object) -> str:
+    return sha256_hex(canonical_bytes(names))

@@ -1,6 +1,7 @@
 """The SQL of lineage."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -55,6 +56,22 @@ def save_edges(uow: UnitOfWork, run: LineageRun, told_by: str, edges: Sequence[E
     )
 
 
+def is_told_anew(uow: UnitOfWork, job: str, outputs: str, told: str, *, since: datetime) -> bool:
+    """Keep what the platform's job tells of its outputs now; False when it told the same after `since`."""
+    known = uow.row(
+        "SELECT 1 FROM lineage_told WHERE job = %s AND told_by = %s AND outputs = %s AND told = %s AND at > %s",
+        (job, PLATFORM, outputs, told, since),
+    )
+    if known is not None:
+        return False
+    uow.execute(
+        "INSERT INTO lineage_told (job, told_by, outputs, told, at) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (job, told_by, outputs) DO UPDATE SET told = excluded.told, at = excluded.at",
+        (job, PLATFORM, outputs, told, uow.now),
+    )
+    return True
+
+
 def save_run(
     uow: UnitOfWork,
     run: LineageRun,
@@ -83,7 +100,11 @@ def runs_after(uow: UnitOfWork, after: FeedPosition, limit: int) -> list[dict[st
 
 
 def edges_at(uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: bool, limit: int) -> list[dict[str, Any]]:
-    """Current edges that end (upstream) or begin (downstream) at nodes: (dataset id, field); a field `""` is any."""
+    """Current edges that end (upstream) or begin (downstream) at nodes: (dataset id, field); a field `""` is any.
+
+    A column of which a job told nothing comes from the datasets as wholes; and what came from a whole dataset, or from
+    who knows which column of it, hangs on every column.
+    """
     ids, fields = [node[0] for node in nodes], [node[1] for node in nodes]
     if upstream:
         return uow.rows(
@@ -91,16 +112,16 @@ def edges_at(uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: boo
             + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
             "ON e.output_id = n.id AND (n.field IN ('', e.output_field) OR e.output_field = '' AND NOT EXISTS ("
             "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
-            "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL)) "
+            "AND c.told_by = e.told_by AND c.output_field = n.field AND c.ended_at IS NULL)) "
             "WHERE e.ended_at IS NULL ORDER BY e.output_id, e.output_field, e.input_id, e.input_field LIMIT %s",
             (ids, fields, limit),
         )
     return uow.rows(
         EDGES  # noqa: S608 - two literals
         + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
-        "ON e.input_id = n.id AND (n.field IN ('', e.input_field) OR e.input_field = '' AND NOT EXISTS ("
-        "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
-        "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL)) "
+        "ON e.input_id = n.id AND (n.field IN ('', e.input_field) OR e.input_field = '' AND (e.output_field <> '' "
+        "OR NOT EXISTS (SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
+        "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL))) "
         "WHERE e.ended_at IS NULL ORDER BY e.input_id, e.input_field, e.output_id, e.output_field LIMIT %s",
         (ids, fields, limit),
     )

@@ -1,7 +1,8 @@
 """Where does it come from, and what hangs on it? A walk along current edges, through what the asker may see only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 
+from pergamon.kernel import NotFound
 from pergamon.lineage import tables
 from pergamon.lineage.model import Dataset, Edge, Graph
 from pergamon.store import UnitOfWork
@@ -9,7 +10,14 @@ from pergamon.store import UnitOfWork
 MOST_EDGES = 5_000
 DEEPEST = 20
 
-MaySee = Callable[[Dataset], bool]
+MaySee = Callable[[Collection[Dataset]], Set[Dataset]]
+"""Those of some datasets that the asker may know of. Asked once a level, so that it can ask in batches."""
+
+
+class UnknownDataset(NotFound):
+    """There is no such dataset, or the asker may not know of it."""
+
+    code = "lineage.unknown_dataset"
 
 
 def upstream(uow: UnitOfWork, start: Dataset, may_see: MaySee, *, field: str = "", depth: int = 3) -> Graph:
@@ -29,32 +37,55 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
     and where a job told none, the dataset as a whole.
     """
     start_id = tables.find_dataset(uow, start)
-    if start_id is None or not may_see(start):
+    if start_id is None or not may_see([start]):
         return Graph(start, (), cut=False)
     found: dict[tuple[object, ...], Edge] = {}
     seen, frontier = {(start_id, field)}, [(start_id, field)]
-    seen_answers = {start: True}
+    answers: dict[Dataset, bool] = {start: True}
     for _ in range(min(depth, DEEPEST)):
         rows = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES + 1)
         if len(rows) + len(found) > MOST_EDGES:
             return Graph(start, tuple(found.values()), cut=True)
+        edges = [tables.as_edge(row) for row in rows]
+        _ask(answers, [_far_end(edge, is_upstream=is_upstream) for edge in edges], may_see)
         frontier = []
-        for row in rows:
-            edge = tables.as_edge(row)
-            side = "input" if is_upstream else "output"
-            other = edge.input if is_upstream else edge.output
-            if other not in seen_answers:
-                seen_answers[other] = may_see(other)
-            if not seen_answers[other]:
+        for row, edge in zip(rows, edges, strict=True):
+            if not answers[_far_end(edge, is_upstream=is_upstream)]:
                 continue
             found[(row["input_id"], edge.input_field, row["output_id"], edge.output_field, edge.job, edge.told_by)] = (
                 edge
             )
+            side = "input" if is_upstream else "output"
             node = (row[f"{side}_id"], row[f"{side}_field"] if field else "")
             if node not in seen:
                 seen.add(node)
                 frontier.append(node)
         if not frontier:
             return Graph(start, tuple(found.values()), cut=False)
-    more = tables.edges_at(uow, frontier, upstream=is_upstream, limit=1)
-    return Graph(start, tuple(found.values()), cut=bool(more))
+    return Graph(start, tuple(found.values()), cut=_is_cut(uow, frontier, answers, may_see, is_upstream=is_upstream))
+
+
+def _is_cut(
+    uow: UnitOfWork,
+    frontier: list[tuple[int, str]],
+    answers: dict[Dataset, bool],
+    may_see: MaySee,
+    *,
+    is_upstream: bool,
+) -> bool:
+    """Would one level more show anything? What may not be seen is not hinted at either."""
+    rows = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES)
+    ends = [_far_end(tables.as_edge(row), is_upstream=is_upstream) for row in rows]
+    _ask(answers, ends, may_see)
+    return any(answers[end] for end in ends)
+
+
+def _far_end(edge: Edge, *, is_upstream: bool) -> Dataset:
+    return edge.input if is_upstream else edge.output
+
+
+def _ask(answers: dict[Dataset, bool], datasets: Collection[Dataset], may_see: MaySee) -> None:
+    unknown = sorted({dataset for dataset in datasets if dataset not in answers})
+    if unknown:
+        seen = may_see(unknown)
+        answers |= {dataset: dataset in seen for dataset in unknown}

@@ -6,6 +6,7 @@ work. Then close the lease and believe only its outcome. Whoever repeats this af
 left, and finds the files either merged or waiting again.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pergamon import lake
 from pergamon.kernel import Conflict, Event, Invalid, PergamonError, Unavailable, make_durable_directory, new_id
+from pergamon.lineage import LineageRun
 from pergamon.pipeline import merge_sql, tables
 from pergamon.pipeline.change_set import (
     Changes,
@@ -28,7 +30,9 @@ from pergamon.pipeline.change_set import (
     state_change_set,
 )
 from pergamon.pipeline.columns import (
+    OPERATION,
     POSITION,
+    PREVIOUS_KEY,
     RAW_OPERATION,
     Columns,
     Evolution,
@@ -39,6 +43,7 @@ from pergamon.pipeline.columns import (
 )
 from pergamon.pipeline.configuration import BadKeys, BatchSpec, RawTableSpec, check_keys
 from pergamon.pipeline.fold import Key, doubtful_keys
+from pergamon.pipeline.lineage_of import lineage_of_files, tell_of_commit
 from pergamon.pipeline.order import LATE, NextStep, StepKind, next_step
 from pergamon.pipeline.ports import Engine, Workplace
 from pergamon.pipeline.tracker import BadLandedFile, check_landed_file, quarantine, register_surviving, supersede
@@ -46,6 +51,7 @@ from pergamon.pipeline.tracker_states import FileState, TrackedFile
 from pergamon.store import UnitOfWork
 
 MERGE_PURPOSE = "merge"
+JOB_PURPOSE = "job"
 WORKER_SILENCE = timedelta(seconds=30)
 """A worker that has not been heard of for so long is dead; its leases are closed."""
 
@@ -196,13 +202,22 @@ def _set_aside(file: TrackedFile) -> str:
 
 
 def on_commit(uow: UnitOfWork, lease: lake.Lease, snapshot_id: int) -> None:
-    """Mark what a merge's lease was opened for, in the unit of work that moves the table's pointer.
+    """Mark what a merge's lease was opened for, and tell where a merge's or a job's table comes from, in the unit of
+    work that moves the table's pointer.
 
     Raises:
         FilesTaken: not every file is in the lease's hands any more; then the pointer does not move either.
     """
-    if lease.purpose != MERGE_PURPOSE:
-        return
+    if lease.purpose == MERGE_PURPOSE:
+        _mark_merged(uow, lease, snapshot_id)
+        run = LineageRun(f"merge:{lease.table}", "merge", lease.id)
+        tell_of_commit(uow, lease, run, every_time=False)
+    if lease.purpose == JOB_PURPOSE:
+        run = LineageRun(f"job:{lease.facts['job']}", "job", lease.facts["run"])
+        tell_of_commit(uow, lease, run, every_time=True)
+
+
+def _mark_merged(uow: UnitOfWork, lease: lake.Lease, snapshot_id: int) -> None:
     facts = lease.facts
     if tables.mark_merged(uow, lease.id, facts["files"], snapshot_id) != len(facts["files"]):
         raise FilesTaken(f"the files of lease {lease.id} are not all in its hands")
@@ -381,6 +396,7 @@ def _open(place: Workplace, spec: RawTableSpec, batch: _Batch) -> tuple[lake.Lea
         "first_position": min(file.first for file in batch.files),
         "last_position": batch.last,
         "rows": batch.rows,
+        "lineage": _lineage(spec, batch),
     }
     with place.begin() as uow:
         _shape_table(uow, place.lake_root, table, spec, batch.evolution)
@@ -388,6 +404,23 @@ def _open(place: Workplace, spec: RawTableSpec, batch: _Batch) -> tuple[lake.Lea
         _take_files(uow, batch, lease=lease.id)
         order = [column.name for column in lake.load_table(uow, table).schema().fields]
     return lease, order
+
+
+def _lineage(spec: RawTableSpec, batch: _Batch) -> dict[str, Any]:
+    """A raw column comes from the landed column of its name, and the merge's own columns from landing's own."""
+    landed = {name for columns in batch.columns for name in columns}
+    own = {POSITION: POSITION}
+    if spec.versioning == "H":
+        own[RAW_OPERATION] = OPERATION
+        own |= {previous_key_column(key): PREVIOUS_KEY for key in _spelled(spec.keys, batch.evolution.columns)}
+    columns = {name: name for name in batch.evolution.columns if name in landed} | own
+    return lineage_of_files({_folder(file) for file in batch.files}, columns)
+
+
+def _folder(file: TrackedFile) -> tuple[str, str]:
+    """The folder of a landed file's table, as (bucket, folder); change files lie in a folder of it for their day."""
+    bucket, _, path = file.path.partition("/")
+    return bucket, re.sub(r"([0-9]{4}/[0-9]{2}/[0-9]{2}/)?[^/]*$", "", path)
 
 
 def _take_files(uow: UnitOfWork, batch: _Batch, *, lease: str | None) -> None:

@@ -15,14 +15,14 @@ import pyarrow as pa
 from pergamon import lake
 from pergamon.kernel import Event, FixedClock, Invalid, PergamonError, new_id, sha256_hex
 from pergamon.pipeline import tables
-from pergamon.pipeline.apply import WORKER_SILENCE, NotCommitted, TableBusy
+from pergamon.pipeline.apply import JOB_PURPOSE, WORKER_SILENCE, NotCommitted, TableBusy
 from pergamon.pipeline.columns import Columns, Evolution, evolve, plain_type, spark_type
 from pergamon.pipeline.configuration import JobSpec
+from pergamon.pipeline.lineage_of import lineage_of_inputs, lineage_of_select
 from pergamon.pipeline.merge_sql import quoted
 from pergamon.pipeline.ports import Engine, Workplace
 from pergamon.store import UnitOfWork
 
-JOB_PURPOSE = "job"
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
@@ -53,6 +53,8 @@ class _Output:
     table: lake.TableId
     query: str
     digest: str
+    inputs: tuple[str, ...] | None = None
+    """What a Python job declares to read; a SELECT says it itself."""
 
 
 def run_job(place: Workplace, name: str, spec: JobSpec, *, run_id: str, run_at: datetime) -> dict[str, int]:
@@ -98,7 +100,12 @@ def _outputs(engine: Engine, spec: JobSpec, run_at: datetime) -> list[_Output]:
     views = engine.run(lambda spark: _run_python(spark, file, text, spec.inputs, run_at))
     digest = sha256_hex(text.encode())
     return [
-        _Output(lake.TableId.parse(f"{spec.database}.{name}"), f"SELECT * FROM {quoted(view)}", digest)  # noqa: S608 - quoted
+        _Output(
+            lake.TableId.parse(f"{spec.database}.{name}"),
+            f"SELECT * FROM {quoted(view)}",  # noqa: S608 - quoted
+            digest,
+            spec.inputs,
+        )
         for name, view in sorted(views.items())
     ]
 
@@ -166,8 +173,9 @@ def _lake_type(kind: pa.DataType) -> pa.DataType:
 def _write(
     place: Workplace, engine: Engine, job: str, output: _Output, *, run_id: str, rows: str, columns: Columns
 ) -> None:
-    facts = {"worker": place.worker, "job": job, "run": run_id, "digest": output.digest}
     with place.begin() as uow:
+        told = _lineage(uow, output, columns)
+        facts = {"worker": place.worker, "job": job, "run": run_id, "digest": output.digest, "lineage": told}
         shape = _shape(uow, place, output.table, columns)
         lease = lake.open_lease(uow, output.table, JOB_PURPOSE, facts)
     values = ", ".join(f"CAST({quoted(name)} AS {spark_type(kind)}) AS {quoted(name)}" for name, kind in shape.items())
@@ -185,6 +193,12 @@ def _write(
     if outcome.committed:
         return
     raise failure or NotCommitted(f"{output.table}: the engine ended without a commit")
+
+
+def _lineage(uow: UnitOfWork, output: _Output, columns: Columns) -> dict[str, Any]:
+    if output.inputs is not None:
+        return lineage_of_inputs(output.inputs)
+    return lineage_of_select(uow, output.query, list(columns))
 
 
 def _shape(uow: UnitOfWork, place: Workplace, table: lake.TableId, columns: Columns) -> dict[str, pa.DataType]:

@@ -1,17 +1,36 @@
 """Edges are told once, end when a job does without them, and are followed only through what may be seen."""
 
+from collections.abc import Collection, Set
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from pergamon.kernel import Actor
-from pergamon.lineage import Dataset, Graph, LineageRun, column_by_column, downstream, record_edges, upstream
+from pergamon.kernel import Actor, FixedClock
+from pergamon.lineage import (
+    ColumnEdge,
+    Dataset,
+    Graph,
+    LineageRun,
+    MaySee,
+    column_by_column,
+    downstream,
+    record_edges,
+    record_if_new,
+    upstream,
+)
 from pergamon.runtime import Runtime
 
 FILES = Dataset.of_objects("ehds-assets", "patients/")
 RAW, CURATED, OTHER = (Dataset("pergamon", name) for name in ("raw_db.patients", "curated_db.ages", "curated_db.other"))
 
 
-def everything(_dataset: Dataset) -> bool:
-    return True
+def everything(datasets: Collection[Dataset]) -> Set[Dataset]:
+    return set(datasets)
+
+
+def all_but(hidden: Dataset) -> MaySee:
+    return lambda datasets: set(datasets) - {hidden}
 
 
 @pytest.fixture
@@ -45,8 +64,8 @@ def test_where_a_job_tells_no_columns_a_column_is_followed_through_the_whole(tol
 
 def test_the_walk_ends_at_what_may_not_be_seen_and_at_its_depth(told: Runtime, operator: Actor) -> None:
     with told.begin(operator) as uow:
-        assert pairs(upstream(uow, CURATED, lambda dataset: dataset != RAW)) == set()
-        assert upstream(uow, RAW, lambda dataset: dataset != RAW).edges == ()
+        assert pairs(upstream(uow, CURATED, all_but(RAW))) == set()
+        assert upstream(uow, RAW, all_but(RAW)).edges == ()
         shallow = upstream(uow, CURATED, everything, depth=1)
         assert shallow.cut
         assert {edge.input for edge in shallow.edges} == {RAW}
@@ -75,3 +94,41 @@ def test_a_circle_ends(told: Runtime, operator: Actor) -> None:
         graph = downstream(uow, RAW, everything, depth=20)
     assert ("curated_db.ages.", "raw_db.patients.") in pairs(graph)
     assert not graph.cut
+
+
+def test_a_column_of_which_nothing_is_told_comes_from_the_whole_and_one_from_anywhere_hangs_on_all(
+    told: Runtime, operator: Actor
+) -> None:
+    with told.begin(operator) as uow:
+        from_anywhere = ColumnEdge(RAW, "", CURATED, "guess")
+        known = column_by_column(RAW, CURATED, [("born", "age")])
+        record_edges(uow, LineageRun("job:ages", "job", "run_6"), [RAW], [CURATED], [*known, from_anywhere])
+        assert ("raw_db.patients.", "curated_db.ages.") in pairs(upstream(uow, CURATED, everything, field="count"))
+        assert ("raw_db.patients.", "curated_db.ages.") not in pairs(upstream(uow, CURATED, everything, field="age"))
+        assert ("raw_db.patients.", "curated_db.ages.guess") in pairs(upstream(uow, CURATED, everything, field="guess"))
+        hanging = pairs(downstream(uow, RAW, everything, field="id", depth=1))
+        assert hanging == {("raw_db.patients.", "curated_db.ages.guess"), ("raw_db.patients.", "curated_db.other.")}
+
+
+def test_the_end_of_a_walk_does_not_hint_at_what_may_not_be_seen(told: Runtime, operator: Actor) -> None:
+    with told.begin(operator) as uow:
+        assert upstream(uow, CURATED, everything, depth=1).cut
+        assert not upstream(uow, CURATED, all_but(FILES), depth=1).cut
+
+
+def test_the_same_again_is_not_written_until_an_hour_has_passed(rt: Runtime) -> None:
+    columns = column_by_column(FILES, RAW, [("Id", "id")])
+    at = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+    def tell(number: int, told_columns: tuple[ColumnEdge, ...], mark: str = "", hours: int = 0) -> bool:
+        then = replace(rt, clock=FixedClock(at + timedelta(hours=hours)))
+        with then.begin(rt.service("worker")) as uow:
+            run = LineageRun("merge:raw_db.patients", "merge", f"run_{number}")
+            return record_if_new(uow, run, [FILES], [RAW], told_columns, mark=mark)
+
+    assert tell(1, columns)
+    assert not tell(2, columns)
+    assert tell(3, (), "")
+    assert tell(4, columns)
+    assert tell(5, columns, "load_2")
+    assert tell(6, columns, "load_2", hours=1)
