@@ -12,7 +12,16 @@ from pergamon.deploy.kinds import KINDS
 Spoil = Callable[[str, str, str], None]
 
 
-IN_OTHER_KITS = {"drop-directory"}
+IN_OTHER_KITS = {
+    "catalog-domain",
+    "crawler",
+    "data-source",
+    "drop-directory",
+    "glossary",
+    "metadata-form",
+    "metadata-rule",
+    "project",
+}
 """Kinds that this kit does not use."""
 
 
