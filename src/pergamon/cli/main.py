@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "pergamon.cli.run:run_command",
     "runs": "pergamon.cli.run:runs_command",
     "tracker": "pergamon.cli.run:tracker_group",
+    "crawl": "pergamon.cli.crawl:crawl_group",
     "query": "pergamon.cli.query:query_command",
     "tables": "pergamon.cli.query:tables_command",
     "search": "pergamon.cli.search:search_command",

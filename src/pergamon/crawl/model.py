@@ -5,11 +5,11 @@ Pure values; what happens when is in `step.py`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
@@ -153,6 +153,18 @@ class CrawlerStatus:
     @property
     def is_idle(self) -> bool:
         return not self.is_listing and self.folders_at_work == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API and the command line tell it."""
+        said = asdict(self) | {"prefixes": list(self.prefixes), "is_idle": self.is_idle}
+        said["last_listed_at"] = _iso(self.last_listed_at)
+        said["tables"] = [dict(table) for table in self.tables]
+        said["failures"] = [dict(failure) | {"due_at": _iso(failure["due_at"])} for failure in self.failures]
+        return said
+
+
+def _iso(at: object) -> str | None:
+    return at.isoformat(timespec="seconds") if isinstance(at, datetime) else None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def crawled_files(
     """
     _require(uow, name)
     crawler_of(uow, name)
-    return [dict(row) for row in tables.files(uow, name, state, after, limit)]
+    rows = tables.files(uow, name, state, after, limit)
+    return [dict(row) | {"changed_at": row["changed_at"].isoformat(timespec="milliseconds")} for row in rows]
 
 
 def replay_files(uow: UnitOfWork, name: str, key: str | None = None) -> int:

@@ -28,6 +28,11 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("HEAD", "/api/v1/uploads/{upload_id}"): "one's own upload",
     ("PATCH", "/api/v1/uploads/{upload_id}"): "one's own upload; object.write, at each piece",
     ("DELETE", "/api/v1/uploads/{upload_id}"): "one's own upload",
+    ("GET", "/api/v1/crawlers"): "crawler.run",
+    ("GET", "/api/v1/crawlers/{name}"): "crawler.run",
+    ("GET", "/api/v1/crawlers/{name}/files"): "crawler.run",
+    ("POST", "/api/v1/crawlers/{name}/run"): "crawler.run",
+    ("POST", "/api/v1/crawlers/{name}/replay"): "crawler.run",
     ("GET", "/api/v1/workgroups/{workgroup}/queries"): "query.history on the workgroup",
 }
 
