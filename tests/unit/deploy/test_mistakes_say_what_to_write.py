@@ -80,7 +80,7 @@ def test_the_password_stays_a_reference(kit: Path) -> None:
 
 MISTAKES = [
     ("pergamon.yaml", "module_type: datalake", "module_type: datalak", "no module type `datalak`", "`datalake`"),
-    ("pergamon.yaml", "module_type: datalake", "module_type: crawler", "not there yet", "remove"),
+    ("pergamon.yaml", "module_type: datalake", "module_type: federation", "not there yet", "remove"),
     ("pergamon.yaml", "module_type: datalake", "module_path: datalake", "`module_path` is not known", "module_type"),
     ("pergamon.yaml", "organization: example-hospital", "organization: Example Hospital", "match", "Small letters"),
     ("pergamon.yaml", "./roles.yaml", "./rolls.yaml", "there is no file ./rolls.yaml", "relative"),
