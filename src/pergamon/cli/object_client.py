@@ -17,7 +17,7 @@ import httpx
 
 from pergamon.cli.client import Client, ServerNotReached, ServerRefused
 from pergamon.cli.object_place import CHUNK_BYTES, Advance, Incoming, Json, ObjectName, Outgoing, PutWish, chunks_of
-from pergamon.kernel import Unavailable, durable_write
+from pergamon.kernel import Invalid, Unavailable, durable_write
 from pergamon.settings import logins_directory
 
 RESUMABLE_FROM_BYTES = 64 * 1024 * 1024
@@ -225,6 +225,13 @@ def _may_pass(broken: ServerNotReached | ServerRefused) -> bool:
 
 
 def _address(name: ObjectName, what: str, **query: str | None) -> str:
+    """The address of an object; a key that a client library would shorten on its way is refused here.
+
+    Raises:
+        Invalid: the key has empty, `.` or `..` segments.
+    """
+    if not {"", ".", ".."}.isdisjoint(name.key.split("/")):
+        raise Invalid(f"{name} is not the key of an object", hint="no empty, `.` or `..` parts between slashes")
     asked = urlencode({key: value for key, value in query.items() if value is not None})
     path = f"/api/v1/buckets/{quote(name.bucket, safe='')}/{what}/{quote(name.key, safe='/')}"
     return f"{path}?{asked}" if asked else path
