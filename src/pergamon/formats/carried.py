@@ -179,8 +179,10 @@ def _as_text(array: pa.Array) -> pa.Array:
         return array.cast(pa.string())
     if is_.is_boolean(kind):
         return array.cast(pa.string())
-    if is_.is_timestamp(kind) and kind.unit == "ns":
-        return array.cast(pa.string())
+    if is_.is_timestamp(kind):
+        plain = array.cast(pa.timestamp(kind.unit)).cast(pa.string())
+        plain = pc.replace_substring(plain, " ", "T", max_replacements=1)
+        return plain if kind.tz is None else pc.binary_join_element_wise(plain, "Z", "")
     return pa.array([None if value is None else text_of(value) for value in array.to_pylist()], pa.string())
 
 

@@ -191,7 +191,7 @@ def _part(text: _Text, look: Look, found: list[Found], rows: int | None) -> File
         for name, original, one in zip(names, originals, found, strict=True)
     ]
     notes = [f"column {name}: {one.note}" for name, one in zip(names, found, strict=True) if one.note]
-    if not text.text.encoding.startswith("utf-8") and text.hints.encoding is None:
+    if not text.text.encoding.startswith("utf-") and text.hints.encoding is None:
         notes.append(f"read as {text.text.encoding}, which is a guess; hint: encoding")
     if text.dialect.names is None and text.hints.header is None:
         notes.append("no header was found: its columns are numbered; hint: header")
@@ -249,12 +249,12 @@ def _written(connection: Connection, writing: Writing) -> WrittenPart:
 
 def _prepared(writing: Writing) -> _Text:
     part, said = writing.part, writing.part.dialect
-    text = plain_text(writing.path, part.compression, said["encoding"], writing.out.parent, writing.limits)
+    text = plain_text(writing.path, part.compression, said["encoding"], writing.scratch, writing.limits)
     hints = FormatHints.model_validate(said["hints"])
     names = tuple(part.schema.names) if said["has_header"] else None
     dialect = Dialect(said["delimiter"], said["quote"], said["columns"], names, said["skip"])
     ready = _Text(text, dialect, hints, plain_newlines=False)
-    return _plain_lines(ready, writing.out.parent) if said["plain_newlines"] else ready
+    return _plain_lines(ready, writing.scratch) if said["plain_newlines"] else ready
 
 
 def _query(text: _Text, writing: Writing) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import _duckdb
 
@@ -19,20 +20,30 @@ MISFIT = "pergamon-misfit:"
 """How a query says that the value of a column does not fit: this, and the column's number."""
 
 
-@contextmanager
-def engine(limits: Limits) -> Iterator[Connection]:
-    """A connection of its own, closed at the end."""
+@cache
+def database() -> Connection:
+    """The engine's one database of this process, in memory; nothing stays in it.
+
+    Opening it looks at the machine's memory in /proc and /sys, so a confined process calls this before it is confined.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": str(limits.threads),
-        "memory_limit": f"{limits.memory_bytes}B",
+        "threads": "1",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "allow_community_extensions": "false",
         "python_enable_replacements": "false",
         "temp_directory": "",
     }
-    connection = _duckdb.connect(":memory:", False, config)
+    return _duckdb.connect(":memory:", False, config)
+
+
+@contextmanager
+def engine(limits: Limits) -> Iterator[Connection]:
+    """A connection of its own, closed at the end with all that it made."""
+    connection = database().cursor()
     try:
+        connection.execute(f"SET memory_limit = '{int(limits.memory_bytes)}B'")
+        connection.execute(f"SET threads = {int(limits.threads)}")
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
     finally:

@@ -70,13 +70,8 @@ def write_part(
         Unreadable: it cannot be read whole. Misfit: the target does not hold every value or column.
     """
     with tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as place:
-        made = Path(place) / "part.parquet"
-        writing = Writing(
-            path, part, target, made, constants or {}, limits or Limits(), progress or (lambda _rows: None)
-        )
-        written = _WRITERS[part.format](writing)
-        made.replace(out)
-    return replace(written, path=out)
+        told, allowed = progress or (lambda _rows: None), limits or Limits()
+        return _WRITERS[part.format](Writing(path, part, target, out, constants or {}, allowed, told, Path(place)))
 
 
 _WRITERS = {

@@ -61,7 +61,7 @@ def write_parquet(writing: Writing) -> WrittenPart:
         Unreadable: damaged. Misfit: see `write_batches`.
     """
     try:
-        with pq.ParquetFile(writing.path) as file:
+        with pq.ParquetFile(writing.path, pre_buffer=False) as file:
             return write_batches(writing, _batches(file))
     except (pa.ArrowException, OSError):
         raise _damaged() from None
@@ -82,7 +82,7 @@ def _opened(look: Look) -> pq.ParquetFile:
     if b"PARE" in (begin, end):
         raise Unreadable("it is encrypted", hint="upload it decrypted; buckets are protected as a whole")
     try:
-        return pq.ParquetFile(look.path)
+        return pq.ParquetFile(look.path, pre_buffer=False)
     except pa.ArrowException as error:
         if "ncrypt" in str(error):
             raise Unreadable("it is encrypted", hint="upload it decrypted") from None

@@ -22,6 +22,8 @@ PLAIN_TYPES: dict[str, pa.DataType] = {
     "binary": pa.binary(),
 }
 _NAMES = {kind: name for name, kind in PLAIN_TYPES.items()}
+_LARGE = {pa.large_string(): "string", pa.large_binary(): "binary"}
+"""Arrow's own matter: in a file they are the same."""
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), (\d{1,2})\)")
 DEEPEST = 64
 
@@ -52,9 +54,11 @@ def type_as_json(kind: pa.DataType) -> Any:  # Any: a text, or an object for nes
     """
     if kind in _NAMES:
         return _NAMES[kind]
+    if kind in _LARGE:
+        return _LARGE[kind]
     if pa.types.is_decimal128(kind):
         return f"decimal({kind.precision}, {kind.scale})"
-    if pa.types.is_list(kind):
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return {"list": type_as_json(kind.value_type)}
     if pa.types.is_struct(kind):
         return {"struct": [_field_as_json(field) for field in kind]}

@@ -100,7 +100,8 @@ def guessed_encoding(sample: bytes) -> str:
     """
     best = from_bytes(sample, cp_isolation=GUESSED_AMONG).best()
     guess = best.encoding if best is not None else "cp1252"
-    tried = [guess] if guess in {"cp1250", "cp1251", "cp1253", "cp1254", "koi8_r"} else []
+    is_western = guess in WESTERN or _decodes_alike(sample, guess, "cp1252")
+    tried = [] if is_western else [guess]
     for name in (*tried, *WESTERN):
         try:
             text = sample.decode(name)
@@ -109,6 +110,10 @@ def guessed_encoding(sample: bytes) -> str:
         if not any("\x80" <= letter < "\xa0" for letter in text):
             return name
     raise Unreadable("it is not text in any encoding we know", hint="say which: encoding, or save it as UTF-8")
+
+
+def _decodes_alike(sample: bytes, one: str, other: str) -> bool:
+    return sample.decode(one, errors="replace") == sample.decode(other, errors="replace")
 
 
 def plain_text(path: Path, compression: Compression, encoding: str, scratch: Path, limits: Limits) -> PlainText:

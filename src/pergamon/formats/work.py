@@ -24,7 +24,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Writing:
-    """out: the Parquet file to make; its directory also takes copies that are gone when the writing is done."""
+    """out: the Parquet file to make. scratch: a directory for copies, emptied by who made it."""
 
     path: Path
     part: FilePart
@@ -33,9 +33,10 @@ class Writing:
     constants: Mapping[str, Constant]
     limits: Limits
     progress: Progress
+    scratch: Path
 
     def look(self) -> Look:
         """The same file, to be looked into again."""
         dialect = self.part.dialect
         hints = FormatHints.model_validate(dialect["hints"])
-        return Look(self.path, self.part.compression, hints, self.limits, self.out.parent, dialect["this_year"])
+        return Look(self.path, self.part.compression, hints, self.limits, self.scratch, dialect["this_year"])

@@ -1,0 +1,316 @@
+"""Reads files that strangers made, each batch in a process that can open these files and one directory (ADR 0014).
+
+The parent believes nothing that comes out: frames are bounded and spelled-out JSON, a written file must be a plain file
+in its directory, a wall clock ends what takes too long, and texts of unexpected errors go to a 0600 log only. When the
+process ends over a file, that file has failed, and another process goes on with the next.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pergamon.adapters.child_process import ENVIRONMENT, Frames, bubblewrap, end, sent
+from pergamon.adapters.landlock import LOWEST_ABI, abi_version
+from pergamon.formats import (
+    Failed,
+    FilePart,
+    Inspected,
+    Limits,
+    Misfit,
+    ReadRequest,
+    Unreadable,
+    WriteRequest,
+    WrittenPart,
+    schema_as_json,
+)
+from pergamon.kernel import Unavailable, fsync_directory, fsync_file
+
+START_TIMEOUT_S = 30
+ANSWER_BYTES = 64 * 1024**2
+OVERHEAD_BYTES = 3 * 1024**3
+"""Address space besides the engine's memory: stacks, mapped files, allocator arenas, Python's own objects."""
+LEAST_WALL_S = 60
+SLOWEST_BYTES_PER_S = 1024**2
+LOG_BYTES = 10 * 1024**2
+
+
+class ReaderUnconfined(Unavailable):
+    """This host cannot confine the process that reads uploaded files."""
+
+    code = "formats.reader_unconfined"
+
+
+Answer = dict[str, Any]  # Any: JSON from the process, looked at key by key
+
+
+@dataclass
+class LandlockedReader:
+    """A `formats.ConfinedReader`. Thread-safe; each call has processes of its own.
+
+    lake: the directory below which every file and every output lies. log: where faults are written, 0600.
+    namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
+    """
+
+    lake: Path
+    log: Path
+    limits: Limits = field(default_factory=Limits)
+    namespaces: bool = True
+    without_landlock: bool = False
+    _warm: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def inspect(self, files: Sequence[ReadRequest]) -> list[Inspected | Failed]:
+        """See `formats.ConfinedReader`."""
+        tasks = [
+            {"path": str(one.path), "name": one.name, "hints": one.hints.model_dump(mode="json", exclude_defaults=True)}
+            for one in files
+        ]
+        with self._scratch() as scratch:
+            answers = self._all_done("inspect", scratch, tasks)
+        return [_inspected(request, answer) for request, answer in zip(files, answers, strict=True)]
+
+    def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
+        """See `formats.ConfinedReader`. Requests beside each other with one directory share a process."""
+        done: list[WrittenPart | Failed] = []
+        for directory, some in groupby(parts, key=lambda one: one.out.parent):
+            requests = list(some)
+            answers = self._all_done("write", directory, [_write_task(one) for one in requests])
+            done += [_written(request, answer) for request, answer in zip(requests, answers, strict=True)]
+            self._tidy(directory)
+            fsync_directory(directory)
+        return done
+
+    def prewarm(self) -> None:
+        """Start a process for the next batch, unless one waits already."""
+        with self._lock:
+            if self._warm is None or self._warm.poll() is not None:
+                self._warm = self._start()
+
+    def close(self) -> None:
+        """End the process that waits."""
+        with self._lock:
+            if self._warm is not None:
+                end(self._warm)
+            self._warm = None
+
+    @property
+    def mode(self) -> str:
+        """What confines the process on this host: `namespaces+landlock+seccomp`, `landlock+seccomp`, …"""
+        return "+".join(
+            (["namespaces"] if self._prefix else []) + (["landlock"] if self._has_landlock else []) + ["seccomp"]
+        )
+
+    # --- private: the process ---
+
+    @cached_property
+    def _has_landlock(self) -> bool:
+        return abi_version() >= LOWEST_ABI
+
+    @cached_property
+    def _prefix(self) -> list[str]:
+        """The bubblewrap command line, or nothing where the host forbids namespaces."""
+        if not self.namespaces:
+            return []
+        prefix = bubblewrap(self.lake, writable=True)
+        probe = subprocess.run([*prefix, sys.executable, "-I", "-c", ""], capture_output=True, env={}, check=False)
+        return prefix if probe.returncode == 0 else []
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Any:  # a generator, as contextmanager wants it
+        place = Path(tempfile.mkdtemp(prefix=".look-", dir=self.lake))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _tidy(self, directory: Path) -> None:
+        """Copies that a process which was ended left behind."""
+        for left in directory.glob("write-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _require_confinement(self) -> None:
+        if not self._has_landlock and not self.without_landlock:
+            raise ReaderUnconfined(
+                "this kernel has no Landlock, so what reads a file cannot be confined to it",
+                hint="use Linux 5.13 or newer with the landlock LSM, or accept it by name: without_landlock: true",
+            )
+
+    def _take(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            child, self._warm = self._warm, None
+        return child if child is not None and child.poll() is None else self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [*self._prefix, sys.executable, "-I", "-m", "pergamon.adapters.confined_reader_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+
+    # --- private: the conversation ---
+
+    def _all_done(self, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
+        """An answer for each task, in order; a new process after each one that ended."""
+        self._require_confinement()
+        answers: list[Answer] = []
+        while len(answers) < len(tasks):
+            answers += self._some_done(mode, directory, tasks[len(answers) :])
+        return answers
+
+    def _some_done(self, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
+        """The answers of one process: all of them, or those up to the task over which it ended."""
+        there = [task for task in tasks if Path(task["path"]).is_file()]
+        if len(there) < len(tasks) and tasks[0] not in there:
+            return [{"unreadable": "the file is not there any more"}]
+        tasks = tasks[: next((place for place, task in enumerate(tasks) if task not in there), len(tasks))]
+        child = self._take()
+        try:
+            return self._conversation(child, mode, directory, tasks)
+        finally:
+            end(child)
+            self.prewarm()
+
+    def _conversation(
+        self, child: "subprocess.Popen[bytes]", mode: str, directory: Path, tasks: list[Answer]
+    ) -> list[Answer]:
+        walls = [LEAST_WALL_S + Path(task["path"]).stat().st_size // SLOWEST_BYTES_PER_S for task in tasks]
+        frames = Frames(child, time.monotonic() + START_TIMEOUT_S)
+        answers: list[Answer] = []
+        try:
+            ready = frames.next(65_536, b"F")
+            if ready is None or ready[0] != b"R" or not sent(child, self._job(mode, directory, tasks, sum(walls))):
+                self._log("start", self._last_words(child))
+                raise ReaderUnconfined("the process that reads files did not start", hint="see the reader's log")
+            for task, wall in zip(tasks, walls, strict=True):
+                frames.deadline = time.monotonic() + wall
+                frame = frames.next(ANSWER_BYTES, b"F")
+                if frame is None or frame[0] != b"F":
+                    self._log(task["path"], self._last_words(child))
+                    return [*answers, _ENDED]
+                answers.append(self._answer(task, frame[1]))
+        except TimeoutError:
+            return [*answers, _TOO_SLOW]
+        except OverflowError:
+            return [*answers, _ENDED]
+        return answers
+
+    def _answer(self, task: Answer, frame: bytes) -> Answer:
+        try:
+            answer = json.loads(frame)
+        except ValueError:
+            return _ENDED
+        if not isinstance(answer, dict):
+            return _ENDED
+        if "fault" in answer:
+            self._log(task["path"], f"{answer['fault']}: {answer.get('text')}")
+        return answer
+
+    def _job(self, mode: str, directory: Path, tasks: list[Answer], wall_s: int) -> bytes:
+        return json.dumps(
+            {
+                "mode": mode,
+                "tasks": tasks,
+                "directory": str(directory),
+                "this_year": datetime.now(UTC).year,
+                "limits": self.limits.as_json(),
+                "landlock": self._has_landlock,
+                "cpu_s": wall_s * self.limits.threads,
+                "overhead_bytes": OVERHEAD_BYTES,
+            }
+        ).encode()
+
+    def _last_words(self, child: "subprocess.Popen[bytes]") -> str:
+        child.kill()
+        code = child.wait()
+        said = child.stderr.read(LOG_BYTES // 100).decode(errors="replace") if child.stderr else ""
+        return f"exit {code}: {said}"
+
+    def _log(self, what: str, text: str) -> None:
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".1"))
+        line = json.dumps({"at": time.time(), "file": what, "text": text})
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "a") as file:
+            file.write(line + "\n")
+
+
+_ENDED: Answer = {
+    "unreadable": "reading it ended the reader: it takes more memory than allowed, or is made to harm",
+    "hint": "make the file again in another way, or split it",
+}
+_TOO_SLOW: Answer = {"unreadable": "reading it takes too long", "hint": "split it"}
+_FAULT: Answer = {"unreadable": "the reader failed on it", "hint": "the operator finds why in the reader's log"}
+
+
+def _inspected(request: ReadRequest, answer: Answer) -> Inspected | Failed:
+    if "parts" in answer:
+        try:
+            return Inspected(request, tuple(FilePart.from_json(part) for part in answer["parts"]))
+        except (ValueError, KeyError, TypeError):
+            return _failed(request, _FAULT)
+    return _failed(request, answer)
+
+
+def _written(request: WriteRequest, answer: Answer) -> WrittenPart | Failed:
+    """What was written, made durable; anything but a plain file there is a failure."""
+    if "rows" not in answer:
+        request.out.unlink(missing_ok=True)
+        return _failed(request, answer)
+    try:
+        found = request.out.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise ValueError
+        fsync_file(request.out)
+        return WrittenPart(request.out, int(answer["rows"]), found.st_size)
+    except (OSError, ValueError, TypeError):
+        return _failed(request, _FAULT)
+
+
+def _failed(request: ReadRequest | WriteRequest, answer: Answer) -> Failed:
+    if "misfit" in answer:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return Failed(request, Misfit(str(answer["misfit"]), FilePart.from_json(answer["part"])))
+    told = answer if "unreadable" in answer else _FAULT
+    hint, line, column = told.get("hint"), told.get("line"), told.get("column")
+    error = Unreadable(
+        str(told["unreadable"])[:1000],
+        hint=None if hint is None else str(hint)[:1000],
+        line=line if isinstance(line, int) else None,
+        column=column if isinstance(column, str) else None,
+    )
+    return Failed(request, error)
+
+
+def _write_task(request: WriteRequest) -> Answer:
+    constants = {
+        name: {"decimal": str(value)} if isinstance(value, Decimal) else value
+        for name, value in request.constants.items()
+    }
+    return {
+        "path": str(request.path),
+        "part": request.part.as_json(),
+        "target": schema_as_json(request.target),
+        "out": str(request.out),
+        "constants": constants,
+    }
