@@ -88,10 +88,14 @@ def _check_sources(runtime: Runtime, checked: deploy.Checked, plan: deploy.Plan)
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--organization", help="Your organization: small letters, digits and dashes.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A context value of pergamon.yaml.")
+@click.option("--beside", is_flag=True, help="Leave out what an installation has once, for one that has it already.")
 @json_option
-def init_command(kit: str, directory: Path, organization: str | None, values: tuple[str, ...], as_json: bool) -> None:
+def init_command(
+    kit: str, directory: Path, *, organization: str | None, values: tuple[str, ...], beside: bool, as_json: bool
+) -> None:
     """Copy the starter KIT into DIRECTORY, which must be new or empty."""
-    files = starter_kits.copy_kit(kit, directory, organization=organization, context=dict(map(_assignment, values)))
+    context = dict(map(_assignment, values))
+    files = starter_kits.copy_kit(kit, directory, organization=organization, context=context, beside=beside)
     if as_json:
         echo_json({"directory": str(directory), "files": [str(file) for file in files]})
         return

@@ -10,9 +10,13 @@ from pergamon.deploy import require_organization
 from pergamon.kernel import Conflict, Invalid, NotFound, durable_write
 
 DESCRIPTIONS = {
+    "ehds-governance": "files of data holders, crawled into tables, described, published and found in a catalogue",
     "health-data-accelerator": "a hospital's database, replicated, merged, transformed and queried under control",
 }
 """Every kit, with what it is for."""
+ONCE = re.compile(r"(?ms)^ *# >>> once for each installation\n.*?^ *# <<< once for each installation\n")
+"""What stands between these marks of `pergamon.yaml` is configured once, by whoever sets the installation up."""
+FILES_OF_ONCE = (Path("governance/audit.yaml"), Path("governance/audit-trail.yaml"))
 TEXT_SUFFIXES = (".yaml", ".md", ".sql", ".py", ".sh")
 
 
@@ -50,10 +54,16 @@ def kit_path(name: str) -> Traversable:
 
 
 def copy_kit(
-    name: str, target: Path, *, organization: str | None = None, context: Mapping[str, str] | None = None
+    name: str,
+    target: Path,
+    *,
+    organization: str | None = None,
+    context: Mapping[str, str] | None = None,
+    beside: bool = False,
 ) -> list[Path]:
     """Copy a kit into a directory that is missing or empty, with its organization and context values filled in.
 
+    beside: leave out what an installation has once (the trail's settings), because another configuration has it.
     Returns: the files, relative to `target`.
     Raises:
         UnknownKit: there is none of that name.
@@ -71,6 +81,9 @@ def copy_kit(
         top = _with_context(top, key, value)
     if organization is not None:
         top = re.sub(r"(?m)^organization: .*$", lambda _: f"organization: {organization}", top, count=1)
+    if beside:
+        top = ONCE.sub("", top)
+        files = {path: text for path, text in files.items() if path not in FILES_OF_ONCE}
     files[Path("pergamon.yaml")] = top
     for path, text in files.items():
         durable_write(target.absolute() / path, text.encode(), mode=0o644 if path.suffix != ".sh" else 0o755)
