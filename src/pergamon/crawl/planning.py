@@ -32,14 +32,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """A table of a folder. `divided_by`: the columns that its files are divided by; fixed when it is made."""
+    """A table of a folder. `divided_by`: the columns of folders that its files are divided by."""
 
     id: str | None
     part_name: str | None
     name: str
     columns: pa.Schema
     divided_by: tuple[str, ...] = ()
-    changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def plan_folder(base: str, shapes: Iterable[Shape], known: Sequence[PlannedTable
         key = (shape.digest, shape.part_name)
         place, merged = _home(shape, tables, one_table=one_table)
         if place is not None and merged is not None:
-            changed = merged.schema != tables[place].columns
-            tables[place] = replace(tables[place], columns=merged.schema, changed=tables[place].changed or changed)
+            divided_by = tables[place].divided_by if _may_be_divided(shape, tables[place]) else ()
+            tables[place] = replace(tables[place], columns=merged.schema, divided_by=divided_by)
         elif one_table and tables:
             misfits[key] = "its columns and the table's cannot be one table"
             continue
@@ -119,7 +118,13 @@ def _new_table(base: str, shape: Shape, taken: set[str]) -> PlannedTable:
     while numbered(wanted, number) in taken:
         number += 1
     divided = tuple(field.name for field in shape.columns if is_partition(field))
-    return PlannedTable(None, shape.part_name, numbered(wanted, number), shape.columns, divided, changed=True)
+    return PlannedTable(None, shape.part_name, numbered(wanted, number), shape.columns, divided)
+
+
+def _may_be_divided(shape: Shape, table: PlannedTable) -> bool:
+    """Not by a column that some files hold themselves: nobody looked whether all of its values are the folder's."""
+    own = {field.name.casefold() for field in shape.columns if not is_partition(field)}
+    return not own & {name.casefold() for name in table.divided_by}
 
 
 def is_partition(field: pa.Field) -> bool:
@@ -127,17 +132,14 @@ def is_partition(field: pa.Field) -> bool:
 
 
 def with_partition(columns: pa.Schema, partition: Partition) -> pa.Schema:
-    """The file's columns, then those of its folders. A folder's value stands for a column of the same name, as in
-    Hive and Spark: it is what people found the file by."""
-    names = {name.casefold() for name, _ in partition}
-    own = [field for field in columns if field.name.casefold() not in names]
-    folded = [pa.field(name, _type_of(value), metadata={PARTITION: b"1"}) for name, value in partition]
-    return pa.schema([*own, *folded])
-
-
-def hides_a_column(columns: pa.Schema, partition: Partition) -> bool:
-    """Has the file a column of its own under a folder's name?"""
-    return bool({field.name.casefold() for field in columns} & {name.casefold() for name, _ in partition})
+    """The file's columns, then those of its folders that it does not hold itself."""
+    own = {field.name.casefold() for field in columns}
+    folded = [
+        pa.field(name, _type_of(value), metadata={PARTITION: b"1"})
+        for name, value in partition
+        if name.casefold() not in own
+    ]
+    return pa.schema([*columns, *folded])
 
 
 def _type_of(value: str | None) -> pa.DataType:
@@ -169,9 +171,9 @@ def fits_in_place(file: pa.Schema, table: pa.Schema, divided_by: Sequence[str], 
     Its types are the table's or narrower in a way that every reader widens; and what its folders give, the table's
     files are divided by.
     """
-    if hides_a_column(file, partition) or not {name for name, _ in partition} <= set(divided_by):
-        return False
-    if {field.name.casefold() for field in file} & {name.casefold() for name in divided_by}:
+    own = {field.name.casefold() for field in file}
+    divided = {name.casefold() for name in divided_by}
+    if own & divided or not {name.casefold() for name, _ in partition} - own <= divided:
         return False
     columns = {field.name.casefold(): field for field in table}
     found = [(field.type, columns[field.name.casefold()].type) for field in file if field.name.casefold() in columns]

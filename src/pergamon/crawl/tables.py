@@ -71,7 +71,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class CrawlTable:
-    """A table that a folder becomes. committed: its columns in the lake; None: it is not made yet."""
+    """A table that a folder becomes, as planned and as committed. committed None: it is not made yet."""
 
     id: str
     part_name: str | None
@@ -80,6 +80,7 @@ class CrawlTable:
     columns: pa.Schema
     committed: pa.Schema | None
     divided_by: tuple[str, ...]
+    committed_divided_by: tuple[str, ...]
     table_key: str | None
     state: str
     reason: str | None
@@ -487,7 +488,7 @@ def set_table_key(uow: UnitOfWork, table_id: str, key: str) -> None:
 
 def mark_committed(uow: UnitOfWork, table: CrawlTable, columns: pa.Schema, divided_by: Sequence[str]) -> None:
     uow.execute(
-        "UPDATE crawl_table SET committed = %s, divided_by = %s WHERE id = %s",
+        "UPDATE crawl_table SET committed = %s, committed_divided_by = %s WHERE id = %s",
         (Jsonb(schema_as_json(columns)), Jsonb(list(divided_by)), table.id),
     )
 
@@ -513,7 +514,10 @@ def forget_table(uow: UnitOfWork, table_id: str) -> None:
         (table_id,),
     )
     uow.execute("DELETE FROM crawl_data_file WHERE table_id = %s", (table_id,))
-    uow.execute("UPDATE crawl_table SET committed = NULL, table_key = NULL WHERE id = %s", (table_id,))
+    uow.execute(
+        "UPDATE crawl_table SET committed = NULL, committed_divided_by = '[]', table_key = NULL WHERE id = %s",
+        (table_id,),
+    )
 
 
 def has_outdated_rows(uow: UnitOfWork, claim: Claim) -> bool:
@@ -700,6 +704,7 @@ def _table(row: DictRow) -> CrawlTable:
         columns=schema_from_json(row["columns"]),
         committed=None if row["committed"] is None else schema_from_json(row["committed"]),
         divided_by=tuple(row["divided_by"]),
+        committed_divided_by=tuple(row["committed_divided_by"]),
         table_key=row["table_key"],
         state=row["state"],
         reason=row["reason"],

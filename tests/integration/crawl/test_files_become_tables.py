@@ -155,3 +155,15 @@ def test_an_unreadable_new_version_leaves_the_rows_of_the_one_before(world: Worl
     world.remove("in/visits/a.csv")
     world.crawl()
     assert world.column("visits") == ["x"]
+
+
+def test_a_column_that_files_hold_and_folders_name_is_the_files_own(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/year=2023/1.parquet", id=[1])
+    world.crawl()
+    world.put_parquet("in/visits/year=2024/1.parquet", id=[2, 3], year=[2024, 1999])
+    world.crawl()
+    assert [(row["id"], row["year"]) for row in world.rows("visits", "id")] == [(1, 2023), (2, 2024), (3, 1999)]
+    world.put_parquet("in/visits/year=2025/1.parquet", id=[4])
+    world.crawl()
+    assert [(row["id"], row["year"]) for row in world.rows("visits", "year, id")][-1] == (4, 2025)

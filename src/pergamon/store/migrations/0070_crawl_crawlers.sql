@@ -38,8 +38,9 @@ CREATE TABLE crawl_table (
     database   text NOT NULL,
     name       text NOT NULL,
     columns    jsonb NOT NULL,                      -- as planned
-    committed  jsonb,                               -- as the lake's table has them; NULL: it is not made yet
-    divided_by jsonb NOT NULL DEFAULT '[]',         -- partition columns of its files
+    divided_by jsonb NOT NULL DEFAULT '[]',         -- partition columns of its files, as planned
+    committed  jsonb,                               -- columns as the lake's table has them; NULL: it is not made yet
+    committed_divided_by jsonb NOT NULL DEFAULT '[]',
     table_key  text,                                -- which lake table it is, whatever its name
     state      text NOT NULL,                       -- ready | blocked
     reason     text,
