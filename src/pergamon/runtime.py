@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from pergamon import audit, deploy, identity, objects, pipeline, query, replicate, search
+from pergamon import audit, crawl, deploy, identity, objects, pipeline, query, replicate, search
+from pergamon.adapters.confined_reader import LandlockedReader
 from pergamon.adapters.database_relay import (
     DatabaseBeyondReach,
     HostRelay,
@@ -106,6 +107,21 @@ class Runtime:
     def drop_place(self) -> objects.DropPlace:
         """Where drop directories are watched from; see `objects.drop_step`."""
         return objects.DropPlace(begin=self.begin, lake_root=self.settings.lake)
+
+    @cached_property
+    def file_reader(self) -> LandlockedReader:
+        """What looks into uploaded files where they can do no harm; made when the first one comes."""
+        return LandlockedReader(lake=self.settings.lake, log=self.settings.logs / "file-reader.log")
+
+    def crawl_place(self, worker: str) -> crawl.Place:
+        """Where a worker of this name crawls."""
+        actor = self.service("crawler")
+        return crawl.Place(lambda: self.begin(actor), self.settings.lake, self.file_reader, worker)
+
+    def close_file_reader(self) -> None:
+        """End the process that waits for the next file, if there is one."""
+        if "file_reader" in self.__dict__:
+            self.file_reader.close()
 
     def free_contents(self) -> int:
         """Remove the contents of objects that were removed for good; see `objects.free_contents`."""
@@ -324,6 +340,7 @@ def open_runtime(settings: Settings, *, clock: Clock | None = None) -> Iterator[
             apply_migrations(connection)
         runtime = Runtime(settings=settings, store=store, clock=clock or SystemClock())
         stack.callback(runtime.close_query_engine)
+        stack.callback(runtime.close_file_reader)
         stack.callback(runtime.close_database_relay)
         yield runtime
 
