@@ -6,6 +6,7 @@ them. Search, quality and lineage are rooms of their own (ADR 0016) and follow `
 
 from pergamon.catalog.assets import (
     AssetView,
+    State,
     find_asset,
     list_assets,
     list_versions,
@@ -28,6 +29,7 @@ from pergamon.catalog.domain import (
     drop_domain,
     drop_form,
     drop_rule,
+    list_units,
     put_domain,
     put_form,
     put_rule,
@@ -85,6 +87,7 @@ from pergamon.catalog.publish import publish_asset, unpublish_asset
 from pergamon.catalog.readiness import forms_demanded
 from pergamon.catalog.rights import (
     PROJECT_ROLES,
+    ProjectRole,
     asset_resource,
     draft_resource,
     project_resource,
@@ -116,10 +119,12 @@ __all__ = [
     "NamedEdit",
     "Place",
     "Project",
+    "ProjectRole",
     "ProjectSpec",
     "RuleSpec",
     "SearchDocument",
     "SourceRun",
+    "State",
     "TableFacts",
     "Term",
     "TermSpec",
@@ -153,6 +158,7 @@ __all__ = [
     "list_projects",
     "list_runs",
     "list_terms",
+    "list_units",
     "list_versions",
     "make_product",
     "missing_fields",

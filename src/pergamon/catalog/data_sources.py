@@ -114,13 +114,13 @@ def drop_data_source(uow: UnitOfWork, name: str) -> None:
     uow.record(DataSourceChanged(subject=f"data-source:{name}", project="", removed=True))
 
 
-def list_data_sources(uow: UnitOfWork) -> list[dict[str, Any]]:
+def list_data_sources(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
     """The data sources of projects that the actor belongs to, each with its newest run; as JSON."""
     places = {place.project: place for place in tables_of_places.places(uow)}
     specs = {name: spec for name, spec in tables_of_places.data_sources(uow).items() if spec.project in places}
     held = actions_of_roles(uow, uow.actor.roles)
-    resources = [_resource(name, places[spec.project]) for name, spec in specs.items()]
-    names = [resource.id for resource in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)]
+    resources = [_resource(name, places[spec.project]) for name, spec in specs.items() if name > after]
+    names = [resource.id for resource in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)][:limit]
     newest = {row["data_source"]: _run(row) for row in tables_of_places.newest_runs(uow, names)}
     return [
         {"name": name, **specs[name].model_dump(mode="json")}
@@ -129,14 +129,14 @@ def list_data_sources(uow: UnitOfWork) -> list[dict[str, Any]]:
     ]
 
 
-def list_runs(uow: UnitOfWork, name: str, *, limit: int = 100) -> list[SourceRun]:
-    """The runs of a data source, newest first.
+def list_runs(uow: UnitOfWork, name: str, *, before: str | None = None, limit: int = 100) -> list[SourceRun]:
+    """The runs of a data source, newest first. before: the last one of the page before.
 
     Raises:
         UnknownDataSource: there is none, or the actor does not belong to its project.
     """
     _visible_source(uow, name)
-    return [_run(row) for row in tables_of_places.runs(uow, name, limit)]
+    return [_run(row) for row in tables_of_places.runs(uow, name, before, limit)]
 
 
 def run_data_source(begin: Begin, name: str) -> SourceRun:

@@ -1,6 +1,7 @@
 """Domains and their units, metadata forms and rules, as deployed. A change of the tree tells every asset it touches."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from pergamon.catalog import tables, tables_of_places
 from pergamon.catalog.events import DomainChanged, FormChanged, RuleChanged
@@ -43,6 +44,21 @@ def put_domain(uow: UnitOfWork, name: str, spec: DomainSpec, tags: Mapping[str, 
 def read_domains(uow: UnitOfWork) -> dict[str, DomainSpec]:
     """Every domain as deployed."""
     return tables_of_places.domains(uow)
+
+
+def list_units(uow: UnitOfWork) -> list[dict[str, Any]]:
+    """The tree of units by path, as JSON: what everyone may know of the organization."""
+    found = tables_of_places.units(uow)
+    said = {path: unit for domain in tables_of_places.domains(uow).values() for path, unit in units_of(domain)}
+    return [
+        {
+            "name": row["name"],
+            "path": row["path"],
+            "domain": row["domain"],
+            "description": said[row["path"]].description if row["path"] in said else "",
+        }
+        for row in found
+    ]
 
 
 def drop_domain(uow: UnitOfWork, name: str) -> None:

@@ -316,6 +316,15 @@ class AssetVersion:
     made_at: datetime
     made_by: str
 
+    def as_json(self) -> dict[str, Any]:
+        """What made it, without its content."""
+        return {
+            "version": self.version,
+            "cause": self.cause,
+            "made_at": self.made_at.isoformat(timespec="seconds"),
+            "made_by": self.made_by,
+        }
+
 
 @dataclass(frozen=True)
 class CatalogChange:

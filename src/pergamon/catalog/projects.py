@@ -62,11 +62,13 @@ class Project:
     members: tuple[Member, ...]
     data_sources: tuple[str, ...]
 
+    def summary(self) -> dict[str, Any]:
+        """One line of a list, as JSON."""
+        return {"name": self.name, "description": self.spec.description, "unit": self.place.unit}
+
     def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "description": self.spec.description,
-            "unit": self.place.unit,
+        """The project, with everyone in it."""
+        return self.summary() | {
             "members": [member.as_json() for member in self.members],
             "environments": {
                 name: {"description": spec.description, "databases": list(spec.databases)}
@@ -114,11 +116,12 @@ def holding_assets(uow: UnitOfWork) -> dict[str, int]:
     return tables.live_counts(uow)
 
 
-def list_projects(uow: UnitOfWork) -> list[Project]:
+def list_projects(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[Project]:
     """The projects that the actor may see, by name, without their members."""
     places = {place.project: place for place in tables_of_places.places(uow)}
     held = actions_of_roles(uow, uow.actor.roles)
-    seen = visible(uow.actor, Action.PROJECT_SEE, map(project_resource, places.values()), actions=held)
+    resources = [project_resource(place) for name, place in places.items() if name > after]
+    seen = visible(uow.actor, Action.PROJECT_SEE, resources, actions=held)[:limit]
     specs = tables_of_places.projects(uow) if seen else {}
     return [Project(item.id, specs[item.id], places[item.id], (), ()) for item in seen if item.id in specs]
 
@@ -170,8 +173,9 @@ def remove_member(uow: UnitOfWork, project: str, principal: str, role: str) -> N
     if origins == {FROM_CONFIGURATION}:
         hint = "take the member out of the configuration, then deploy"
         raise MemberOfConfiguration(f"this member of {project} stands in the configuration", hint=hint)
-    if not tables_of_places.remove_member(uow, project, role, principal):
+    if not origins:
         raise NoSuchMember(f"no such member with the role {role} was added to {project}")
+    tables_of_places.remove_member(uow, project, role, principal)
     _form_team(uow, project, must_be_active=set())
     uow.record(MemberRemoved(subject=f"project:{project}", member=principal, role=role))
 

@@ -5,12 +5,15 @@ contributors and stewards write descriptions; owners and stewards publish. Who o
 its projects and may take back what is published there, and does not see what is not published.
 """
 
+from typing import Literal
+
 from pergamon.catalog.model import Asset, Place
 from pergamon.identity import team_role
 from pergamon.policy import Resource
 
 OWNER, CONTRIBUTOR, CONSUMER, STEWARD = "owner", "contributor", "consumer", "steward"
 PROJECT_ROLES = (OWNER, CONTRIBUTOR, CONSUMER, STEWARD)
+ProjectRole = Literal["owner", "contributor", "consumer", "steward"]
 NOT_A_NAME = "(not a name)"
 """What stands in the trail for something that could not be the name of anything: it may be somebody's data."""
 

@@ -139,13 +139,11 @@ def add_member(uow: UnitOfWork, project: str, role: str, principal: str, origin:
     )
 
 
-def remove_member(uow: UnitOfWork, project: str, role: str, principal: str) -> bool:
-    return (
-        uow.execute(
-            "DELETE FROM catalog_member WHERE project = %s AND role = %s AND principal_id = %s AND origin = 'project'",
-            (project, role, principal),
-        )
-        > 0
+def remove_member(uow: UnitOfWork, project: str, role: str, principal: str) -> None:
+    """Only one that people added."""
+    uow.execute(
+        "DELETE FROM catalog_member WHERE project = %s AND role = %s AND principal_id = %s AND origin = 'project'",
+        (project, role, principal),
     )
 
 
@@ -259,16 +257,17 @@ def newest_runs(uow: UnitOfWork, sources: Collection[str]) -> list[DictRow]:
     """The newest run of each of these data sources."""
     return uow.rows(
         "SELECT r.* FROM unnest(%s::text[]) AS wanted (name) CROSS JOIN LATERAL (SELECT * FROM catalog_source_run "
-        "WHERE data_source = wanted.name ORDER BY started_at DESC, id DESC LIMIT 1) r",
+        "WHERE data_source = wanted.name ORDER BY id DESC LIMIT 1) r",
         (sorted(sources),),
     )
 
 
-def runs(uow: UnitOfWork, source: str, limit: int) -> list[DictRow]:
-    """Newest first."""
+def runs(uow: UnitOfWork, source: str, before: str | None, limit: int) -> list[DictRow]:
+    """Newest first: a run's id sorts by its beginning."""
     return uow.rows(
-        "SELECT * FROM catalog_source_run WHERE data_source = %s ORDER BY started_at DESC, id DESC LIMIT %s",
-        (source, limit),
+        "SELECT * FROM catalog_source_run WHERE data_source = %s AND (%s::text IS NULL OR id < %s) "
+        "ORDER BY id DESC LIMIT %s",
+        (source, before, before, limit),
     )
 
 

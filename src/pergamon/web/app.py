@@ -5,7 +5,21 @@ from typing import Any
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
-from pergamon.web.api import crawl, health, login, me, objects, openapi, queries, tables, uploads
+from pergamon.web.api import (
+    catalog_assets,
+    catalog_glossary,
+    catalog_projects,
+    crawl,
+    health,
+    login,
+    me,
+    objects,
+    openapi,
+    queries,
+    search,
+    tables,
+    uploads,
+)
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
@@ -24,7 +38,21 @@ def create_app(rt: Runtime) -> FastAPI:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
     app.state.transfers = Transfers()
-    for module in (health, login, me, tables, queries, crawl, openapi, objects, uploads):
+    for module in (
+        health,
+        login,
+        me,
+        tables,
+        queries,
+        crawl,
+        search,
+        openapi,
+        objects,
+        uploads,
+        catalog_assets,
+        catalog_projects,
+        catalog_glossary,
+    ):
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body

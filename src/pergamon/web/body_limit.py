@@ -15,6 +15,9 @@ LARGEST_BODY_BYTES = 128 * 1024
 """Of a route that is not named below."""
 
 LARGER_BODIES = {
+    ("POST", "/api/v1/assets/edits"): 8 * 1024 * 1024,
+    ("POST", "/api/v1/assets/{asset}/edit"): 2 * 1024 * 1024,
+    ("POST", "/api/v1/projects/{project}/products"): 1024 * 1024,
     ("POST", "/api/v1/lineage"): 1024 * 1024,
 }
 """JSON routes whose documents are longer, as (method, path as it is routed): bytes."""

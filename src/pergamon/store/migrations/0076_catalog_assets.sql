@@ -57,4 +57,4 @@ CREATE TABLE catalog_source_run (
     counts      jsonb NOT NULL DEFAULT '{}',          -- added, updated, unchanged, removed, failed, held
     faults      jsonb NOT NULL DEFAULT '[]'           -- the first of the failed, each with its reason
 );
-CREATE INDEX catalog_source_run_of_source ON catalog_source_run (data_source, started_at DESC);
+CREATE INDEX catalog_source_run_of_source ON catalog_source_run (data_source, id);
