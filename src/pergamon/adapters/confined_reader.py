@@ -64,6 +64,7 @@ class LandlockedReader:
 
     lake: the directory below which every file and every output lies. log: where faults are written, 0600.
     namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
+    warm: processes that wait for work; two, for a file that is looked into is written next.
     """
 
     lake: Path
@@ -71,7 +72,8 @@ class LandlockedReader:
     limits: Limits = field(default_factory=Limits)
     namespaces: bool = True
     without_landlock: bool = False
-    _warm: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    warm: int = 2
+    _warm: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def inspect(self, files: Sequence[ReadRequest]) -> list[Inspected | Failed]:
@@ -96,17 +98,18 @@ class LandlockedReader:
         return done
 
     def prewarm(self) -> None:
-        """Start a process for the next batch, unless one waits already."""
+        """Start processes for the next batches, unless enough wait already."""
         with self._lock:
-            if self._warm is None or self._warm.poll() is not None:
-                self._warm = self._start()
+            self._warm = [child for child in self._warm if child.poll() is None]
+            while len(self._warm) < self.warm:
+                self._warm.append(self._start())
 
     def close(self) -> None:
-        """End the process that waits."""
+        """End the processes that wait."""
         with self._lock:
-            if self._warm is not None:
-                end(self._warm)
-            self._warm = None
+            for child in self._warm:
+                end(child)
+            self._warm = []
 
     @property
     def mode(self) -> str:
@@ -152,8 +155,11 @@ class LandlockedReader:
 
     def _take(self) -> "subprocess.Popen[bytes]":
         with self._lock:
-            child, self._warm = self._warm, None
-        return child if child is not None and child.poll() is None else self._start()
+            while self._warm:
+                child = self._warm.pop(0)
+                if child.poll() is None:
+                    return child
+        return self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
