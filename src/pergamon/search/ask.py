@@ -253,6 +253,8 @@ def _values(facet: Facet, counted: Mapping[str, Any]) -> tuple[dict[str, int], b
     buckets = counted["buckets"]
     if facet is not Facet.FRESHNESS:
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}, counted["sum_other_doc_count"] > 0
+    if not buckets:  # an index without a single document
+        return {}, False
     older, *younger = [bucket["doc_count"] for bucket in sorted(buckets, key=lambda one: one.get("from", -math.inf))]
     within = {name: sum(younger[-(index + 1) :]) for index, name in enumerate(FRESH_WITHIN)}
     return {name: count for name, count in [*within.items(), (OLDER, older)] if count}, False
