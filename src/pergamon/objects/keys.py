@@ -8,6 +8,7 @@ import mimetypes
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from pergamon.kernel import Invalid
 
@@ -84,8 +85,9 @@ def plain_suffix(key: str) -> str:
 
 def guessed_content_type(key: str) -> str:
     """What the key's suffix says; a label for browsers, on which nothing here relies."""
-    suffix = "." + key.lower().rpartition(".")[2]
-    guessed, encoding = _TYPES.guess_type(key.rpartition("/")[2])
+    name = key.rpartition("/")[2]
+    suffix = PurePosixPath(name.lower()).suffix
+    guessed, encoding = _TYPES.guess_type(name)
     if encoding == "gzip":
         return "application/gzip"
     if encoding:
