@@ -16,6 +16,7 @@ from pergamon.catalog.assets import (
 from pergamon.catalog.content import Difference, differences
 from pergamon.catalog.data_sources import (
     SourceRun,
+    abandon_unfinished_runs,
     drop_data_source,
     due_data_sources,
     list_data_sources,
@@ -23,6 +24,7 @@ from pergamon.catalog.data_sources import (
     put_data_source,
     read_data_sources,
     run_data_source,
+    run_due_data_source,
 )
 from pergamon.catalog.documents import asset_ids, read_changes, search_documents
 from pergamon.catalog.domain import (
@@ -54,6 +56,7 @@ from pergamon.catalog.glossary import (
     remove_term,
     suggest_term,
 )
+from pergamon.catalog.lineage_sight import lineage_sight, read_lineage
 from pergamon.catalog.model import (
     Asset,
     AssetContent,
@@ -132,6 +135,7 @@ __all__ = [
     "UnitSpec",
     "UnknownAsset",
     "UnknownProject",
+    "abandon_unfinished_runs",
     "add_member",
     "approve_term",
     "asset_ids",
@@ -153,6 +157,7 @@ __all__ = [
     "forms_demanded",
     "holding_assets",
     "is_followed",
+    "lineage_sight",
     "list_assets",
     "list_data_sources",
     "list_projects",
@@ -179,6 +184,7 @@ __all__ = [
     "read_facts",
     "read_forms",
     "read_glossaries",
+    "read_lineage",
     "read_project",
     "read_projects",
     "read_rules",
@@ -188,6 +194,7 @@ __all__ = [
     "required_forms",
     "resource_at",
     "run_data_source",
+    "run_due_data_source",
     "search_documents",
     "suggest_term",
     "table_changed",

@@ -151,13 +151,28 @@ def run_data_source(begin: Begin, name: str) -> SourceRun:
         decision = decide_on(uow, Action.ASSET_CURATE, _resource(name, place))
         if not decision.allowed:
             raise AccessDenied(f"running the data source {name} is its project's business", decision=decision)
-        run_id = new_id("srun")
-        tables_of_places.abandon_runs(uow, name)
-        tables_of_places.insert_run(uow, run_id, name)
-        uow.record(SourceRunStarted(subject=f"data-source:{name}", run=run_id))
-        databases = {one: there for one, there in lake.read_databases(uow).items() if one in spec.databases}
-        work = _Work(name, spec, run_id, databases, tuple(_tables_taken(uow, spec, databases)))
+        work = _begin_run(uow, name, spec)
     return _carry_out(begin, work)
+
+
+def run_due_data_source(begin: Begin) -> SourceRun | None:
+    """Run one data source that is due, for the platform's own worker; None when none is.
+
+    Two workers do not run the same one: who begins has locked it, and then it is not due any more.
+    """
+    with begin() as uow:
+        work = None
+        for name in due_data_sources(uow):
+            spec = tables_of_places.lock_data_source(uow, name)
+            if spec is not None and name in due_data_sources(uow):
+                work = _begin_run(uow, name, spec)
+                break
+    return _carry_out(begin, work) if work else None
+
+
+def abandon_unfinished_runs(uow: UnitOfWork) -> None:
+    """Tell the runs that this actor began and did not end as abandoned: what was due is due again."""
+    tables_of_places.abandon_runs_of(uow, uow.actor.id)
 
 
 def due_data_sources(uow: UnitOfWork) -> list[str]:
@@ -180,6 +195,15 @@ def newest_tick(schedule: str, now: datetime) -> datetime:
     base = now.astimezone(UTC) + timedelta(microseconds=1)
     tick: datetime = croniter(schedule, base).get_prev(datetime)
     return tick
+
+
+def _begin_run(uow: UnitOfWork, name: str, spec: DataSourceSpec) -> _Work:
+    run_id = new_id("srun")
+    tables_of_places.abandon_runs(uow, name)
+    tables_of_places.insert_run(uow, run_id, name)
+    uow.record(SourceRunStarted(subject=f"data-source:{name}", run=run_id))
+    databases = {one: there for one, there in lake.read_databases(uow).items() if one in spec.databases}
+    return _Work(name, spec, run_id, databases, tuple(_tables_taken(uow, spec, databases)))
 
 
 def _carry_out(begin: Begin, work: _Work) -> SourceRun:

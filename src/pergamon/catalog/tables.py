@@ -110,6 +110,11 @@ def asset_of_table(uow: UnitOfWork, project: str, table: TableId) -> Asset | Non
     return _asset(row) if row else None
 
 
+def assets_of_tables(uow: UnitOfWork, names: Collection[str]) -> list[Asset]:
+    """Every project's assets of these tables, by full name."""
+    return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.name = ANY (%s) AND a.kind = 'table'", (list(names),))]
+
+
 def assets_of_table(uow: UnitOfWork, table: TableId) -> list[Asset]:
     """Every project's asset of a table, locked in one order."""
     rows = uow.rows(

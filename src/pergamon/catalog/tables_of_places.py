@@ -290,7 +290,23 @@ def abandon_runs(uow: UnitOfWork, source: str) -> None:
     )
 
 
+def abandon_runs_of(uow: UnitOfWork, actor: str) -> None:
+    uow.execute(
+        "UPDATE catalog_source_run SET state = 'abandoned', ended_at = %s WHERE started_by = %s AND state = 'running'",
+        (uow.now, actor),
+    )
+
+
+def lock_data_source(uow: UnitOfWork, name: str) -> DataSourceSpec | None:
+    row = uow.row("SELECT spec FROM catalog_data_source WHERE name = %s FOR UPDATE", (name,))
+    return DataSourceSpec.model_validate(row["spec"]) if row else None
+
+
 def last_starts(uow: UnitOfWork) -> dict[str, datetime]:
-    """When each data source's newest run began."""
-    rows = uow.rows("SELECT data_source, max(started_at) AS at FROM catalog_source_run GROUP BY data_source")
+    """When each data source's newest run began; those that were cut off do not count."""
+    rows = uow.rows(
+        "SELECT s.name AS data_source, r.started_at AS at FROM catalog_data_source s CROSS JOIN LATERAL ("
+        "SELECT started_at FROM catalog_source_run WHERE data_source = s.name AND state <> 'abandoned' "
+        "ORDER BY id DESC LIMIT 1) r"
+    )
     return {row["data_source"]: row["at"] for row in rows}

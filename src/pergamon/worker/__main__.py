@@ -22,6 +22,7 @@ from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import PergamonError, Unavailable, new_secret
 from pergamon.runtime import Runtime, is_isolated, open_runtime, require_database_in_reach, settings_inside
 from pergamon.settings import settings_from_environment
+from pergamon.worker.catalog_loop import looking_at_sources
 from pergamon.worker.crawl_loop import crawling
 from pergamon.worker.drop_loop import dropping
 from pergamon.worker.durable import DurableRuns
@@ -98,7 +99,7 @@ def _inside(runtime: Runtime, given: argparse.Namespace) -> int:
             runs = DurableRuns(place, runtime.store.conninfo, runtime.settings.logs)
             loop = WorkerLoop(place, runs, until_idle=given.until_idle)
             _stop_on_signal(loop)
-            with crawling(runtime, given.name), dropping(runtime):
+            with crawling(runtime, given.name), dropping(runtime), looking_at_sources(runtime):
                 loop.run()
             runs.close()
     return 0
