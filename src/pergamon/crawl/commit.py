@@ -210,7 +210,8 @@ def _carry_out(place: Place, claim: Claim, opened: _Opened, require: Require) ->
     durable = lake.make_durable(planned)
     with place.begin() as uow:
         require(uow)
-        lake.finish_commit(uow, durable, _hook(claim, opened, written, divided_by, spec_id))
+        bucket = crawler_of(uow, claim.crawler).bucket
+        lake.finish_commit(uow, durable, _hook(claim, opened, written, divided_by, spec_id, bucket=bucket))
         lake.close_lease(uow, opened.lease.id)
     rows = sum(item.file.rows for item in written)
     return Did("committed", files=len(batch.files), rows=rows, folder=claim.folder)
@@ -311,7 +312,13 @@ def _set_aside(place: Place, claim: Claim, failed: Sequence[tuple[Part, Unreadab
 
 
 def _hook(
-    claim: Claim, opened: _Opened, written: Sequence[_Written], divided_by: Sequence[str], spec_id: int
+    claim: Claim,
+    opened: _Opened,
+    written: Sequence[_Written],
+    divided_by: Sequence[str],
+    spec_id: int,
+    *,
+    bucket: str,
 ) -> lake.OnCommit:
     """What changes together with the table's pointer."""
 
@@ -337,7 +344,7 @@ def _hook(
                 rows_added=sum(item.file.rows for item in written),
             )
         )
-        tell.table_changed(uow, claim, batch.table, lease.id, here)
+        tell.table_changed(uow, claim, batch.table, bucket, lease.id)
 
     return on_commit
 

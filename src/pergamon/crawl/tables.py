@@ -576,6 +576,16 @@ def versions_of_data_files(uow: UnitOfWork, going: Sequence[int]) -> set[str]:
     return {row["version_id"] for row in rows}
 
 
+def formats_of(uow: UnitOfWork, table_id: str) -> tuple[str, ...]:
+    """What a table's files were before they were a table."""
+    rows = uow.rows(
+        "SELECT DISTINCT p.part ->> 'format' AS format FROM crawl_part p JOIN crawl_data_file d "
+        "ON d.id = p.data_file_id WHERE d.table_id = %s ORDER BY 1",
+        (table_id,),
+    )
+    return tuple(row["format"] for row in rows)
+
+
 def unlink_data_files(uow: UnitOfWork, going: Sequence[int]) -> None:
     """The rows of these data files are gone; parts of versions that nobody needs are forgotten."""
     uow.execute("UPDATE crawl_part SET data_file_id = NULL WHERE data_file_id = ANY (%s)", (list(going),))

@@ -40,6 +40,7 @@ def crawling(runtime: Runtime, worker: str) -> Iterator[None]:
     ]
     for thread in threads:
         thread.start()
+    runtime.file_reader.prewarm()
     try:
         yield
     finally:

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from pergamon import catalog, lineage
+
 from .conftest import World
 
 
@@ -167,3 +169,22 @@ def test_a_column_that_files_hold_and_folders_name_is_the_files_own(world: World
     world.put_parquet("in/visits/year=2025/1.parquet", id=[4])
     world.crawl()
     assert [(row["id"], row["year"]) for row in world.rows("visits", "year, id")][-1] == (4, 2025)
+
+
+def test_catalog_and_lineage_know_of_it_in_the_same_unit_of_work(world: World) -> None:
+    source = catalog.DataSourceSpec(project="heart", databases=("assets_db",), publish_automatically=True)
+    with world.rt.begin(world.operator) as uow:
+        catalog.put_domain(uow, "hospital", catalog.DomainSpec.model_validate({"units": {"clinic": {}}}), {})
+        catalog.put_project(uow, "heart", catalog.ProjectSpec(unit="clinic"), {})
+        catalog.put_data_source(uow, "heart-tables", source, {})
+    world.deploy()
+    world.put_csv("in/visits/a.csv", "id,name", "1,x")
+    world.crawl()
+    with world.rt.begin(world.operator) as uow:
+        (asset,) = catalog.list_assets(uow)
+        assert (asset.asset.name, asset.asset.is_published) == ("assets_db.visits", True)
+        graph = lineage.upstream(uow, lineage.Dataset.parse("assets_db.visits"), lambda found: set(found), depth=1)
+    assert {(str(edge.input), edge.input_field, edge.output_field) for edge in graph.edges} >= {
+        ("pergamon://assets/in/visits/", "id", "id"),
+        ("pergamon://assets/in/visits/", "name", "name"),
+    }
