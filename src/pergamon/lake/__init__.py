@@ -4,7 +4,7 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 (commit) tells what happened. A reader's way: `list_tables`, `load_table`, `table_files`.
 """
 
-from pergamon.lake.access import access_rules, table_resource, table_resources
+from pergamon.lake.access import access_rules, resources_of_tables, table_resource, table_resources
 from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
 from pergamon.lake.commit import (
@@ -50,7 +50,7 @@ from pergamon.lake.model import (
     UnknownLease,
     UnknownTable,
 )
-from pergamon.lake.read import files_of, list_tables, load_table, read_table, snapshot_history, table_files
+from pergamon.lake.read import files_of, is_table, list_tables, load_table, read_table, snapshot_history, table_files
 
 __all__ = [
     "LEASE_PREFIX",
@@ -97,6 +97,7 @@ __all__ = [
     "evolve_table",
     "files_of",
     "finish_commit",
+    "is_table",
     "list_tables",
     "load_table",
     "make_durable",
@@ -114,6 +115,7 @@ __all__ = [
     "read_metadata",
     "read_table",
     "refusal",
+    "resources_of_tables",
     "snapshot_history",
     "table_files",
     "table_location",

@@ -1,5 +1,7 @@
 """Who may reach a table: its bucket's access rules, for the policy to decide with (law 1)."""
 
+from collections.abc import Iterable
+
 from pergamon.lake import tables
 from pergamon.lake.buckets import read_buckets
 from pergamon.lake.databases import read_databases
@@ -40,6 +42,16 @@ def table_resources(uow: UnitOfWork) -> list[Resource]:
     databases, buckets = read_databases(uow), read_buckets(uow)
     found = (record.id for record in tables.all_tables(uow, None))
     return [_resource(table, databases[table.database], buckets[databases[table.database].bucket]) for table in found]
+
+
+def resources_of_tables(uow: UnitOfWork, named: Iterable[TableId]) -> dict[TableId, Resource]:
+    """These tables as the policy sees them, whether they are there or not; none for a database that is not there."""
+    databases, buckets = read_databases(uow), read_buckets(uow)
+    return {
+        table: _resource(table, databases[table.database], buckets[databases[table.database].bucket])
+        for table in named
+        if table.database in databases
+    }
 
 
 def _resource(table: TableId, database: DatabaseSpec, bucket: BucketSpec) -> Resource:

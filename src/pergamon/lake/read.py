@@ -25,6 +25,11 @@ def read_table(uow: UnitOfWork, table: TableId) -> TableRecord:
     return record
 
 
+def is_table(uow: UnitOfWork, table: TableId) -> bool:
+    """Is there such a table?"""
+    return tables.table(uow, table) is not None
+
+
 def list_tables(uow: UnitOfWork, database: str | None = None) -> list[TableRecord]:
     """Every table, or those of one database, by name."""
     return tables.all_tables(uow, database)

@@ -5,6 +5,7 @@ source's table is named as OpenLineage's naming rules say (`postgres://host:port
 Source: OpenLineage specification 2-0-2, "Naming".
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,9 @@ from pergamon.lake import TableId
 OWN_NAMESPACE = "pergamon"
 PLATFORM = "platform"
 """Who tells what the platform did itself; everything else is told by a principal."""
-LONGEST_NAME = 2_000
+LONGEST_NAMESPACE, LONGEST_NAME, LONGEST_FIELD, LONGEST_JOB = 500, 2_000, 500, 1_000
+"""Bytes of UTF-8: they are keys, and an index row of PostgreSQL holds 2,704 bytes."""
+OBJECTS = f"{OWN_NAMESPACE}://"
 
 
 class BadDataset(Invalid):
@@ -33,9 +36,8 @@ class Dataset:
     name: str
 
     def __post_init__(self) -> None:
-        for part in (self.namespace, self.name):
-            if not 0 < len(part) <= LONGEST_NAME or any(ord(sign) < 32 or ord(sign) == 127 for sign in part):
-                raise BadDataset("a dataset has a namespace and a name, each of 1 to 2,000 printable characters")
+        if not (is_plain(self.namespace, LONGEST_NAMESPACE) and is_plain(self.name, LONGEST_NAME)):
+            raise BadDataset("a dataset has a namespace of 1 to 500 and a name of 1 to 2,000 bytes, all printable")
 
     def __str__(self) -> str:
         return self.name if self.namespace == OWN_NAMESPACE else f"{self.namespace}/{self.name}"
@@ -47,12 +49,35 @@ class Dataset:
     @classmethod
     def of_objects(cls, bucket: str, folder_or_key: str) -> Self:
         """Files of a bucket: a folder ends in a slash. Many files of one folder are one dataset."""
-        return cls(f"{OWN_NAMESPACE}://{bucket}", folder_or_key or "/")
+        return cls(f"{OBJECTS}{bucket}", folder_or_key or "/")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote: `raw_db.patients`, `pergamon://staging/landing/`, `postgres://host:5432/db.schema.t`.
+
+        Raises:
+            BadDataset: it is none.
+        """
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return cls(OWN_NAMESPACE, text)
+        place, _, name = rest.partition("/")
+        return cls(f"{scheme}://{place}", name or "/")
 
     @property
     def table(self) -> str | None:
         """The table's full name, when it is one of the lake's."""
         return self.name if self.namespace == OWN_NAMESPACE else None
+
+    @property
+    def bucket(self) -> str | None:
+        """The bucket, when it is files of one of ours."""
+        return self.namespace.removeprefix(OBJECTS) if self.namespace.startswith(OBJECTS) else None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Does it lie outside the platform?"""
+        return self.table is None and self.bucket is None
 
 
 @dataclass(frozen=True, order=True)
@@ -101,6 +126,19 @@ class Graph:
     def datasets(self) -> tuple[Dataset, ...]:
         found = {self.start} | {edge.input for edge in self.edges} | {edge.output for edge in self.edges}
         return tuple(sorted(found))
+
+
+def is_plain(text: str, longest: int) -> bool:
+    """Can it be kept and shown as it is? 1 to `longest` bytes of UTF-8 without control characters or half ones."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+        return False
+    return 0 < len(text.encode()) <= longest
+
+
+def shown_field(name: str) -> str:
+    """A column's name as lineage keeps it: what cannot be kept is replaced, what is too long is cut."""
+    plain = "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in name)
+    return plain.encode()[:LONGEST_FIELD].decode(errors="ignore")
 
 
 def column_by_column(input: Dataset, output: Dataset, columns: Iterable[tuple[str, str]]) -> tuple[ColumnEdge, ...]:

@@ -1,11 +1,12 @@
 """What came from what: told by the part of the platform that did it, in the transaction in which it was done."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from pergamon.kernel import canonical_bytes, sha256_hex
 from pergamon.lineage import tables
-from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, LineageRun
+from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, LineageRun, shown_field
 from pergamon.store import UnitOfWork
 
 TOLD_AGAIN_AFTER = timedelta(hours=1)
@@ -26,7 +27,7 @@ def record_edges(
     Every output comes from every input; what the same job told of these outputs in an earlier run, and does not tell
     now, is kept as ended. Telling the same again changes only the time. Cost: a constant number of statements.
     """
-    read, written, fields = sorted(set(inputs)), sorted(set(outputs)), sorted(set(columns))
+    read, written, fields = sorted(set(inputs)), sorted(set(outputs)), sorted({_kept(edge) for edge in columns})
     ids = tables.dataset_ids(uow, [*read, *written, *(e.input for e in fields), *(e.output for e in fields)])
     whole = [(ids[source], "", ids[target], "") for source in read for target in written]
     by_column = [(ids[e.input], e.input_field, ids[e.output], e.output_field) for e in fields]
@@ -60,6 +61,10 @@ def record_if_new(
         return False
     record_edges(uow, run, read, written, fields)
     return True
+
+
+def _kept(edge: ColumnEdge) -> ColumnEdge:
+    return replace(edge, input_field=shown_field(edge.input_field), output_field=shown_field(edge.output_field))
 
 
 def _digest(names: object) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, Edge, LineageRun
+from pergamon.lineage.openlineage import Json, as_names
 from pergamon.store import FeedPosition, UnitOfWork, read_feed
 
 EdgeKey = tuple[int, str, int, str]
 """(input, its field, output, its field), datasets by their ids."""
+MOST_EVENTS_OF_A_RUN = 1_000
 
 
 def dataset_ids(uow: UnitOfWork, datasets: Iterable[Dataset]) -> dict[Dataset, int]:
@@ -81,18 +83,62 @@ def save_run(
     outputs: Sequence[Dataset],
     columns: Sequence[ColumnEdge],
 ) -> None:
-    document = {
-        "inputs": [[dataset.namespace, dataset.name] for dataset in inputs],
-        "outputs": [[dataset.namespace, dataset.name] for dataset in outputs],
-        "columns": [
-            [e.input.namespace, e.input.name, e.input_field, e.output.namespace, e.output.name, e.output_field]
-            for e in columns
-        ],
-    }
+    document = as_names(set(inputs), set(outputs), set(columns))
     uow.execute(
         "INSERT INTO lineage_run (run_id, job, kind, told_by, at, edges) VALUES (%s, %s, %s, %s, %s, %s)",
         (run.run_id, run.job, run.kind, told_by, uow.now, Jsonb(document)),
     )
+
+
+def hold_run(uow: UnitOfWork, told_by: str, run_id: str) -> None:
+    """Events of one run take turns: each sees those before it."""
+    uow.rows("SELECT pg_advisory_xact_lock(hashtextextended(%s, 64))", (f"lineage {told_by} {run_id}",))
+
+
+def save_event(
+    uow: UnitOfWork, told_by: str, run_id: str, event_type: str, digest: str, *, job: str, names: Json
+) -> bool:
+    """Keep an event's names; False when it was taken before."""
+    kept = uow.execute(
+        "INSERT INTO lineage_event (told_by, run_id, event_type, digest, job, at, edges) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (told_by, run_id, event_type, digest, job, uow.now, Jsonb(names)),
+    )
+    return kept > 0
+
+
+def events_of_run(uow: UnitOfWork, told_by: str, run_id: str, job: str) -> list[dict[str, Any]]:
+    """The newest events of a run of a job, as far as they are remembered."""
+    return uow.rows(
+        "SELECT event_type, edges FROM lineage_event WHERE told_by = %s AND run_id = %s AND job = %s "
+        "ORDER BY at DESC LIMIT %s",
+        (told_by, run_id, job, MOST_EVENTS_OF_A_RUN),
+    )
+
+
+def forget_events(uow: UnitOfWork, before: datetime) -> None:
+    """A few at a time, with each event that comes."""
+    uow.execute(
+        "DELETE FROM lineage_event WHERE (told_by, run_id, event_type, digest) IN (SELECT told_by, run_id, event_type, "
+        "digest FROM lineage_event WHERE at < %s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED)",
+        (before,),
+    )
+
+
+def neighbours(uow: UnitOfWork, datasets: Sequence[Dataset], limit: int) -> list[tuple[Dataset, Dataset]]:
+    """Pairs of one of the datasets and what a current edge joins it with."""
+    names = ([dataset.namespace for dataset in datasets], [dataset.name for dataset in datasets])
+    rows = uow.rows(
+        "WITH asked AS (SELECT d.id, d.namespace, d.name FROM lineage_dataset d "
+        "JOIN unnest(%s::text[], %s::text[]) AS n (namespace, name) USING (namespace, name)), "
+        "pairs AS (SELECT a.id, e.output_id AS other FROM asked a JOIN lineage_edge e ON e.input_id = a.id "
+        "WHERE e.ended_at IS NULL UNION SELECT a.id, e.input_id FROM asked a JOIN lineage_edge e "
+        "ON e.output_id = a.id WHERE e.ended_at IS NULL) "
+        "SELECT a.namespace, a.name, o.namespace AS other_namespace, o.name AS other_name FROM pairs "
+        "JOIN asked a ON a.id = pairs.id JOIN lineage_dataset o ON o.id = pairs.other LIMIT %s",
+        (*names, limit),
+    )
+    return [(Dataset(r["namespace"], r["name"]), Dataset(r["other_namespace"], r["other_name"])) for r in rows]
 
 
 def runs_after(uow: UnitOfWork, after: FeedPosition, limit: int) -> list[dict[str, Any]]:
@@ -147,16 +193,3 @@ def as_edge(row: dict[str, Any]) -> Edge:
         last_at=row["last_at"],
         is_current=row["ended_at"] is None,
     )
-
-
-__all__ = [
-    "PLATFORM",
-    "EdgeKey",
-    "as_edge",
-    "dataset_ids",
-    "edges_at",
-    "find_dataset",
-    "runs_after",
-    "save_edges",
-    "save_run",
-]

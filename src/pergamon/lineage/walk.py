@@ -1,10 +1,10 @@
 """Where does it come from, and what hangs on it? A walk along current edges, through what the asker may see only."""
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Mapping, Set
 
 from pergamon.kernel import NotFound
 from pergamon.lineage import tables
-from pergamon.lineage.model import Dataset, Edge, Graph
+from pergamon.lineage.model import Dataset, Edge, Graph, shown_field
 from pergamon.store import UnitOfWork
 
 MOST_EDGES = 5_000
@@ -18,6 +18,19 @@ class UnknownDataset(NotFound):
     """There is no such dataset, or the asker may not know of it."""
 
     code = "lineage.unknown_dataset"
+
+
+def is_known(uow: UnitOfWork, dataset: Dataset) -> bool:
+    """Has anybody ever told anything of this dataset? Says nothing of who may know."""
+    return tables.find_dataset(uow, dataset) is not None
+
+
+def neighbours(uow: UnitOfWork, datasets: Collection[Dataset]) -> Mapping[Dataset, Set[Dataset]]:
+    """What current edges join these datasets with: for those who decide what may be seen."""
+    found: dict[Dataset, set[Dataset]] = {}
+    for dataset, other in tables.neighbours(uow, sorted(datasets), MOST_EDGES) if datasets else ():
+        found.setdefault(dataset, set()).add(other)
+    return found
 
 
 def upstream(uow: UnitOfWork, start: Dataset, may_see: MaySee, *, field: str = "", depth: int = 3) -> Graph:
@@ -36,6 +49,7 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
     Without a field the walk goes over whole datasets and shows the columns on the way; with one it follows columns,
     and where a job told none, the dataset as a whole.
     """
+    field = shown_field(field)
     start_id = tables.find_dataset(uow, start)
     if start_id is None or not may_see([start]):
         return Graph(start, (), cut=False)

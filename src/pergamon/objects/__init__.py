@@ -4,6 +4,7 @@ A writer's way: `may_put` (short transaction), `receive_content` (no transaction
 reader's way: `list_objects`, `read_object`, then the file at `path`. A follower's way: `read_events`.
 """
 
+from pergamon.objects.access import bucket_rules
 from pergamon.objects.buckets import visible_buckets
 from pergamon.objects.conditions import BadCondition, ConditionFailed, matches
 from pergamon.objects.content import adopt_content, content_path, discard_content, receive_content
@@ -108,6 +109,7 @@ __all__ = [
     "adopt_content",
     "append_to_upload",
     "begin_upload",
+    "bucket_rules",
     "content_path",
     "current_objects",
     "describe_object",

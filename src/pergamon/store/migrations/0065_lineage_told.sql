@@ -7,14 +7,3 @@ CREATE TABLE lineage_told (
     at      timestamptz NOT NULL,
     PRIMARY KEY (job, told_by, outputs)
 );
-
--- OpenLineage events that were taken: a repeated one changes nothing.
-CREATE TABLE lineage_event (
-    told_by    text NOT NULL,
-    run_id     text NOT NULL,
-    event_type text NOT NULL,
-    event_time timestamptz NOT NULL,
-    job        text NOT NULL,
-    at         timestamptz NOT NULL,
-    PRIMARY KEY (told_by, run_id, event_type)
-);
