@@ -44,7 +44,6 @@ START_TIMEOUT_S = 30
 ANSWER_BYTES = 64 * 1024**2
 OVERHEAD_BYTES = 3 * 1024**3
 """Address space besides the engine's memory: stacks, mapped files, allocator arenas, Python's own objects."""
-LEAST_WALL_S = 60
 SLOWEST_BYTES_PER_S = 1024**2
 LOG_BYTES = 10 * 1024**2
 
@@ -64,6 +63,7 @@ class LandlockedReader:
 
     lake: the directory below which every file and every output lies. log: where faults are written, 0600.
     namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
+    least_wall_s: a file may take so long, and a second more for each MiB.
     warm: processes that wait for work; two, for a file that is looked into is written next.
     """
 
@@ -72,6 +72,7 @@ class LandlockedReader:
     limits: Limits = field(default_factory=Limits)
     namespaces: bool = True
     without_landlock: bool = False
+    least_wall_s: float = 60
     warm: int = 2
     _warm: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -199,7 +200,7 @@ class LandlockedReader:
     def _conversation(
         self, child: "subprocess.Popen[bytes]", mode: str, directory: Path, tasks: list[Answer]
     ) -> list[Answer]:
-        walls = [LEAST_WALL_S + Path(task["path"]).stat().st_size // SLOWEST_BYTES_PER_S for task in tasks]
+        walls = [self.least_wall_s + Path(task["path"]).stat().st_size // SLOWEST_BYTES_PER_S for task in tasks]
         frames = Frames(child, time.monotonic() + START_TIMEOUT_S)
         answers: list[Answer] = []
         try:
@@ -231,7 +232,7 @@ class LandlockedReader:
             self._log(task["path"], f"{answer['fault']}: {answer.get('text')}")
         return answer
 
-    def _job(self, mode: str, directory: Path, tasks: list[Answer], wall_s: int) -> bytes:
+    def _job(self, mode: str, directory: Path, tasks: list[Answer], wall_s: float) -> bytes:
         return json.dumps(
             {
                 "mode": mode,
@@ -240,7 +241,7 @@ class LandlockedReader:
                 "this_year": datetime.now(UTC).year,
                 "limits": self.limits.as_json(),
                 "landlock": self._has_landlock,
-                "cpu_s": wall_s * self.limits.threads,
+                "cpu_s": int(wall_s * self.limits.threads) + 1,
                 "overhead_bytes": OVERHEAD_BYTES,
             }
         ).encode()

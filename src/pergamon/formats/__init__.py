@@ -1,9 +1,10 @@
 """What is in this file? Formats, dialects, types; read in a confined child, never in the process that decides."""
 
 from pergamon.formats.files import inspect_file, write_part
-from pergamon.formats.merge import Incompatible, Merged, merge_all, merge_schemas, widest_type
+from pergamon.formats.merge import Incompatible, Merged, is_without_values, merge_all, merge_schemas, widest_type
 from pergamon.formats.model import (
     FORMATS,
+    NO_VALUES,
     ORIGINAL_NAME,
     Compression,
     Constant,
@@ -24,6 +25,7 @@ from pergamon.formats.schema_json import schema_as_json, schema_from_json
 
 __all__ = [
     "FORMATS",
+    "NO_VALUES",
     "ORIGINAL_NAME",
     "Compression",
     "ConfinedReader",
@@ -43,6 +45,7 @@ __all__ = [
     "WriteRequest",
     "WrittenPart",
     "inspect_file",
+    "is_without_values",
     "merge_all",
     "merge_schemas",
     "schema_as_json",

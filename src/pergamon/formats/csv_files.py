@@ -16,6 +16,7 @@ from pergamon.formats.csv_dialect import Dialect, dialect_of
 from pergamon.formats.engine import MISFIT, Connection, EngineError, Trouble, engine, identifier, literal, said
 from pergamon.formats.infer import Found, infer, null_words
 from pergamon.formats.model import (
+    NO_VALUES,
     Constant,
     FilePart,
     FormatHints,
@@ -26,7 +27,6 @@ from pergamon.formats.model import (
 )
 from pergamon.formats.names import named_field, renamed_warning, safe_names
 from pergamon.formats.readings import ARROW_TYPES, TEXT, Reading, checked, reading_from_text, value
-from pergamon.formats.shapes import EMPTY
 from pergamon.formats.sql_types import field_ids, sql_type
 from pergamon.formats.text_file import (
     HEAD_BYTES,
@@ -39,7 +39,6 @@ from pergamon.formats.text_file import (
 )
 from pergamon.formats.work import Look, Writing
 
-SAMPLE_ROWS = 20_480
 BUFFER_BYTES = 32 * 1024**2
 ROW_GROUP_ROWS = 122_880
 
@@ -172,9 +171,11 @@ def _beyond_ascii(path: Path) -> bytes:
 def _described(connection: Connection, text: _Text, look: Look, *, exact: bool) -> FilePart:
     relation = text.relation(look.limits)
     columns = range(text.dialect.columns)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM {relation} LIMIT {SAMPLE_ROWS}")  # noqa: S608 - quoted
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM {relation} LIMIT {look.limits.sample_rows}"
+    )  # noqa: S608 - quoted
     (rows,) = connection.execute("SELECT count(*) FROM sample").fetchone() or (0,)
-    is_whole = rows < SAMPLE_ROWS
+    is_whole = rows < look.limits.sample_rows
     found = {} if exact and not is_whole else infer(connection, "sample", columns, text.hints, look.this_year)
     still_open = [place for place in columns if place not in found or found[place].is_open]
     if still_open and not is_whole:
@@ -219,7 +220,7 @@ def _part(text: _Text, look: Look, found: list[Found], rows: int | None) -> File
 
 
 def _marked(field: pa.Field, one: Found) -> pa.Field:
-    return field.with_metadata({**(field.metadata or {}), EMPTY: b"true"}) if one.is_empty else field
+    return field.with_metadata({**(field.metadata or {}), NO_VALUES: b"true"}) if one.is_empty else field
 
 
 def _written(connection: Connection, writing: Writing) -> WrittenPart:
@@ -304,7 +305,7 @@ def _reading_for(part: FilePart, place: int, kind: pa.DataType) -> Reading | Non
         return TEXT
     if own.type == kind:
         return own
-    is_empty = EMPTY in (field.metadata or {})
+    is_empty = NO_VALUES in (field.metadata or {})
     name = "decimal" if pa.types.is_decimal(kind) else next((n for n, t in ARROW_TYPES.items() if t == kind), None)
     precision, scale = (kind.precision, kind.scale) if name == "decimal" else (0, 0)
     if is_empty:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pergamon.formats.avro_files import inspect_avro, write_avro
 from pergamon.formats.csv_files import inspect_csv, write_csv
+from pergamon.formats.excel_files import inspect_excel, write_excel
 from pergamon.formats.json_files import inspect_json, write_json
 from pergamon.formats.magic import kind_of
 from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, WrittenPart
+from pergamon.formats.orc_files import inspect_orc, write_orc
 from pergamon.formats.parquet_files import inspect_parquet, write_parquet
 from pergamon.formats.ports import Progress
 from pergamon.formats.work import Look, Writing
@@ -46,8 +49,12 @@ def inspect_file(
                 parts = [inspect_csv(look)]
             case "json" | "ndjson":
                 parts = [inspect_json(look, kind.format)]
-            case _:
-                raise NotImplementedError
+            case "avro":
+                parts = [inspect_avro(look)]
+            case "orc":
+                parts = [inspect_orc(look)]
+            case "excel":
+                parts = inspect_excel(look)
     return [replace(part, warnings=(*kind.warnings, *part.warnings)) for part in parts]
 
 
@@ -79,4 +86,7 @@ _WRITERS = {
     "csv": write_csv,
     "json": write_json,
     "ndjson": write_json,
+    "avro": write_avro,
+    "orc": write_orc,
+    "excel": write_excel,
 }

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.types as is_
 
+from pergamon.formats.model import NO_VALUES
+
 WIDEST_DECIMAL = 38
 DIGITS = {pa.int32(): 10, pa.int64(): 19}
 
@@ -50,7 +52,7 @@ def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False)
     fields, widened, text, beyond = [], [], [], []
     for field in a:
         other = theirs.pop(field.name.casefold(), None)
-        kind = field.type if other is None else widest_type(field.type, other.type)
+        kind = field.type if other is None else _widest(field, other)
         if other is not None and kind is None and text_as_last_way and not _holds_binary(field.type, other.type):
             kind = pa.string()
         if kind is None:
@@ -61,7 +63,7 @@ def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False)
             widened.append(field.name)
             if not _iceberg_widens(field.type, kind):
                 beyond.append(field.name)
-        fields.append(field.with_type(kind).with_nullable(True))
+        fields.append(_merged_field(field, other, kind))
     added = [field for field in b if field.name.casefold() in theirs]
     ours = {field.name.casefold() for field in a}
     return Merged(
@@ -85,6 +87,26 @@ def merge_all(schemas: list[pa.Schema], *, text_as_last_way: bool = False) -> Me
             return step
         merged = step
     return merge_schemas(first, merged.schema, text_as_last_way=True)
+
+
+def _merged_field(a: pa.Field, b: pa.Field | None, kind: pa.DataType) -> pa.Field:
+    field = a.with_type(kind).with_nullable(True)
+    if not is_without_values(a) or b is None or is_without_values(b):
+        return field
+    kept = {key: value for key, value in (a.metadata or {}).items() if key != NO_VALUES}
+    return field.with_metadata(kept or None)
+
+
+def _widest(a: pa.Field, b: pa.Field) -> pa.DataType | None:
+    """A column without any value fits every type."""
+    if is_without_values(a):
+        return b.type
+    return a.type if is_without_values(b) else widest_type(a.type, b.type)
+
+
+def is_without_values(field: pa.Field) -> bool:
+    """Was no value found in this column of a file?"""
+    return NO_VALUES in (field.metadata or {})
 
 
 def widest_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:  # noqa: PLR0911 - a rule a line

@@ -25,6 +25,9 @@ Constant = str | int | float | bool | Decimal | None
 ORIGINAL_NAME = b"pergamon.original_name"
 """Metadata of a field whose name in the file was another, which engines cannot carry."""
 
+NO_VALUES = b"pergamon.no_values"
+"""Metadata of a column in which no value was found: it takes whatever type another file gives it."""
+
 
 class Unreadable(Invalid):
     """A file that cannot be read whole: it goes to quarantine with this reason, and no row of it is loaded."""
@@ -91,6 +94,8 @@ class Limits:
     columns: int = 4_000
     depth: int = 32
     sheet_cells: int = 20_000_000
+    sample_rows: int = 20_480
+    """Types of text are guessed from so many rows, then checked on all."""
     memory_bytes: int = 1024**3
     """What the engines inside may hold; the process gets this and what its libraries need."""
     threads: int = 2

@@ -16,12 +16,10 @@ import pyarrow as pa
 import pyarrow.types as is_
 
 from pergamon.formats.carried import text_of
-from pergamon.formats.model import ORIGINAL_NAME, Limits, Unreadable
+from pergamon.formats.model import NO_VALUES, ORIGINAL_NAME, Limits, Unreadable
 from pergamon.formats.names import named_field, safe_names
 from pergamon.formats.readings import LARGEST_SCALE, PLAIN_PRECISION, TIME, YEAR, ZONE
 
-EMPTY = b"pergamon.no_values"
-"""Metadata of a column in which no value was found: it takes whatever type another file gives it."""
 WIDEST_DECIMAL = 38
 DATE = f"{YEAR}-[0-9]{{2}}-[0-9]{{2}}"
 FORMS = {
@@ -117,7 +115,7 @@ class Shape:
         for name, (key, shape) in zip(safe_names(list(self.fields)), self.fields.items(), strict=True):
             made_field = named_field(name, key, shape.type())
             if not shape.kinds:
-                made_field = made_field.with_metadata({**(made_field.metadata or {}), EMPTY: b"true"})
+                made_field = made_field.with_metadata({**(made_field.metadata or {}), NO_VALUES: b"true"})
             made.append(made_field)
         return made
 
@@ -174,6 +172,9 @@ def maker(kind: pa.DataType) -> Callable[[Value], Value]:  # noqa: PLR0911 - a t
         return lambda value: None if value is None else [inner(one) for one in value]
     if is_.is_struct(kind):
         return _struct_maker(list(kind))
+    if is_.is_map(kind):
+        item = maker(kind.item_type)
+        return lambda value: None if value is None else [(key, item(one)) for key, one in value.items()]
     return lambda value: value
 
 
