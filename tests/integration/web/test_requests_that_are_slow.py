@@ -140,3 +140,28 @@ def test_a_client_that_expects_100_and_may_send_is_told_so(address: str, world: 
         assert sock.recv(65536).startswith(b"HTTP/1.1 100 ")
         sock.sendall(b"{}")
         assert sock.recv(65536).startswith(b"HTTP/1.1 422 ")
+
+
+NOT_HTTP = [
+    b"GET /healthz\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: \x00\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200_000,
+]
+
+
+@pytest.mark.parametrize("sent", NOT_HTTP)
+def test_what_is_not_http_is_told_so_in_the_one_form_of_errors(address: str, sent: bytes) -> None:
+    with connection(address) as sock, suppress(ConnectionResetError, BrokenPipeError):
+        sock.sendall(sent)
+        told = read_to_the_end(sock)
+        assert told.startswith(b"HTTP/1.1 400 ") or sent.startswith(b"\x16")
+        assert b'"code":"web.not_http"' in told or sent.startswith(b"\x16")
+
+
+def test_a_body_that_turns_out_not_to_be_http_ends_the_request(address: str, world: GovernedLake) -> None:
+    with connection(address) as sock:
+        sock.sendall(head(world, "Content-Type: application/json", "Transfer-Encoding: chunked") + b"zz\r\n")
+        assert b"web.not_http" in read_to_the_end(sock)
