@@ -139,6 +139,7 @@ def _read_and_sync(file: Path) -> tuple[int, str]:
         while chunk := opened.read(_READ_BYTES):
             size_bytes += len(chunk)
             digest.update(chunk)
+        os.utime(opened.fileno())  # young again for the sweep, however long its pieces took to arrive
         os.fsync(opened.fileno())
     return size_bytes, digest.hexdigest()
 
