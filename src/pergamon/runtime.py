@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
-from pergamon import audit, crawl, deploy, identity, objects, pipeline, query, replicate, search
+from pergamon import audit, crawl, deploy, identity, objects, pipeline, quality, query, replicate, search
 from pergamon.adapters.confined_reader import LandlockedReader
 from pergamon.adapters.database_relay import (
     DatabaseBeyondReach,
@@ -30,6 +30,7 @@ from pergamon.adapters.kept_engine import KeptEngine
 from pergamon.adapters.network_namespace import is_isolated, launch_module
 from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
 from pergamon.adapters.postgres_source import PostgresSource
+from pergamon.adapters.profile_engine import SandboxedProfiles
 from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock, make_durable_directory
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
@@ -151,9 +152,11 @@ class Runtime:
             )
 
     def close_query_engine(self) -> None:
-        """End the process that waits for the next query, if there is one."""
+        """End the processes that wait for the next query or profile, if there are any."""
         if "query_engine" in self.__dict__:
             self.query_engine.close()
+        if "profile_sandbox" in self.__dict__:
+            self.profile_sandbox.close()
 
     @cached_property
     def searching(self) -> search.Search:
@@ -166,6 +169,17 @@ class Runtime:
         with self.begin(actor) as uow:
             seer = search.seer_of(uow)
         return self.searching.search(seer, request, now=self.clock.now())
+
+    @cached_property
+    def profile_sandbox(self) -> DuckDBSandbox:
+        """The sandboxed engine that measures tables; apart from the one of queries, so that neither waits."""
+        return DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "profile-engine.log", parallel=1)
+
+    def profile_place(self, worker: str) -> quality.ProfilePlace:
+        """Where a worker of this name measures tables; see `quality.profile_step`."""
+        actor = self.service("quality")
+        engine = SandboxedProfiles(self.profile_sandbox)
+        return quality.ProfilePlace(begin=lambda: self.begin(actor), engine=engine, worker=worker)
 
     def replication_source(self, task: replicate.ReplicationTask) -> PostgresSource:
         """The source database of a task, its secrets resolved."""
@@ -196,18 +210,19 @@ class Runtime:
         """Run a replication task in this process; see `replicate.run_task` for what it raises."""
         with self.begin(actor) as uow:
             task = replicate.start_replication(uow, name, reload=reload)
-        replicator = self.service("replicator")
+        replicator, source = self.service("replicator"), self.replication_source(task)
 
         def register(manifest: replicate.Manifest) -> None:
             path = f"{task.spec.bucket}/{task.spec.prefix}/{manifest.path}"
             with self.begin(replicator) as uow:
                 is_new = pipeline.register_from_manifest(uow, manifest.document(), path)
+                replicate.tell_landed(uow, task, manifest, source.conninfo, is_new=is_new)
             if is_new and progress is not None:
                 progress(manifest)
 
         return replicate.run_task(
             task,
-            self.replication_source(task),
+            source,
             self.settings.lake / task.spec.bucket / task.spec.prefix,
             clock=self.clock,
             begin=lambda: self.begin(replicator),

@@ -43,11 +43,13 @@ def record_if_new(
     columns: Iterable[ColumnEdge] = (),
     *,
     mark: str = "",
+    only_first: bool = False,
 ) -> bool:
     """As `record_edges`, for a writer that does the same over and over: told when it differs from what the job told
     last of these outputs, or when that was an hour ago. Cost of the same again: one statement.
 
-    mark: something else that makes it new, as the id of a full load.
+    mark: something else that makes it new, as the id of a full load. only_first: tell it only if the job has never told
+    anything of these outputs: it may be old news.
     Returns: whether it was told.
     """
     read, written, fields = sorted(set(inputs)), sorted(set(outputs)), sorted(set(columns))
@@ -57,7 +59,8 @@ def record_if_new(
         + [[dataset.namespace, dataset.name] for dataset in read]
         + [[str(e.input), e.input_field, str(e.output), e.output_field] for e in fields]
     )
-    if not tables.is_told_anew(uow, run.job, outputs_digest, told, since=uow.now - TOLD_AGAIN_AFTER):
+    since = None if only_first else uow.now - TOLD_AGAIN_AFTER
+    if not tables.is_told_anew(uow, run.job, outputs_digest, told, since=since):
         return False
     record_edges(uow, run, read, written, fields)
     return True

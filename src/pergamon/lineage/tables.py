@@ -58,13 +58,13 @@ def save_edges(uow: UnitOfWork, run: LineageRun, told_by: str, edges: Sequence[E
     )
 
 
-def is_told_anew(uow: UnitOfWork, job: str, outputs: str, told: str, *, since: datetime) -> bool:
-    """Keep what the platform's job tells of its outputs now; False when it told the same after `since`."""
+def is_told_anew(uow: UnitOfWork, job: str, outputs: str, told: str, *, since: datetime | None) -> bool:
+    """Keep what the platform's job tells of its outputs now; False when it told the same after `since`, and without
+    `since` when it ever told anything of them."""
     known = uow.row(
-        "SELECT 1 FROM lineage_told WHERE job = %s AND told_by = %s AND outputs = %s AND told = %s AND at > %s",
-        (job, PLATFORM, outputs, told, since),
+        "SELECT told, at FROM lineage_told WHERE job = %s AND told_by = %s AND outputs = %s", (job, PLATFORM, outputs)
     )
-    if known is not None:
+    if known is not None and (since is None or (known["told"] == told and known["at"] > since)):
         return False
     uow.execute(
         "INSERT INTO lineage_told (job, told_by, outputs, told, at) VALUES (%s, %s, %s, %s, %s) "

@@ -54,7 +54,10 @@ def lineage_of_inputs(inputs: Iterable[str]) -> Facts:
 
 def lineage_of_files(folders: Iterable[tuple[str, str]], columns: Mapping[str, str]) -> Facts:
     """What a merge reads: folders of a bucket, as (bucket, folder). columns: of the table, and which it was there."""
-    inputs = [Dataset.of_objects(bucket, folder) for bucket, folder in sorted(set(folders))]
+    try:
+        inputs = [Dataset.of_objects(bucket, folder) for bucket, folder in sorted(set(folders))]
+    except BadDataset:  # a name with control characters: data goes on, and nothing is told of it
+        return _facts([], [])
     told = [(place, read, column) for place in range(len(inputs)) for column, read in columns.items()]
     return _facts(inputs, told)
 

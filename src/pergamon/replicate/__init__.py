@@ -1,6 +1,7 @@
 """Sources, full load and change capture: from a PostgreSQL database to the landing zone."""
 
 from pergamon.replicate.landing import LandingNotOurs, LandingNotWritable, Manifest, manifest_from_json
+from pergamon.replicate.lineage_of import source_dataset, tell_landed
 from pergamon.replicate.mapping_rules import MappingRules, RuleNotUsable, TablePlan, parse_rules
 from pergamon.replicate.model import (
     MigrationType,
@@ -96,10 +97,12 @@ __all__ = [
     "replication_task",
     "run_task",
     "script_for",
+    "source_dataset",
     "start_replication",
     "status_of_tasks",
     "stop_replication",
     "tasks_to_run",
+    "tell_landed",
     "test_endpoint",
     "types_document",
 ]
