@@ -98,6 +98,7 @@ from pergamon.catalog.rights import (
     resource_at,
 )
 from pergamon.catalog.specs import DataSourceSpec, DomainSpec, GlossarySpec, ProjectSpec, TermSpec, UnitSpec, units_of
+from pergamon.catalog.tables import assets_of_tables
 
 __all__ = [
     "PROJECT_ROLES",
@@ -140,6 +141,7 @@ __all__ = [
     "approve_term",
     "asset_ids",
     "asset_resource",
+    "assets_of_tables",
     "differences",
     "draft_resource",
     "drop_data_source",
