@@ -18,8 +18,8 @@ from pergamon.search.ports import Feed
 from pergamon.store import FeedPosition
 
 BATCH = 1_000
-BATCHES_A_COMMIT = 10
-"""When far behind: a commit costs about ten milliseconds, whatever its size."""
+COMMIT_EVERY_S = 0.2
+"""When far behind: a commit costs ten to twenty milliseconds, whatever its size."""
 POLL_S = 0.1
 RETRY_S = 1.0
 PATIENCE_S = 1.0
@@ -34,7 +34,21 @@ log = logging.getLogger(__name__)
 class Follower:
     """The index of an installation and its way to follow the catalog. Thread-safe."""
 
-    def __init__(self, root: Path, feed: Feed) -> None:
+    def __init__(
+        self,
+        root: Path,
+        feed: Feed,
+        *,
+        patience_s: float = PATIENCE_S,
+        most_left_out: int = MOST_LEFT_OUT,
+        batch: int = BATCH,
+        commit_every_s: float = COMMIT_EVERY_S,
+    ) -> None:
+        """batch: how many changes are read at once."""
+        self.patience_s = patience_s
+        self.most_left_out = most_left_out
+        self.batch = batch
+        self.commit_every_s = commit_every_s
         self._root = root
         self._feed = feed
         self._index: tuple[str, SearchIndex] | None = None
@@ -44,12 +58,12 @@ class Follower:
 
     # --- for whoever asks ---
 
-    def current_view(self, patience_s: float = PATIENCE_S) -> tuple[View, tuple[str, ...]]:
+    def current_view(self, patience_s: float | None = None) -> tuple[View, tuple[str, ...]]:
         """The index with everything that was committed before this call, or with what it does not hold yet, by id.
 
         Raises: SearchBehind: it is too far behind.
         """
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + (self.patience_s if patience_s is None else patience_s)
         view, waiting = self._view_and_waiting()
         target = waiting[-1][0] if waiting else None
         while target is not None and (view is None or view.position < target) and time.monotonic() < deadline:
@@ -57,7 +71,7 @@ class Follower:
             view = self._view(self._origin())
         if view is None or (target is not None and view.position < target):
             view, waiting = self._view_and_waiting()
-            if view is None or len(waiting) > MOST_LEFT_OUT:
+            if view is None or len(waiting) > self.most_left_out:
                 raise SearchBehind("the search index is being brought up to date", hint="try again in a moment")
             return view, tuple(sorted({asset_id for _, asset_id in waiting}))
         return view, ()
@@ -65,7 +79,7 @@ class Follower:
     def _view_and_waiting(self) -> tuple[View | None, list[tuple[FeedPosition, str]]]:
         origin = self._origin()
         view = self._view(origin)
-        outlook = self._feed.outlook(view.position if view else FeedPosition(), MOST_LEFT_OUT + 1)
+        outlook = self._feed.outlook(view.position if view else FeedPosition(), self.most_left_out + 1)
         if outlook.origin != origin:  # every index is to be made anew
             self._index_of(outlook.origin)
             return self._view_and_waiting()
@@ -141,15 +155,16 @@ class Follower:
     def _step(self, writer: Writer) -> bool:
         """Take over what has changed, one commit. Returns: whether there may be more."""
         position = writer.position
-        for _ in range(BATCHES_A_COMMIT):
-            batch = self._feed.read(position, BATCH)
+        started = time.monotonic()
+        is_enough = False
+        while not is_enough:
+            batch = self._feed.read(position, self.batch)
             self._index_of(batch.outlook.origin)
             changes = batch.outlook.changes
             if changes:
                 writer.put({change.asset_id for change in changes}, batch.documents)
                 position = changes[-1].position
-            if len(changes) < BATCH:
-                break
+            is_enough = len(changes) < self.batch or time.monotonic() - started > self.commit_every_s
         if position == writer.position:
             return False
         writer.commit(position)

@@ -24,10 +24,7 @@ def standing_words(told: Told) -> Standing:
 
 def highlights(standing: Standing, typed: Sequence[str]) -> dict[str, tuple[Range, ...]]:
     """By field: the ranges of the words that were met, in order, touching ones as one."""
-    met = {
-        name: [word for word in words if any(how is not Match.NONE for how in _ways(word.folded, typed))]
-        for name, words in standing.items()
-    }
+    met = {name: _met(words, typed) for name, words in standing.items()}
     return {name: tuple(_joined(words)) for name, words in met.items() if words}
 
 
@@ -71,9 +68,17 @@ def _texts(told: Told) -> Iterator[tuple[str, str]]:
         yield from ((f"{name}.{index}", text) for index, text in enumerate(told[name]))
 
 
-def _ways(standing: str, typed: Sequence[str]) -> Iterator[Match]:
-    last = len(typed) - 1
-    return (match(word, standing, is_last=index == last) for index, word in enumerate(typed))
+def _met(standing: Sequence[Word], typed: Sequence[str]) -> list[Word]:
+    """The words that were met; by each typed word a name written together only where none of its words was."""
+    found: list[Word] = []
+    for index, one in enumerate(typed):
+        met: list[Word] = []
+        for word in standing:  # names written together come after all words
+            is_met = match(one, word.folded, is_last=index == len(typed) - 1) is not Match.NONE
+            if is_met and not any(word.start <= other.start and other.end <= word.end for other in met):
+                met.append(word)
+        found += met
+    return found
 
 
 def _joined(words: Iterable[Word]) -> Iterator[Range]:

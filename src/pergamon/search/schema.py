@@ -65,7 +65,7 @@ def index_entry(document: SearchDocument) -> Any:
         words = (word for text in texts for word in indexed_words(text))
         entry.add_text(name, " ".join(word for word, _ in zip(words, range(MOST_WORDS_OF_A_FIELD), strict=False)))
     entry.add_text("whole_title", cut(whole(document.title)))
-    entry.add_text("whole_name", cut(whole(document.name)))
+    entry.add_text("whole_name", cut(whole(document.name.rpartition(".")[2])))
     entry.add_text("id", document.id)
     entry.add_text("is", ASSET)
     for role in document.readers:

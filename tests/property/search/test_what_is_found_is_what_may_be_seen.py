@@ -84,7 +84,10 @@ def test_the_order_is_the_one_asked_for(documents: list[SearchDocument], seer: S
 
 
 def best(document: SearchDocument, request: SearchRequest) -> int:
-    extra = [50 * (whole(document.title) == whole(request.text)), 40 * (whole(document.name) == whole(request.text))]
+    extra = [
+        50 * (whole(document.title) == whole(request.text)),
+        40 * (whole(document.name.rpartition(".")[2]) == whole(request.text)),
+    ]
     return (score(document, request.text) or 0) + sum(extra)
 
 
