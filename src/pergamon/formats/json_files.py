@@ -94,12 +94,12 @@ def _lines(pieces: Iterator[str], limits: Limits) -> Iterator[Value]:
     for piece in pieces:
         lines = (rest + piece).split("\n")
         rest = lines.pop()
-        if len(rest) > limits.line_bytes:
-            raise _too_long(limits, number + 1)
         for line in lines:
             number += 1
             if line.strip("\ufeff \t\r"):
                 yield _parsed(line, number, limits)
+        if len(rest) > limits.line_bytes:
+            raise _too_long(limits, number + 1)
     if rest.strip("\ufeff \t\r"):
         yield _parsed(rest, number + 1, limits)
 

@@ -126,8 +126,8 @@ def _looks_binary(sample: bytes) -> bool:
     odd = sum(1 for byte in piece if byte < 9 or (13 < byte < 32 and byte != 27))
     zeros = piece.count(0)
     if zeros and (piece[1::2].count(0) > 0.6 * len(piece[1::2]) or piece[::2].count(0) > 0.6 * len(piece[::2])):
-        return odd - zeros > len(piece) // 50
-    return odd > len(piece) // 100
+        return odd - zeros > max(8, len(piece) // 50)
+    return odd > max(8, len(piece) // 100)
 
 
 def _endings(name: str) -> Iterator[str]:
