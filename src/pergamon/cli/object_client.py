@@ -17,7 +17,7 @@ import httpx
 
 from pergamon.cli.client import Client, ServerNotReached, ServerRefused
 from pergamon.cli.object_place import CHUNK_BYTES, Advance, Incoming, Json, ObjectName, Outgoing, PutWish, chunks_of
-from pergamon.kernel import Invalid, Unavailable, durable_write
+from pergamon.kernel import Invalid, Kind, NotFound, Unavailable, durable_write
 from pergamon.settings import logins_directory
 
 RESUMABLE_FROM_BYTES = 64 * 1024 * 1024
@@ -48,7 +48,12 @@ class ServerPlace:
         return self._json("GET", f"/api/v1/buckets/{quote(bucket, safe='')}/objects?{query}")
 
     def describe(self, name: ObjectName, version: str | None) -> Json:
-        headers = self.answer("HEAD", _address(name, "objects", version=version)).headers
+        try:
+            headers = self.answer("HEAD", _address(name, "objects", version=version)).headers
+        except ServerRefused as refused:
+            if refused.kind is Kind.NOT_FOUND:  # a HEAD's answer has no words of its own
+                raise NotFound(f"there is no object {name}, or you may not reach it") from None
+            raise
         return {
             "size_bytes": int(headers["content-length"]),
             "sha256": headers["etag"].strip('"'),
@@ -109,7 +114,7 @@ class ServerPlace:
         except httpx.HTTPError as error:
             raise self._not_reached(error) from None
         if answer.status_code >= 400:
-            raise ServerRefused(answer.status_code, _told(answer) or _words_of(answer.status_code))
+            raise ServerRefused(answer.status_code, _told(answer))
         return answer
 
     def _not_reached(self, error: httpx.HTTPError) -> ServerNotReached:
@@ -243,8 +248,3 @@ def _told(answer: httpx.Response) -> Json:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _words_of(status: int) -> Json:
-    """What a HEAD cannot say in its body."""
-    return {"message": "there is no such object, or you may not reach it"} if status == 404 else {}

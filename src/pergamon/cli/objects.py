@@ -17,7 +17,8 @@ from pergamon.cli.object_client import ServerPlace
 from pergamon.cli.object_place import LocalPlace, ObjectName, ObjectPlace, PutWish, every_object
 from pergamon.cli.object_transfer import Sent, Source, fetch, fetch_to_stdout, send, sources_of, without_unchanged
 from pergamon.cli.query import server_option, token_file_option
-from pergamon.kernel import Conflict, Invalid, Kind, PergamonError
+from pergamon.kernel import Conflict, Invalid, Kind, PergamonError, require
+from pergamon.policy import Action, Resource
 
 STOPPING = frozenset({Kind.DENIED, Kind.NOT_FOUND, Kind.UNAVAILABLE})
 """What ends a run of many files at once: the next file would meet the same."""
@@ -340,6 +341,31 @@ def versions_command(
         what = "removed" if told["is_deletion"] else f"{_bytes(told['size_bytes'])}  sha256:{told['sha256'][:12]}"
         state = "current" if told["is_current"] else ""
         click.echo(one_line(f"{told['version']}  {told['created_at'][:19]}  {told['owner']}  {what}  {state}".rstrip()))
+
+
+@object_group.command("drops")
+@json_option
+@click.pass_obj
+def drops_command(context: CliContext, as_json: bool) -> None:
+    """How the drop directories of this host stand: what was copied, what was not taken, and why. For the operator."""
+    from pergamon import objects
+
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        require(runtime.decide(uow, Action.PLATFORM_OPERATE, Resource("platform", "main")))
+        found = objects.drop_directory_status(uow)
+    if as_json:
+        echo_json({"drop_directories": [one.facts() for one in found]})
+        return
+    for one in found:
+        looked = f"last looked at {one.looked_at:%Y-%m-%d %H:%M:%S}" if one.looked_at else "not looked at yet"
+        target = f"{one.spec.bucket}/{one.spec.prefix}".rstrip("/")
+        click.echo(one_line(f"{one.spec.path} -> {target}: {counted(one.copied, 'file')} copied, {looked}"))
+        if one.problem:
+            click.echo(one_line(f"  ! {one.problem}"))
+        for problem in one.problems:
+            click.echo(one_line(f"  not taken: {problem.path}: {problem.problem}"))
+        if one.not_taken > len(one.problems):
+            click.echo(f"  … and {one.not_taken - len(one.problems)} more")
 
 
 for _command in (put_command, get_command, rm_command):

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -91,6 +92,20 @@ class DropStatus:
     copied: int
     not_taken: int
     problems: tuple[DropProblem, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "path": self.spec.path,
+            "bucket": self.spec.bucket,
+            "prefix": self.spec.prefix,
+            "looked_at": self.looked_at.isoformat() if self.looked_at else None,
+            "problem": self.problem,
+            "copied": self.copied,
+            "not_taken": self.not_taken,
+            "problems": [{"path": one.path, "problem": one.problem} for one in self.problems],
+        }
 
 
 def role_of(name: str) -> str:

@@ -200,6 +200,29 @@ def test_the_operator_needs_a_person_to_act_for(
     assert event.actor.endswith(" as person:wes")
 
 
+def test_the_operator_sees_how_drop_directories_stand(
+    shelves: Shelves, rt: Runtime, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERGAMON_HOME", str(rt.settings.home))
+    monkeypatch.setenv("PERGAMON_DATABASE_URL", str(rt.settings.database_url))
+    with rt.begin(OPERATOR) as uow:
+        spec = objects.DropDirectorySpec(path=str(folder.resolve()), bucket="shelf", prefix="own", settle_s=0.5)
+        objects.put_drop_directory(uow, f"shelf:{folder}", spec)
+        identity.put_role(uow, "writer", identity.RoleSpec(impersonable=True), {})
+    place = rt.drop_place()
+    for second in range(3):
+        place.clock_s = lambda second=second: float(10 * second)  # type: ignore[misc]
+        objects.drop_step(place)
+    said = CliRunner().invoke(group, ["object", "drops"]).output
+    assert "-> shelf/own: 2 files copied" in said
+    assert "not taken: link.csv: it is a link" in said
+    told = json.loads(CliRunner().invoke(group, ["object", "drops", "--json"]).stdout)["drop_directories"]
+    assert (told[0]["copied"], told[0]["not_taken"], told[0]["problem"]) == (2, 1, None)
+    refused = CliRunner().invoke(group, ["--as", "person:wes", "object", "drops"], standalone_mode=False).exception
+    assert isinstance(refused, PergamonError)
+    assert refused.kind is Kind.DENIED
+
+
 def test_bad_targets_say_what_to_write(pergamon: Pergamon, folder: Path) -> None:
     for words, said in (
         (("put", str(folder / "patients.csv"), "/x"), "names no bucket"),

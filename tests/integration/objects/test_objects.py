@@ -1,5 +1,6 @@
 """Objects as people use them: put, read, listed, tagged, removed; versions, conditions, events, and who may."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -138,7 +139,7 @@ def test_what_is_refused_leaves_nothing_behind(rt: Runtime, options: objects.Upl
 
 
 def test_a_sender_that_breaks_off_leaves_nothing_behind(rt: Runtime) -> None:
-    def chunks():  # type: ignore[no-untyped-def]
+    def chunks() -> Iterator[bytes]:
         yield b"half"
         raise ConnectionResetError
 

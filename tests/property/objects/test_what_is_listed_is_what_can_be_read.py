@@ -1,5 +1,6 @@
 """Listing is `decide` over every object, slowly: over generated keys, tags, rules, folders and pages."""
 
+import json
 from collections.abc import Iterator
 
 import psycopg
@@ -31,7 +32,7 @@ RULES = st.lists(
         }
     ),
     max_size=4,
-    unique_by=lambda rule: (rule["prefix"], *sorted(rule["tags"].items())),
+    unique_by=lambda rule: (str(rule["prefix"]), json.dumps(rule["tags"], sort_keys=True)),
 )
 ACTORS = st.builds(
     Actor,
