@@ -84,6 +84,10 @@ class EventsPage:
 
     events: tuple[dict[str, Any], ...]
     position: FeedPosition
+    has_more: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {"events": list(self.events), "position": str(self.position), "has_more": self.has_more}
 
 
 def read_run_events(uow: UnitOfWork, after: FeedPosition, limit: int) -> EventsPage:
@@ -96,4 +100,4 @@ def read_run_events(uow: UnitOfWork, after: FeedPosition, limit: int) -> EventsP
     require(decide(uow.actor, Action.CATALOG_MANAGE, Resource("lineage", "events"), actions=held))
     rows = tables.runs_after(uow, after, limit)
     events = [event for row in rows if row["told_by"] == PLATFORM for event in events_of_run(row)]
-    return EventsPage(tuple(events), rows[-1]["position"] if rows else after)
+    return EventsPage(tuple(events), rows[-1]["position"] if rows else after, has_more=len(rows) == limit)

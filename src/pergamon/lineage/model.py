@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from pergamon.kernel import Invalid
 from pergamon.lake import TableId
@@ -79,6 +79,10 @@ class Dataset:
         """Does it lie outside the platform?"""
         return self.table is None and self.bucket is None
 
+    def as_json(self) -> dict[str, str]:
+        kind = "foreign" if self.is_foreign else "files" if self.bucket is not None else "table"
+        return {"namespace": self.namespace, "name": self.name, "kind": kind}
+
 
 @dataclass(frozen=True, order=True)
 class ColumnEdge:
@@ -113,6 +117,25 @@ class Edge:
     last_at: datetime
     is_current: bool
 
+    def as_json(self) -> dict[str, Any]:
+        """An end without a field is the dataset as a whole."""
+        return {
+            "input": {
+                "namespace": self.input.namespace,
+                "name": self.input.name,
+                "field": self.input_field or None,
+            },
+            "output": {
+                "namespace": self.output.namespace,
+                "name": self.output.name,
+                "field": self.output_field or None,
+            },
+            "job": self.job,
+            "kind": self.kind,
+            "told_by": self.told_by,
+            "last_at": self.last_at.isoformat(),
+        }
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -126,6 +149,14 @@ class Graph:
     def datasets(self) -> tuple[Dataset, ...]:
         found = {self.start} | {edge.input for edge in self.edges} | {edge.output for edge in self.edges}
         return tuple(sorted(found))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "dataset": self.start.as_json(),
+            "datasets": [dataset.as_json() for dataset in self.datasets],
+            "edges": [edge.as_json() for edge in self.edges],
+            "cut": self.cut,
+        }
 
 
 def is_plain(text: str, longest: int) -> bool:
