@@ -29,6 +29,8 @@ from pergamon.formats.engine import database
 from pergamon.formats.schema_json import schema_from_json
 
 NOT_ON_LINUX = {"mbcs", "oem", "cp65001"}
+TIME_ZONES = "/usr/share/zoneinfo"
+"""Public rules that the ORC reader opens when it meets a time."""
 
 
 def main() -> int:
@@ -105,7 +107,8 @@ def _give_up_rights(job: dict[str, Any]) -> None:
     space = _address_space_bytes() + limits["memory_bytes"] + job["overhead_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     if job["landlock"]:
-        restrict_to_files({task["path"] for task in job["tasks"]}, directory=job["directory"])
+        zones = {TIME_ZONES} if Path(TIME_ZONES).is_dir() else set()
+        restrict_to_files({task["path"] for task in job["tasks"]} | zones, directory=job["directory"])
     restrict_to_computing(writing=True)
 
 
