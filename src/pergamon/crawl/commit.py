@@ -59,6 +59,8 @@ class _Opened:
     lease: lake.Lease
     record: lake.TableRecord
     base: TableMetadata
+    left: tuple[str, ...] = ()
+    """Leases that a dead worker left without a commit."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def bring_in(place: Place, claim: Claim, table: CrawlTable, require: Require) ->
     if opened is None:
         return Did("blocked", folder=claim.folder)
     try:
+        for lease in opened.left:
+            shutil.rmtree(_directory(opened, lease), ignore_errors=True)
         return _carry_out(place, claim, opened, require)
     finally:
         _close(place, opened)
@@ -161,12 +165,11 @@ def _open(uow: UnitOfWork, place: Place, claim: Claim, batch: Batch) -> _Opened 
                 TableBlocked(subject=batch.id.subject, crawler=claim.crawler, folder=claim.folder, reason=reason)
             )
             return None
-    for lease in lake.unclosed_leases(uow):
-        if lease.table == batch.id:
-            lake.close_lease(uow, lease.id)
+    mine = [lease for lease in lake.unclosed_leases(uow) if lease.table == batch.id]
+    left = tuple(lease.id for lease in mine if not lake.close_lease(uow, lease.id).committed)
     facts = {"crawler": claim.crawler, "worker": place.worker, "files": len(batch.files)}
     lease = lake.open_lease(uow, batch.id, PURPOSE, facts)
-    return _Opened(batch, lease, record, lake.read_metadata(record.metadata_location))
+    return _Opened(batch, lease, record, lake.read_metadata(record.metadata_location), left)
 
 
 def _divided_by(table: CrawlTable) -> list[str]:
@@ -180,12 +183,12 @@ def _close(place: Place, opened: _Opened) -> None:
     with place.begin() as uow:
         outcome = lake.close_lease(uow, opened.lease.id)
     if not outcome.committed:
-        shutil.rmtree(_directory(opened), ignore_errors=True)
+        shutil.rmtree(_directory(opened, opened.lease.id), ignore_errors=True)
 
 
-def _directory(opened: _Opened) -> Path:
-    """The place of what this lease writes, in the table's own location."""
-    return Path(opened.record.location.removeprefix("file://")) / "data" / opened.lease.id
+def _directory(opened: _Opened, lease: str) -> Path:
+    """The place of what a lease writes, in the table's own location."""
+    return Path(opened.record.location.removeprefix("file://")) / "data" / lease
 
 
 def _carry_out(place: Place, claim: Claim, opened: _Opened, require: Require) -> Did:
@@ -261,7 +264,7 @@ def _write(
 
 
 def _request(opened: _Opened, target: pa.Schema, number: int, part: Part) -> WriteRequest:
-    directory = _directory(opened) / f"{number // TOGETHER:04d}"
+    directory = _directory(opened, opened.lease.id) / f"{number // TOGETHER:04d}"
     make_durable_directory(directory)
     return WriteRequest(
         part.path, part.part, target, directory / f"{number % TOGETHER:03d}.parquet", constants(target, part.partition)

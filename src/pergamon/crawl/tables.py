@@ -190,6 +190,11 @@ def note_files(uow: UnitOfWork, crawler: str, found: Sequence[Found]) -> int:
         }
         for item in found
     ]
+    # Folders before files, as whoever works on a folder does: two that wait for each other would both fail.
+    uow.execute(
+        "SELECT 1 FROM crawl_folder WHERE crawler = %s AND folder = ANY (%s) ORDER BY folder FOR UPDATE",
+        (crawler, [item.place.folder for item in found]),
+    )
     row = uow.row(
         """
         WITH found AS (

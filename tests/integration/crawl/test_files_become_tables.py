@@ -183,7 +183,7 @@ def test_catalog_and_lineage_know_of_it_in_the_same_unit_of_work(world: World) -
     with world.rt.begin(world.operator) as uow:
         (asset,) = catalog.list_assets(uow)
         assert (asset.asset.name, asset.asset.is_published) == ("assets_db.visits", True)
-        graph = lineage.upstream(uow, lineage.Dataset.parse("assets_db.visits"), lambda found: set(found), depth=1)
+        graph = lineage.upstream(uow, lineage.Dataset.parse("assets_db.visits"), set, depth=1)
     assert {(str(edge.input), edge.input_field, edge.output_field) for edge in graph.edges} >= {
         ("pergamon://assets/in/visits/", "id", "id"),
         ("pergamon://assets/in/visits/", "name", "name"),
