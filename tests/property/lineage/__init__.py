@@ -1,0 +1,1 @@
+"""Lineage, by generated examples."""

@@ -1,0 +1,1 @@
+"""Lineage without I/O."""
