@@ -5,6 +5,7 @@ of it is its *content*; every change of the content is a version, kept for ever.
 *listing*; members of the project see the working version too.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,7 +116,7 @@ class NoSuchMember(NotFound):
 
 def _storable(text: str) -> str:
     """Text that PostgreSQL keeps and a terminal shows: no control characters but tab and newline, no halves of one."""
-    if any((ord(c) < 32 and c not in "\n\t") or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in text):
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
         raise ValueError("text holds a control character or half of a character")
     return text
 

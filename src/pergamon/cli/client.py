@@ -80,6 +80,10 @@ class Client:
         """Raises: ServerRefused, ServerNotReached."""
         return self._call("POST", path, body)
 
+    def delete(self, path: str) -> Any:
+        """Raises: ServerRefused, ServerNotReached."""
+        return self._call("DELETE", path, None)
+
     def connection(self) -> httpx.Client:
         """A connection that carries the token, to be closed by its user."""
         proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection

@@ -54,8 +54,9 @@ Begin = Callable[[str | None], AbstractContextManager[UnitOfWork]]
 def world(rt: Runtime, operator: Actor) -> World:
     with rt.begin(operator) as uow:
         identity.put_role(uow, "researcher", identity.RoleSpec(), {})
+        identity.put_role(uow, "local", identity.RoleSpec(impersonable=True), {})
         for name in PEOPLE:
-            roles = frozenset({"researcher"}) if name == "bea" else frozenset()
+            roles = frozenset({"local", "researcher"}) if name == "bea" else frozenset({"local"})
             spec = identity.PrincipalSpec(kind="person", display_name=name.title(), roles=roles)
             identity.put_principal(uow, f"person:{name}", spec, {})
         lake.put_bucket(uow, "raw", lake.BucketSpec())

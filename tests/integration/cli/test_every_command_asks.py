@@ -15,6 +15,7 @@ NEEDS_NO_RIGHT = {
     "quickstart": "writes files of the caller's own from a source that the caller may read",
     "ls": "reads the caller's own files",
     "schema": "prints a schema of the package",
+    "quality": "asks the policy itself, as a client or as a person: tests of quality/",
     "sample": "fills a database of the caller's own",
     "demo": "makes an installation of its own",
     "query": "asks the policy itself, as a client or as a person: tests of query/",
@@ -25,6 +26,12 @@ NEEDS_NO_RIGHT = {
     "get": "as put",
     "rm": "as put",
     "object": "as put",
+    "asset": "asks the policy itself, as a client or as a person: test_the_catalog_at_the_command_line.py",
+    "product": "as asset",
+    "project": "as asset",
+    "data-source": "as asset",
+    "glossary": "as asset",
+    "lineage": "show as query: test_lineage_at_the_command_line.py, where export is refused too",
     "tables": "lists only what the actor may read: tests of query/",
 }
 

@@ -1,0 +1,453 @@
+"""`pergamon asset` and `pergamon product`: find, read, describe, publish."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pergamon.cli.asset_edit import Forms, edit_of, edit_options, edits_in
+from pergamon.cli.catalog import (
+    Door,
+    Json,
+    door_options,
+    echo_table,
+    in_path,
+    limit_option,
+    note_if_more,
+    plain,
+    plain_lines,
+)
+from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.kernel import Invalid
+
+if TYPE_CHECKING:
+    from pergamon.catalog import AssetEdit
+    from pergamon.store import UnitOfWork
+
+
+@click.group("asset")
+def asset_group() -> None:
+    """Assets: tables and data products, with what is said of them."""
+
+
+@asset_group.command("ls")
+@click.option("--project", help="Only of this project.")
+@click.option("--state", type=click.Choice(["published", "unpublished", "retired"]), help="Only these.")
+@click.option("--kind", type=click.Choice(["table", "product"]), help="Only these.")
+@click.option("--data-source", help="Only what this data source found.")
+@limit_option
+@door_options
+@json_option
+@click.pass_obj
+def list_command(
+    context: CliContext,
+    *,
+    project: str | None,
+    state: Any,
+    kind: str | None,
+    data_source: str | None,
+    limit: int,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """List the assets that you may find, by name; those that are retired only with `--state retired`."""
+    selected = {"project": project, "state": state, "kind": kind, "data_source": data_source}
+    found = _listed(Door(context, server, token_file), "/api/v1/assets", "assets", limit, selected)
+    if as_json:
+        echo_json(found)
+        return
+    echo_table(
+        ("name", "title", "project", "state", "version", "rows"),
+        ((a["name"], _other(a["title"], a["name"]), a["project"], _state(a), a["version"], a["rows"]) for a in found),
+    )
+    note_if_more(found, limit)
+
+
+@asset_group.command("show")
+@click.argument("asset")
+@click.option("--version", type=click.IntRange(1, 2**31 - 1), help="An earlier version; for members of its project.")
+@click.option("--listing", is_flag=True, help="As others see it.")
+@door_options
+@json_option
+@click.pass_obj
+def show_command(
+    context: CliContext,
+    *,
+    asset: str,
+    version: int | None,
+    listing: bool,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show all that is said of an ASSET, by its id or its name."""
+    told = _read(Door(context, server, token_file), asset, version=version, listing=listing)
+    if as_json:
+        echo_json(told)
+    else:
+        _echo_asset(told)
+
+
+@asset_group.command("edit")
+@click.argument("asset", required=False)
+@edit_options
+@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML file with edits of many assets.")
+@click.option("--expected-version", type=click.IntRange(1, 2**31 - 1), help="Refuse when it is another one by now.")
+@door_options
+@json_option
+@click.pass_obj
+def edit_command(
+    context: CliContext,
+    /,
+    *,
+    asset: str | None,
+    file: Path | None,
+    expected_version: int | None,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Change what is said of an ASSET, or of many with `--file`. Others see it once it is published."""
+    door = Door(context, server, token_file)
+    if file is not None:
+        if asset is not None or any(given.values()):
+            raise click.UsageError("--file stands alone: it names the assets and the changes itself")
+        _edit_many(door, file, as_json=as_json)
+        return
+    if asset is None:
+        raise click.UsageError("name an asset, or give --file")
+    current = _read(door, asset)
+    edit = edit_of(given, lambda: current, lambda: _forms(door))
+    if not edit:
+        raise click.UsageError("nothing to change: see --help for what can be said")
+    expected = expected_version or current.get("working_version") or current["version"]
+    told = _edit(door, current["id"], edit, expected)
+    if as_json:
+        echo_json(told)
+        return
+    click.echo(f"{plain(told['name'])} is at version {told['version']}")
+    if told.get("has_draft"):
+        click.echo("others see the change once it is published: `pergamon asset publish`", err=True)
+
+
+@asset_group.command("publish")
+@click.argument("assets", nargs=-1, required=True)
+@door_options
+@json_option
+@click.pass_obj
+def publish_command(
+    context: CliContext, *, assets: tuple[str, ...], server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """Make the working version of each of ASSETS what others see."""
+    door = Door(context, server, token_file)
+    told = [door.post(f"/api/v1/assets/{in_path(name)}/publish", {}, partial(_publish, name)) for name in assets]
+    if as_json:
+        echo_json(told)
+        return
+    for one in told:
+        click.echo(f"{plain(one['name'])}: version {one['version']} is published")
+
+
+@asset_group.command("unpublish")
+@click.argument("asset")
+@door_options
+@click.pass_obj
+def unpublish_command(context: CliContext, *, asset: str, server: str | None, token_file: Path | None) -> None:
+    """Take the listing of an ASSET back. No data source publishes it again; you may."""
+    from pergamon import catalog
+
+    Door(context, server, token_file).post(
+        f"/api/v1/assets/{in_path(asset)}/unpublish",
+        {},
+        lambda uow: catalog.unpublish_asset(uow, asset).id,
+    )
+    click.echo(f"{plain(asset)} is not published any more; only its project finds it")
+
+
+@asset_group.command("versions")
+@click.argument("asset")
+@click.option("--diff", nargs=2, type=click.IntRange(1, 2**31 - 1), metavar="OLD NEW", help="What NEW says otherwise.")
+@limit_option
+@door_options
+@json_option
+@click.pass_obj
+def versions_command(
+    context: CliContext,
+    *,
+    asset: str,
+    diff: tuple[int, int] | None,
+    limit: int,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """List the versions of an ASSET, newest first; or what differs between two of them."""
+    door = Door(context, server, token_file)
+    if diff:
+        _differences(door, asset, diff, as_json=as_json)
+        return
+    from pergamon import catalog
+
+    def here(uow: UnitOfWork) -> list[Json]:
+        return [version.as_json() for version in catalog.list_versions(uow, asset, limit=limit)]
+
+    found = door.pages(f"/api/v1/assets/{in_path(asset)}/versions", "versions", limit, here)
+    if as_json:
+        echo_json(found)
+        return
+    echo_table(
+        ("version", "made", "by", "because of"), ((v["version"], v["made_at"], v["made_by"], v["cause"]) for v in found)
+    )
+    note_if_more(found, limit)
+
+
+@click.group("product")
+def product_group() -> None:
+    """Data products: assets bundled under a text of their own."""
+
+
+@product_group.command("ls")
+@click.option("--project", help="Only of this project.")
+@limit_option
+@door_options
+@json_option
+@click.pass_obj
+def list_products_command(
+    context: CliContext,
+    *,
+    project: str | None,
+    limit: int,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """List the data products that you may find."""
+    selected = {"project": project, "kind": "product"}
+    found = _listed(Door(context, server, token_file), "/api/v1/assets", "assets", limit, selected)
+    if as_json:
+        echo_json(found)
+        return
+    echo_table(("name", "title", "project", "state"), ((p["name"], p["title"], p["project"], _state(p)) for p in found))
+    note_if_more(found, limit)
+
+
+@product_group.command("create")
+@click.argument("project")
+@click.argument("name")
+@edit_options
+@door_options
+@json_option
+@click.pass_obj
+def create_product_command(
+    context: CliContext,
+    /,
+    *,
+    project: str,
+    name: str,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Make a data product NAME of PROJECT. Describe and publish it as an asset, by this name."""
+    from pergamon import catalog
+
+    door = Door(context, server, token_file)
+    edit = edit_of(given, lambda: {"terms": []}, lambda: _forms(door))
+    told = door.post(
+        f"/api/v1/projects/{in_path(project)}/products",
+        {"name": name, "edit": edit},
+        lambda uow: catalog.make_product(uow, project, name, _checked(edit)).as_json(),
+    )
+    if as_json:
+        echo_json(told)
+    else:
+        click.echo(f"{plain(told['name'])} ({told['id']}) is there, and not published yet")
+
+
+def _publish(asset: str, uow: UnitOfWork) -> Json:
+    from pergamon import catalog
+
+    return catalog.publish_asset(uow, asset).as_json()
+
+
+def _listed(door: Door, path: str, key: str, limit: int, selected: Json) -> list[Json]:
+    from pergamon import catalog
+
+    def here(uow: UnitOfWork) -> list[Json]:
+        kind = catalog.AssetKind(selected["kind"]) if selected.get("kind") else None
+        views = catalog.list_assets(
+            uow,
+            project=selected.get("project"),
+            state=selected.get("state"),
+            kind=kind,
+            data_source=selected.get("data_source"),
+            limit=limit,
+        )
+        return [view.summary() for view in views]
+
+    return door.pages(path, key, limit, here, **selected)
+
+
+def _read(door: Door, asset: str, *, version: int | None = None, listing: bool = False) -> Json:
+    from pergamon import catalog
+
+    asked = "&".join(([f"version={version}"] if version else []) + (["listing=true"] if listing else []))
+    told: Json = door.get(
+        f"/api/v1/assets/{in_path(asset)}" + (f"?{asked}" if asked else ""),
+        lambda uow: catalog.read_asset(uow, asset, version=version, listing=listing).as_json(),
+    )
+    return told
+
+
+def _forms(door: Door) -> Forms:
+    from pergamon import catalog
+
+    def here(uow: UnitOfWork) -> Json:
+        forms = catalog.read_forms(uow).items()
+        return {"forms": [{"name": name, **spec.model_dump(mode="json")} for name, spec in forms]}
+
+    return {form["name"]: form["fields"] for form in door.get("/api/v1/metadata-forms", here)["forms"]}
+
+
+def _edit(door: Door, asset: str, edit: Json, expected: int) -> Json:
+    from pergamon import catalog
+
+    told: Json = door.post(
+        f"/api/v1/assets/{in_path(asset)}/edit",
+        {"expected_version": expected, "edit": edit},
+        lambda uow: catalog.edit_asset(uow, asset, _checked(edit), expected_version=expected).as_json(),
+    )
+    return told
+
+
+def _edit_many(door: Door, file: Path, *, as_json: bool) -> None:
+    from pergamon import catalog
+
+    def version_of(asset: str) -> int:
+        current = _read(door, asset)
+        return int(current.get("working_version") or current["version"])
+
+    edits = edits_in(file, version_of)
+
+    def here(uow: UnitOfWork) -> Json:
+        named = [_named(one, number) for number, one in enumerate(edits, start=1)]
+        return {"assets": [view.summary() for view in catalog.edit_assets(uow, named)]}
+
+    told = door.post("/api/v1/assets/edits", {"edits": edits}, here)["assets"]
+    if as_json:
+        echo_json(told)
+    else:
+        click.echo(f"{counted(len(told), 'asset')} edited")
+
+
+def _named(one: Json, number: int) -> Any:
+    from pydantic import ValidationError
+
+    from pergamon import catalog
+
+    try:
+        return catalog.NamedEdit.model_validate(one)
+    except ValidationError as error:
+        raise Invalid(f"edit {number} of the file: {_faults(error)}") from None
+
+
+def _checked(edit: Json) -> AssetEdit:
+    """An edit of the options, as the room takes it; what a server would answer as 422 is said here."""
+    from pydantic import ValidationError
+
+    from pergamon import catalog
+
+    try:
+        return catalog.AssetEdit.model_validate(edit)
+    except ValidationError as error:
+        raise Invalid(_faults(error)) from None
+
+
+def _faults(error: Any) -> str:
+    """Where and what kind of fault, never what was given."""
+    told = [
+        f"{'.'.join(plain(part) for part in fault['loc'])[:100]}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors(include_input=False, include_url=False)
+    ]
+    return "; ".join(told[:10])
+
+
+def _differences(door: Door, asset: str, diff: tuple[int, int], *, as_json: bool) -> None:
+    from pergamon import catalog
+
+    older, newer = diff
+
+    def here(uow: UnitOfWork) -> Json:
+        found = catalog.version_differences(uow, asset, older, newer)
+        return {"differences": [difference.as_json() for difference in found]}
+
+    path = f"/api/v1/assets/{in_path(asset)}/differences?older={older}&newer={newer}"
+    told = door.get(path, here)["differences"]
+    if as_json:
+        echo_json(told)
+        return
+    for one in told:
+        if one["before"] is not None:
+            click.echo(f"- {plain(one['field'])}: {plain(one['before'])}")
+        if one["after"] is not None:
+            click.echo(f"+ {plain(one['field'])}: {plain(one['after'])}")
+    if not told:
+        click.echo("no difference", err=True)
+
+
+def _state(asset: Json) -> str:
+    draft = asset.get("has_draft") and asset["state"] == "published"
+    return f"{asset['state']}, draft" if draft else str(asset["state"])
+
+
+def _other(title: str, name: str) -> str:
+    return "" if title == name else title
+
+
+def _echo_asset(asset: Json) -> None:
+    click.echo(f"{plain(asset['title'])}  [{asset['kind']}, {_state(asset)}, version {asset['version']}]")
+    facts = {
+        "name": asset["name"],
+        "id": asset["id"],
+        "project": asset["project"],
+        "unit": asset["unit"],
+        "classification": asset["classification"],
+        "terms": ", ".join(asset["term_titles"].get(term, term) for term in asset["terms"]),
+        "tags": ", ".join(f"{name}={value}" for name, value in asset["tags"].items()),
+        "contacts": ", ".join(f"{c['name']} <{c['email']}>" if c["email"] else c["name"] for c in asset["contacts"]),
+        "rows": asset["rows"],
+        "format": asset["format"],
+        "quality": asset["quality_score"],
+        "data changed": asset["data_changed_at"],
+    }
+    for name, value in facts.items():
+        if value not in (None, ""):
+            click.echo(f"  {name:<14}  {plain(value)}")
+    for text in (asset["description"], asset["readme"]):
+        if text:
+            click.echo("")
+            click.echo("\n".join(plain_lines(text)))
+    for form, values in asset["forms"].items():
+        click.echo(f"\n{form}")
+        for field, value in values.items():
+            click.echo(f"  {field}: {plain(value)}")
+    if asset["columns"]:
+        click.echo("")
+        echo_table(
+            ("column", "type", "meaning"),
+            ((c["name"], c["type"], _meaning(c, asset["term_titles"])) for c in asset["columns"]),
+        )
+    for bundled in asset.get("assets", ()):
+        click.echo(f"  bundles {plain(bundled['name'])}  {bundled['id']}")
+
+
+def _meaning(column: Json, titles: Json) -> str:
+    terms = ", ".join(titles.get(term, term) for term in column["terms"])
+    said = column["description"].replace("\n", " ")
+    return f"{said} [{terms}]".strip() if terms else str(said)
