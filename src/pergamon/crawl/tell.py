@@ -1,6 +1,6 @@
-"""Whom a crawl tells of a changed table, in the commit's own unit of work: the catalog, lineage."""
+"""Whom a crawl tells of a changed table, in the commit's own unit of work: the catalog, lineage, quality."""
 
-from pergamon import catalog, lake, lineage
+from pergamon import catalog, lake, lineage, quality
 from pergamon.crawl import tables
 from pergamon.crawl.model import Claim
 from pergamon.crawl.planning import is_partition
@@ -19,3 +19,4 @@ def table_changed(uow: UnitOfWork, claim: Claim, table: CrawlTable, bucket: str,
     edges = [ColumnEdge(source, name, target, name) for name in own]
     run = LineageRun(f"crawl:{claim.crawler}", "crawl", run_id)
     lineage.record_if_new(uow, run, [source], [target], edges)
+    quality.request_profile(uow, table_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pergamon import audit, catalog, crawl, identity, lake, objects, pipeline, query, replicate
+from pergamon import audit, catalog, crawl, identity, lake, objects, pipeline, quality, query, replicate
 from pergamon.store import UnitOfWork
 
 Spec = BaseModel
@@ -136,6 +136,14 @@ KINDS: dict[str, Kind] = {
             pipeline.read_workflows,
             pipeline.put_workflow,
             pipeline.drop_workflow,
+        ),
+        Kind(
+            "quality-rules",
+            85,
+            _of(quality.QualityRulesSpec),
+            quality.read_quality_rules,
+            quality.put_quality_rules,
+            quality.drop_quality_rules,
         ),
     )
 }

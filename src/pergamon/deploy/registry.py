@@ -5,6 +5,7 @@ from pergamon.deploy.documents.base import ModuleType
 from pergamon.deploy.documents.catalog import CATALOG_DOMAIN, PROJECTS
 from pergamon.deploy.documents.catalog_databases import CATALOG_DATABASES
 from pergamon.deploy.documents.crawler import CRAWLER
+from pergamon.deploy.documents.data_quality import DATA_QUALITY
 from pergamon.deploy.documents.datalake import DATALAKE
 from pergamon.deploy.documents.jobs import JOBS
 from pergamon.deploy.documents.query_workgroup import QUERY_WORKGROUP
@@ -29,6 +30,7 @@ MODULE_TYPES: dict[str, ModuleType] = {
         TRACKER,
         JOBS,
         WORKFLOWS,
+        DATA_QUALITY,
     )
 }
 COMING = ("data-science-team", "governance-lakeformation", "federation", "access-control", "fhir", "streams")

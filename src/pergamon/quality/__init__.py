@@ -25,7 +25,7 @@ from pergamon.quality.model import (
 )
 from pergamon.quality.ports import Limits, MeasuredTable, ProfileEngine, ProfilePlace
 from pergamon.quality.request import notice_changes, request_profile
-from pergamon.quality.rules import AnyRule, Dimension, QualityRulesSpec, RuleSet
+from pergamon.quality.rules import AnyRule, Dimension, QualityRulesSpec, RuleSet, rule_set
 from pergamon.quality.show import ProfileView, profile_history, table_named, visible_profile, visible_rules
 from pergamon.quality.step import ClaimLost, measured_table, profile_step, release
 
@@ -64,6 +64,7 @@ __all__ = [
     "read_quality_rules",
     "release",
     "request_profile",
+    "rule_set",
     "run_profile",
     "set_rules",
     "table_named",

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pergamon.kernel import Invalid, NotFound, Unavailable
+from pergamon.kernel import Conflict, Invalid, NotFound, Unavailable
 from pergamon.lake import TableId
 
 MOST_COLUMNS = 2_000
@@ -29,7 +29,7 @@ class BadRule(Invalid):
     code = "quality.bad_rule"
 
 
-class RulesMovedOn(Invalid):
+class RulesMovedOn(Conflict):
     """Somebody has changed the rules since the caller looked at them."""
 
     code = "quality.rules_moved_on"

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pergamon.lake import TableId
+from pergamon.quality.model import BadRule
 
 MOST_RULES = 200
 MOST_CODES_IN_A_SET = 1_000
@@ -245,6 +246,22 @@ class QualityRulesSpec(_Spec):
 
     def takes(self, table: TableId) -> bool:
         return any(fnmatchcase(str(table), pattern) for pattern in self.tables)
+
+
+def rule_set(rules: Iterable[AnyRule]) -> RuleSet:
+    """The rules as one set.
+
+    Raises:
+        BadRule: two have the same name, or there are too many.
+    """
+    listed = tuple(rules)
+    if len(listed) > MOST_RULES:
+        raise BadRule(f"a table has at most {MOST_RULES} rules of its own")
+    try:
+        require_distinct(rule.name for rule in listed)
+    except ValueError as error:
+        raise BadRule(str(error)) from None
+    return RuleSet(rules=listed)
 
 
 def require_distinct(names: Iterable[str]) -> None:

@@ -55,6 +55,7 @@ def create_app(rt: Runtime) -> FastAPI:
         catalog_assets,
         catalog_projects,
         catalog_glossary,
+        quality,
     ):
         app.include_router(module.router)
     add_error_handlers(app)

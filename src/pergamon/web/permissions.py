@@ -63,6 +63,11 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/glossary/terms/{term}/approve"): "asset.publish on the term",
     ("DELETE", "/api/v1/glossary/terms/{term}"): "asset.curate on the term; asset.publish when it is approved",
     ("GET", "/api/v1/metadata-forms"): AUTHENTICATED,
+    ("GET", "/api/v1/quality/{table}"): "asset.find on its asset, or table.read; values: table.read, no mask",
+    ("GET", "/api/v1/quality/{table}/history"): "asset.find on an asset of the table, or table.read",
+    ("POST", "/api/v1/quality/{table}/run"): "asset.curate on an asset of the table",
+    ("GET", "/api/v1/quality/{table}/rules"): "asset.find on an asset of the table, or table.read",
+    ("POST", "/api/v1/quality/{table}/rules"): "asset.curate; table.read on every table whose values a rule speaks of",
 }
 
 

@@ -27,6 +27,7 @@ from pergamon.worker.crawl_loop import crawling
 from pergamon.worker.drop_loop import dropping
 from pergamon.worker.durable import DurableRuns
 from pergamon.worker.loop import WorkerLoop
+from pergamon.worker.quality_loop import measuring
 
 GRACE_S = 10.0
 """After being asked to end: then the process goes, whatever it does. Nothing is lost by that (law 4)."""
@@ -99,7 +100,12 @@ def _inside(runtime: Runtime, given: argparse.Namespace) -> int:
             runs = DurableRuns(place, runtime.store.conninfo, runtime.settings.logs)
             loop = WorkerLoop(place, runs, until_idle=given.until_idle)
             _stop_on_signal(loop)
-            with crawling(runtime, given.name), dropping(runtime), looking_at_sources(runtime):
+            with (
+                crawling(runtime, given.name),
+                dropping(runtime),
+                looking_at_sources(runtime),
+                measuring(runtime, given.name),
+            ):
                 loop.run()
             runs.close()
     return 0

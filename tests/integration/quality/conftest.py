@@ -1,4 +1,4 @@
-"""A table in a governed lake, an asset of it, people who may find it, read it, look after it; and a place to measure."""
+"""A table in a governed lake, an asset of it, people who find, read and look after it; and a place to measure."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -21,6 +21,7 @@ IN_OTHER_KITS = {
     "metadata-form",
     "metadata-rule",
     "project",
+    "quality-rules",
 }
 """Kinds that this kit does not use."""
 

@@ -1,0 +1,243 @@
+"""`pergamon quality`: what a table's columns hold, how well it keeps its rules, and to have it measured now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pergamon.cli.catalog import Door, Json, door_options, echo_table, in_path, limit_option, note_if_more, plain
+from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.kernel import Invalid
+
+if TYPE_CHECKING:
+    from pergamon.store import UnitOfWork
+
+LARGEST_FILE_BYTES = 1_000_000
+BAR = "▁▂▃▄▅▆▇█"
+
+
+@click.group("quality")
+def quality_group() -> None:
+    """Quality: profiles of tables, and the rules that they keep."""
+
+
+@quality_group.command("show")
+@click.argument("table", metavar="TABLE|ASSET")
+@click.option("--history", is_flag=True, help="Every profile with its rows, missing values and score, newest first.")
+@limit_option
+@door_options
+@json_option
+@click.pass_obj
+def show_command(
+    context: CliContext,
+    *,
+    table: str,
+    history: bool,
+    limit: int,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the newest profile of a table, as far as you may see it."""
+    door = Door(context, server, token_file)
+    if history:
+        _show_history(door, table, limit, as_json=as_json)
+        return
+    told = door.get(f"/api/v1/quality/{in_path(table)}", lambda uow: _profile(uow, table))
+    if as_json:
+        echo_json(told)
+    else:
+        _echo_profile(told)
+
+
+@quality_group.command("run")
+@click.argument("table", metavar="TABLE|ASSET")
+@door_options
+@click.pass_obj
+def run_command(context: CliContext, *, table: str, server: str | None, token_file: Path | None) -> None:
+    """Have a table measured now, and its rules applied; a worker does it."""
+    told = Door(context, server, token_file).post(
+        f"/api/v1/quality/{in_path(table)}/run", {}, lambda uow: _run(uow, table)
+    )
+    click.echo(f"{plain(told['table'])} is going to be measured; see `pergamon quality show {plain(told['table'])}`")
+
+
+@quality_group.command("rules")
+@click.argument("table", metavar="TABLE|ASSET")
+@click.option("--set", "file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML or JSON list of rules.")
+@click.option("--expected-version", type=click.IntRange(0), help="Refuse when the rules are at another one by now.")
+@door_options
+@json_option
+@click.pass_obj
+def rules_command(
+    context: CliContext,
+    *,
+    table: str,
+    file: Path | None,
+    expected_version: int | None,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
+    """List the rules of a table; or set those that people have for it, all of them, with --set."""
+    door = Door(context, server, token_file)
+    path = f"/api/v1/quality/{in_path(table)}/rules"
+    told = door.get(path, lambda uow: _rules(uow, table))
+    if file is not None:
+        version = told["version"] if expected_version is None else expected_version
+        wanted = _rules_in(file)
+        body = {"expected_version": version, "rules": wanted}
+        door.post(path, body, lambda uow: _set_rules(uow, table, wanted, version))
+        told = door.get(path, lambda uow: _rules(uow, table))
+    if as_json:
+        echo_json(told)
+        return
+    echo_table(
+        ("rule", "dimension", "check", "threshold", "severity", "description"),
+        (
+            (r["name"], r["dimension"], r["check"], r["threshold"], r["severity"], r["description"])
+            for r in told["rules"]
+        ),
+    )
+
+
+def _profile(uow: UnitOfWork, table: str) -> Json:
+    from pergamon import quality
+
+    return quality.visible_profile(uow, quality.table_named(uow, table)).as_json()
+
+
+def _run(uow: UnitOfWork, table: str) -> Json:
+    from pergamon import quality
+
+    named = quality.table_named(uow, table)
+    quality.run_profile(uow, named)
+    return {"table": str(named)}
+
+
+def _rules(uow: UnitOfWork, table: str) -> Json:
+    from pergamon import quality
+
+    return quality.visible_rules(uow, quality.table_named(uow, table))
+
+
+def _set_rules(uow: UnitOfWork, table: str, wanted: list[Any], version: int) -> Json:
+    from pydantic import ValidationError
+
+    from pergamon import quality
+
+    try:
+        rules = quality.RuleSet.model_validate({"rules": wanted})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:100]
+        raise quality.BadRule(f"{where}: {first['msg']}", hint="docs/how-to/measure-quality.md shows rules") from None
+    return {"version": quality.set_rules(uow, quality.table_named(uow, table), rules, expected_version=version)}
+
+
+def _rules_in(file: Path) -> list[Any]:
+    """The list of rules in a file: YAML, of which JSON is a part."""
+    import yaml
+
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise Invalid(f"{file} is larger than {LARGEST_FILE_BYTES} bytes")
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = json.loads(json.dumps(found, default=str))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Invalid(f"{file} cannot be read as YAML ({type(error).__name__})") from None
+    found = found.get("rules") if isinstance(found, dict) else found
+    if not isinstance(found, list):
+        raise Invalid(f"{file} holds no list of rules", hint="docs/how-to/measure-quality.md shows one")
+    return found
+
+
+def _show_history(door: Door, table: str, limit: int, *, as_json: bool) -> None:
+    def here(uow: UnitOfWork) -> list[Json]:
+        from pergamon import quality
+
+        return quality.profile_history(uow, quality.table_named(uow, table), limit=limit)
+
+    found = door.pages(f"/api/v1/quality/{in_path(table)}/history", "profiles", limit, here)
+    if as_json:
+        echo_json(found)
+        return
+    echo_table(
+        ("measured", "snapshot", "rows", "missing", "score", "state"),
+        (
+            (p["at"][:19], p["snapshot_id"], p["rows"], _percent(p["null_rate"]), p["score"], p["reason"] or p["state"])
+            for p in found
+        ),
+    )
+    note_if_more(found, limit)
+
+
+def _echo_profile(told: Json) -> None:
+    click.echo(f"{plain(told['table'])} at {told['at'][:19]}, snapshot {told['snapshot_id']}")
+    if told["state"] != "done":
+        click.echo(f"could not be measured: {plain(told['reason'])}")
+        return
+    rows = f"{told['rows']:,} rows"
+    if told["sampled_rows"] is not None:
+        rows += f"; the columns' figures are of a sample of {told['sampled_rows']:,}"
+    if told["counts_rounded_to"] > 1:
+        rows += f"; counts to the nearest {told['counts_rounded_to']}"
+    click.echo(rows)
+    if told["score"] is not None:
+        parts = ", ".join(f"{name} {score:.2f}" for name, score in told["dimensions"].items())
+        click.echo(f"score {told['score']:.2f}: {parts}")
+    click.echo()
+    echo_table(
+        ("column", "type", "nulls", "empty", "distinct", "what is known"),
+        (
+            (c["name"], c["type"], c["nulls"], c["empty"], _distinct(c), _known(c["values"]) or c["withheld"])
+            for c in told["columns"]
+        ),
+    )
+    if told["columns_left_out"]:
+        click.echo(f"{told['columns_left_out']:,} more columns are not measured")
+    if told["rules"]:
+        click.echo()
+        echo_table(
+            ("rule", "dimension", "outcome", "judged", "failed", "why"),
+            (
+                (r["name"], r["dimension"], r["outcome"], r["judged"], r["failed"], r["reason"] or r["description"])
+                for r in told["rules"]
+            ),
+        )
+    if told["pending"]:
+        click.echo("a newer profile is being made", err=True)
+
+
+def _distinct(column: Json) -> str | None:
+    if column["distinct"] is None:
+        return None
+    return f"{column['distinct']:,}" if column["distinct_is_exact"] else f"about {column['distinct']:,}"
+
+
+def _known(values: Json) -> str:
+    """What may be said of a column's values, in a line."""
+    parts = []
+    if "codes" in values:
+        codes = values["codes"]
+        shown = ", ".join(f"{code['value']} ({code['rows']:,})" for code in codes[:5])
+        parts.append(shown + (f", … {len(codes)} values" if len(codes) > 5 else ""))
+    if "quantiles" in values:
+        parts.append(f"median {values['quantiles'].get('0.5')}")
+    if "mean" in values:
+        parts.append(f"mean {values['mean']}")
+    if "histogram" in values:
+        buckets = values["histogram"]
+        most = max(bucket["rows"] for bucket in buckets) or 1
+        bars = "".join(BAR[(len(BAR) - 1) * bucket["rows"] // most] for bucket in buckets)
+        parts.append(f"{buckets[0]['to']} {bars} {buckets[-1]['from']}")
+    if "length" in values and "codes" not in values:
+        parts.append(f"{values['length']['shortest']} to {values['length']['longest']} characters")
+    return "; ".join(parts)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.1%}"
