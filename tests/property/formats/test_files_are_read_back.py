@@ -193,7 +193,7 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
-def same(said: Any, got: Any) -> bool:  # noqa: PLR0911
+def same(said: Any, got: Any) -> bool:
     """Is what was read what JSON said? Text may hold anything; a struct has all keys."""
     if isinstance(got, str) and not isinstance(said, str):
         return said is not None and same_json(said, got)

@@ -81,6 +81,7 @@ def zstd(data: bytes) -> bytes:
     return bytes(pa.compress(data, codec="zstd", asbytes=True))
 
 
+WIDE = b",".join(b"c%d" % n for n in range(10_000)) + b"\n" + b"1," * 9_999 + b"1\n"
 ZEROS = b"a,b\n" + b"1,2\n" * (16 * 1024**2)
 BAD: dict[str, tuple[str, bytes, str]] = {
     "nothing": ("x.csv", b"", "it is empty"),
@@ -94,7 +95,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "Avro cut off": ("x.avro", avro()[:-50], "it is Avro, but damaged"),
     "Avro, its schema cut off": ("x.avro", avro()[:60], "it is Avro, but damaged"),
     "workbook cut off": ("x.xlsx", workbook()[:-50], "damaged or cut off"),
-    "workbook of an old kind cut off": ("x.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "it is a workbook, but"),
+    "old workbook cut off": ("x.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "it is a workbook, but"),
     "JSON cut off": ("x.json", text("json")[:-50], "cut off"),
     "NDJSON cut off": ("x.ndjson", text("ndjson")[:-10], "line 500"),
     "NDJSON, a line that is none": ("x.ndjson", b'{"a":1}\n{"a":' + SECRET.encode() + b"}\n", "line 2"),
@@ -112,7 +113,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "CSV, cut off in a quote": ("x.csv", text("csv")[:-3], "line 501 has a quote"),
     "CSV, one long line": ("x.csv", b"a,b\n1," + b"x" * 3_000_000 + b"\n", "longer than 65536"),
     "CSV, one long line and nothing else": ("x.csv", b"x" * 3_000_000, "longer than 65536"),
-    "CSV, 10,000 columns": ("x.csv", b",".join(b"c%d" % n for n in range(10_000)) + b"\n" + b"1," * 9_999 + b"1\n", "10000 columns"),
+    "CSV, 10,000 columns": ("x.csv", WIDE, "10000 columns"),
     "Parquet, 10,000 columns": ("x.parquet", b"", "10000 columns"),
     "gzip cut off": ("x.csv.gz", gzip.compress(text("csv"))[:-20], "gzip packing is cut off"),
     "gzip damaged": ("x.csv.gz", gzip.compress(text("csv"))[:200] + b"\0" * 300, "gzip packing is"),

@@ -1,0 +1,278 @@
+"""The child reads exactly its files and writes one directory; whatever a file does to it, the parent and the rest go on."""
+
+import gzip
+import json
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pergamon.adapters.child_process import ENVIRONMENT
+from pergamon.adapters.confined_reader import LandlockedReader
+from pergamon.adapters.landlock import abi_version
+from pergamon.formats import (
+    ConfinedReader,
+    Failed,
+    FormatHints,
+    Inspected,
+    Limits,
+    Misfit,
+    ReadRequest,
+    Unreadable,
+    WriteRequest,
+    WrittenPart,
+)
+
+LIMITS = Limits(memory_bytes=256 * 1024**2, ratio_from_bytes=4 * 1024**2)
+
+
+@pytest.fixture(params=[True, False], ids=["with namespaces", "Landlock and seccomp alone"])
+def reader(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LandlockedReader]:
+    made = LandlockedReader(tmp_path, tmp_path / "log" / "reader.log", LIMITS, namespaces=request.param)
+    yield made
+    made.close()
+
+
+def files(folder: Path) -> list[ReadRequest]:
+    """One of each kind of trouble, and good ones around them."""
+    contents = {
+        "good.csv": "name;size;born\nJörg;1,5;13/3/39\n".encode("cp1252"),
+        "ragged.csv": b"a,b\n1\n",
+        "bomb.csv.gz": gzip.compress(b"a,b\n" + b"1,2\n" * 16 * 1024**2),
+        "rows.ndjson": b'{"a":1,"at":"2020-01-01T10:00:00Z"}\n{"a":2,"b":[{"c":1.5}]}\n',
+        "last.csv.gz": gzip.compress(b"a,b\n1,x\n"),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    pq.write_table(pa.table({"id": [1, 2]}), folder / "good.parquet")
+    return [ReadRequest(folder / name, name) for name in [*contents, "good.parquet", "gone.csv"]]
+
+
+def test_each_file_has_its_answer_and_none_harms_another(reader: LandlockedReader, tmp_path: Path) -> None:
+    port: ConfinedReader = reader
+    found = {one.request.path.name: one for one in port.inspect(files(tmp_path))}
+    good = [name for name, one in found.items() if isinstance(one, Inspected)]
+    assert good == ["good.csv", "rows.ndjson", "last.csv.gz", "good.parquet"]
+    bad = {name: str(one.error) for name, one in found.items() if isinstance(one, Failed)}
+    assert "line 2 has 1 fields" in bad["ragged.csv"]
+    assert "times its size" in bad["bomb.csv.gz"]
+    assert "not there any more" in bad["gone.csv"]
+    out = tmp_path / "out"
+    out.mkdir()
+    wanted = [
+        WriteRequest(one.request.path, part, part.schema, out / f"{number}.parquet")
+        for number, one in enumerate(found.values())
+        if isinstance(one, Inspected)
+        for part in one.parts
+    ]
+    written = port.write(wanted)
+    assert [one.rows for one in written if isinstance(one, WrittenPart)] == [1, 2, 1, 2]
+    assert sorted(out.iterdir()) == sorted(one.out for one in wanted)
+    first = pq.read_table(wanted[0].out).to_pylist()[0]
+    assert (first["name"], str(first["size"]), str(first["born"])) == ("Jörg", "1.5", "1939-03-13")
+    assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith(".")) == []
+
+
+def test_what_does_not_fit_comes_back_with_the_schema_that_would(reader: LandlockedReader, tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    path.write_text("a,b\n" + "1,x\n" * 30_000 + "1.5,y\n")
+    (found,) = reader.inspect([ReadRequest(path, "late.csv")])
+    assert isinstance(found, Inspected)
+    (part,) = found.parts
+    assert part.schema.field("a").type == pa.int64()
+    out = tmp_path / "out"
+    out.mkdir()
+    (failed,) = reader.write([WriteRequest(path, part, part.schema, out / "x.parquet")])
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, Misfit)
+    exact = failed.error.part
+    assert exact.schema.field("a").type == pa.decimal128(18, 1)
+    (written,) = reader.write([WriteRequest(path, part, exact.schema, out / "x.parquet", {"year": 2020})])
+    assert isinstance(written, WrittenPart)
+    assert written.rows == 30_001
+
+
+def test_partition_values_and_field_ids_are_written(reader: LandlockedReader, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("b\n2\n")
+    (found,) = reader.inspect([ReadRequest(path, "a.csv", FormatHints(header=True))])
+    assert isinstance(found, Inspected)
+    ids = [{b"PARQUET:field_id": str(number).encode()} for number in (7, 8, 9)]
+    target = pa.schema(
+        [
+            pa.field("b", pa.int64(), metadata=ids[0]),
+            pa.field("year", pa.int32(), metadata=ids[1]),
+            pa.field("missing", pa.list_(pa.int64()), metadata=None),
+        ]
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, schema in (("no", target), ("ids", pa.schema([target.field(0), target.field(1)]))):
+        (done,) = reader.write([WriteRequest(path, found.parts[0], schema, out / name, {"year": 2020})])
+        assert isinstance(done, WrittenPart)
+        assert done.rows == 1
+    assert pq.read_table(out / "no").to_pylist() == [{"b": 2, "year": 2020, "missing": None}]
+    assert [field.metadata for field in pq.read_schema(out / "ids")] == ids[:2]
+
+
+def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
+    reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS, least_wall_s=0.001)
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    (failed,) = reader.inspect([ReadRequest(path, "a.csv")])
+    reader.close()
+    assert isinstance(failed, Failed)
+    assert "takes too long" in str(failed.error)
+
+
+def test_a_child_that_dies_over_a_file_fails_that_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel ends it here, as it would for memory; a file that does so cannot be made on every machine."""
+    reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("x,y\n1,2\n")
+    answer, killed = LandlockedReader._answer, []
+
+    def kill_after_a(self: LandlockedReader, task: dict[str, object], frame: bytes) -> dict[str, object]:
+        if str(task["path"]).endswith("/a") and not killed:
+            killed.append(True)
+            raise OverflowError
+        return answer(self, task, frame)
+
+    monkeypatch.setattr(LandlockedReader, "_answer", kill_after_a)
+    found = reader.inspect([ReadRequest(tmp_path / name, name) for name in ("a", "b", "c")])
+    reader.close()
+    assert [type(one) for one in found] == [Failed, Inspected, Inspected]
+    assert isinstance(found[0], Failed)
+    assert isinstance(found[0].error, Unreadable)
+
+
+REACHES_OUT = """
+tried("granted file", lambda: os.read(os.open(lake + "/granted.csv", os.O_RDONLY), 4))
+tried("granted rows", lambda: duckdb.execute(f"SELECT * FROM read_csv('{lake}/granted.csv')").fetchall())
+tried("own directory", lambda: os.write(os.open(lake + "/out/new", os.O_WRONLY | os.O_CREAT), b"x"))
+tried("other file", lambda: os.open(lake + "/other.csv", os.O_RDONLY))
+tried("other rows", lambda: duckdb.execute(f"SELECT * FROM read_csv('{lake}/other.csv')").fetchall())
+tried("through a link", lambda: os.open(lake + "/out/link", os.O_RDONLY))
+tried("passwords", lambda: os.open("/etc/passwd", os.O_RDONLY))
+tried("environment", lambda: os.open("/proc/self/environ", os.O_RDONLY))
+tried("own memory", lambda: os.open("/proc/self/mem", os.O_RDWR))
+tried("parent's memory", lambda: os.open(f"/proc/{parent}/mem", os.O_RDWR))
+tried("list the lake", lambda: os.listdir(lake))
+tried("write granted", lambda: os.open(lake + "/granted.csv", os.O_WRONLY))
+tried("write other", lambda: os.open(lake + "/other.csv", os.O_WRONLY))
+tried("empty other", lambda: os.truncate(lake + "/other.csv", 0))
+tried("make a file beside", lambda: os.open(lake + "/new", os.O_WRONLY | os.O_CREAT))
+tried("make a file in /tmp", lambda: os.open("/tmp/new", os.O_WRONLY | os.O_CREAT))
+tried("copy by SQL", lambda: duckdb.execute(f"COPY (SELECT 1) TO '{lake}/new.csv'").fetchall())
+tried("remove", lambda: os.unlink(lake + "/other.csv"))
+tried("rename", lambda: os.rename(lake + "/out/new", lake + "/granted.csv"))
+tried("rename within", lambda: os.rename(lake + "/out/new", lake + "/out/newer"))
+tried("hard link", lambda: os.link(lake + "/other.csv", lake + "/out/x"))
+tried("symbolic link", lambda: os.symlink("/etc/passwd", lake + "/out/s"))
+tried("pipe file", lambda: os.mkfifo(lake + "/out/fifo"))
+tried("device", lambda: os.mknod(lake + "/out/dev", 0o20600, 0x103))
+tried("change rights", lambda: os.chmod(lake + "/out/new", 0o4777))
+tried("change owner", lambda: os.chown(lake + "/out/new", 0, 0))
+tried("tcp socket", lambda: socket.socket())
+tried("unix socket", lambda: socket.socket(socket.AF_UNIX))
+tried("socket pair", lambda: socket.socketpair())
+tried("http by SQL", lambda: duckdb.execute("SELECT * FROM read_text('http://127.0.0.1:1/x')").fetchall())
+tried("fork", lambda: os.fork())
+tried("vfork", lambda: call(58))
+tried("clone", lambda: call(56, 17, 0, 0, 0, 0))
+tried("exec", lambda: os.execv("/bin/sh", ["sh", "-c", "id"]))
+tried("kill the parent", lambda: os.kill(parent, 0))
+tried("trace the parent", lambda: call(101, 16, parent, 0, 0))
+tried("mount", lambda: call(165, b"none", b"/mnt", b"tmpfs", 0, 0))
+tried("unshare", lambda: call(272, 0x10000000))
+tried("io_uring", lambda: call(425, 8, 0))
+tried("code in memory", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+tried("more memory", lambda: len(bytearray(2**33)))
+tried("a huge file", lambda: os.pwrite(os.open(lake + "/out/new", os.O_WRONLY), b"x", 2**33))
+tried("lift the filter", lambda: call(157, 22, 0, 0, 0, 0))
+"""
+
+
+@pytest.mark.parametrize("namespaces", [True, False], ids=["with namespaces", "Landlock and seccomp alone"])
+def test_a_child_that_was_taken_over_reaches_its_files_and_its_directory_alone(
+    tmp_path: Path, namespaces: bool
+) -> None:
+    assert abi_version() >= 1, "this test needs a kernel with Landlock"
+    for name in ("granted", "other"):
+        (tmp_path / f"{name}.csv").write_text(f"secret\n{name} rows\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link").symlink_to(tmp_path / "other.csv")
+    report = attempt(tmp_path, REACHES_OUT, namespaces=namespaces)
+    for allowed in ("granted file", "granted rows", "own directory"):
+        assert report.pop(allowed).startswith("done"), allowed
+    assert {name: told for name, told in report.items() if told.startswith("done")} == {}
+    assert len(report) >= 38
+    assert (tmp_path / "other.csv").read_text() == "secret\nother rows\n"
+    made = (tmp_path / "out" / "new").lstat()
+    assert stat.S_ISREG(made.st_mode)
+    assert not made.st_mode & 0o6000
+
+
+def attempt(lake: Path, code: str, *, namespaces: bool) -> dict[str, str]:
+    """Run `code` in a process confined just as a reader is; each `tried(name, act)` in it is reported."""
+    job = {
+        "tasks": [{"path": str(lake / "granted.csv")}],
+        "directory": str(lake / "out"),
+        "landlock": True,
+        "cpu_s": 20,
+        "overhead_bytes": 2**31,
+        "limits": {"memory_bytes": 2**28, "unpacked_bytes": 2**30},
+    }
+    script = f"""
+import ctypes, json, mmap, os, signal, socket, sys
+from pergamon.adapters import confined_reader_child as child
+from pergamon.formats.engine import database
+report = {{}}
+def tried(name, act):
+    try:
+        report[name] = f"done: {{act()!r}}"
+    except BaseException as error:
+        report[name] = f"{{type(error).__name__}} {{getattr(error, 'errno', None) or error}}"
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    result = libc.syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return result
+lake = {str(lake)!r}
+duckdb = database()
+child._load_what_comes_late()
+parent = os.getppid()
+child._give_up_rights(json.loads({json.dumps(json.dumps(job))}))
+{textwrap.dedent(code)}
+os.write(1, json.dumps(report).encode())
+os._exit(0)
+"""
+    prefix = LandlockedReader(lake, lake / "log", namespaces=namespaces)._prefix
+    done = subprocess.run(
+        [*prefix, sys.executable, "-I", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def test_what_the_reader_wrote_must_be_a_plain_file(tmp_path: Path) -> None:
+    """A child that was taken over may leave a link where its file should be: the parent does not follow it."""
+    from pergamon.adapters.confined_reader import _written
+
+    out = tmp_path / "x.parquet"
+    request = WriteRequest(tmp_path / "a", None, pa.schema([]), out)  # type: ignore[arg-type]
+    (tmp_path / "secret").write_text("secret")
+    os.symlink(tmp_path / "secret", out)
+    assert isinstance(_written(request, {"rows": 1}), Failed)
+    out.unlink()
+    os.link(tmp_path / "secret", out)
+    assert isinstance(_written(request, {"rows": 1}), Failed)
