@@ -1,5 +1,5 @@
 """The web process: today the API; every request is authenticated before anything else about it is looked at."""
 
-from pergamon.web.app import create_app
+from pergamon.web.app import api_document, create_app
 
-__all__ = ["create_app"]
+__all__ = ["api_document", "create_app"]

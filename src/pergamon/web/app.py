@@ -31,6 +31,25 @@ from pergamon.web.sweep import life_of
 from pergamon.web.transfer import Transfers
 from pergamon.web.tus import TusHeaders
 
+MODULES = (
+    health,
+    login,
+    me,
+    tables,
+    queries,
+    crawl,
+    search,
+    lineage,
+    openapi,
+    objects,
+    uploads,
+    catalog_assets,
+    catalog_projects,
+    catalog_glossary,
+    quality,
+)
+"""The routes, module by module; each one thing that can be asked."""
+
 
 def create_app(rt: Runtime) -> FastAPI:
     """The ASGI application of an opened installation. The caller closes the runtime."""
@@ -40,23 +59,7 @@ def create_app(rt: Runtime) -> FastAPI:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
     app.state.transfers = Transfers()
-    for module in (
-        health,
-        login,
-        me,
-        tables,
-        queries,
-        crawl,
-        search,
-        lineage,
-        openapi,
-        objects,
-        uploads,
-        catalog_assets,
-        catalog_projects,
-        catalog_glossary,
-        quality,
-    ):
+    for module in MODULES:
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body
@@ -65,6 +68,14 @@ def create_app(rt: Runtime) -> FastAPI:
     app.add_middleware(TusHeaders)
     app.add_middleware(Incidents, logs=rt.settings.logs)
     return app
+
+
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document of this version, without an installation."""
+    app = FastAPI(openapi_url=None)
+    for module in MODULES:
+        app.include_router(module.router)
+    return document_of(app)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
