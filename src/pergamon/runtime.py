@@ -144,7 +144,7 @@ class Runtime:
         """Who has how many queries under way in this process."""
         return query.Turns()
 
-    def run_query(self, actor: Actor, sql: str, *, workgroup: str = query.DEFAULT_WORKGROUP) -> query.QueryResult:
+    def run_query(self, actor: Actor, sql: str, *, workgroup: str | None = None) -> query.QueryResult:
         """Run one governed query for an actor; see `query.run_query` for what it raises."""
         with self.query_turns.of(actor.id):
             return query.run_query(

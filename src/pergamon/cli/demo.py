@@ -17,6 +17,7 @@ import click
 import httpx
 
 from pergamon.cli.context import CliContext
+from pergamon.cli.demo_assets import share_a_folder
 from pergamon.cli.operate import read_note
 from pergamon.cli.supervise import stop_process
 from pergamon.kernel import Conflict, Unavailable, durable_write, make_durable_directory
@@ -24,7 +25,7 @@ from pergamon.runtime import free_port, sample_source
 from pergamon.settings import Settings
 
 START_TIMEOUT_S = 60
-STAGES = 8
+STAGES = 10
 MARKER = ".pergamon-demo"
 """Only a directory with this file in it is ever emptied."""
 
@@ -47,7 +48,7 @@ class DemoInUse(Conflict):
 @click.option("--changes", default=300, show_default=True, type=click.IntRange(1, 1_000_000), help="Live transactions.")
 @click.pass_obj
 def demo_command(context: CliContext, directory: Path, patients: int, changes: int) -> None:
-    """Run the whole way on a sample hospital: replicate, merge, transform, query, verify."""
+    """Run the whole way on sample data: replicate, merge, transform, query; upload, crawl, publish, find; verify."""
     started = time.monotonic()
     demo = Demo(prepare_directory(directory.absolute()))
     with demo.hospital():
@@ -58,6 +59,7 @@ def demo_command(context: CliContext, directory: Path, patients: int, changes: i
             demo.query_as_two_people()
             demo.change_the_hospital(changes)
             demo.refuse_a_query()
+            share_a_folder(demo)
             demo.verify_the_trail()
             demo.say_how_to_go_on(time.monotonic() - started)
 
@@ -119,6 +121,10 @@ class Demo:
         self.pergamon("deploy", "-C", self.path("config"))
         self.say("Deploying twice changes nothing:")
         self.pergamon("deploy", "-C", self.path("config"))
+
+    @property
+    def server(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @contextmanager
     def platform(self) -> Iterator[None]:
@@ -192,10 +198,12 @@ class Demo:
         click.echo(f"  {text}")
 
     def query(self, person: str, sql: str, *, refused: bool = False) -> None:
-        """A query by a client with a token; the token reaches the process by its environment."""
+        self.as_client(person, "query", sql, must_fail=refused)
+
+    def as_client(self, person: str, *arguments: object, must_fail: bool = False) -> None:
+        """A command of a client with a token; the token reaches the process by its environment."""
         token = (self.directory / f"{person}.token").read_text()
-        server = f"http://127.0.0.1:{self.port}"
-        self.pergamon("query", sql, "--server", server, who=person, token=token, must_fail=refused)
+        self.pergamon(*arguments, "--server", self.server, who=person, token=token, must_fail=must_fail)
 
     def pergamon(
         self, *arguments: object, who: str | None = None, token: str | None = None, must_fail: bool = False

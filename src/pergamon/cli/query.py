@@ -28,7 +28,7 @@ token_file_option = click.option(
 
 @click.command("query")
 @click.argument("sql")
-@click.option("--workgroup", default="default", show_default=True, help="Whose limits hold.")
+@click.option("--workgroup", help="Whose limits hold [default, or the only one that is yours].")
 @server_option
 @token_file_option
 @json_option
@@ -38,7 +38,7 @@ def query_command(
     context: CliContext,
     *,
     sql: str,
-    workgroup: str,
+    workgroup: str | None,
     server: str | None,
     token_file: Path | None,
     as_json: bool,
@@ -112,7 +112,7 @@ def _refuse_impersonation(context: CliContext) -> None:
         raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
 
 
-def _as_operator(context: CliContext, sql: str, workgroup: str) -> dict[str, Any]:
+def _as_operator(context: CliContext, sql: str, workgroup: str | None) -> dict[str, Any]:
     """Without a server: the operator, who reads no data, or with `--as` the person the operator acts as."""
     with context.open() as runtime:
         actor = context.actor(runtime)

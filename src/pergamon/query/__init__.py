@@ -23,6 +23,7 @@ from pergamon.query.model import (
     TableNotReadable,
     UnknownQuery,
     UnknownWorkgroup,
+    WorkgroupNotNamed,
     WorkgroupSpec,
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
@@ -60,6 +61,7 @@ __all__ = [
     "UnknownQuery",
     "UnknownQueryTable",
     "UnknownWorkgroup",
+    "WorkgroupNotNamed",
     "WorkgroupSpec",
     "describe_table",
     "drop_workgroup",

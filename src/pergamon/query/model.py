@@ -31,6 +31,12 @@ class UnknownWorkgroup(NotFound):
     code = "query.no_such_workgroup"
 
 
+class WorkgroupNotNamed(Invalid):
+    """A query was sent without a workgroup by somebody who may use several."""
+
+    code = "query.workgroup_not_named"
+
+
 class UnknownQuery(NotFound):
     """There is no such query in the history, or the actor may not see it."""
 

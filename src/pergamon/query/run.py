@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import PergamonError, new_id, require, sha256_hex
-from pergamon.policy import Action, decide
+from pergamon.policy import Action, decide, visible
 from pergamon.query import tables
 from pergamon.query.events import QueryAbandoned, QueryFailed, QueryRan, QueryStarted
 from pergamon.query.gate import NOT_A_NAME, JudgedQuery, judge
@@ -24,6 +24,7 @@ from pergamon.query.model import (
     QueryJob,
     QueryResult,
     UnknownWorkgroup,
+    WorkgroupNotNamed,
     WorkgroupSpec,
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
@@ -35,11 +36,13 @@ Begin = Callable[[], AbstractContextManager[UnitOfWork]]
 
 
 def run_query(
-    begin: Begin, catalog: TableCatalog, engine: QueryEngine, sql: str, *, workgroup: str = DEFAULT_WORKGROUP
+    begin: Begin, catalog: TableCatalog, engine: QueryEngine, sql: str, *, workgroup: str | None = None
 ) -> QueryResult:
     """Run `sql` for the actor of `begin`.
 
+    workgroup: left out, `default` where the actor may use it, otherwise the only one that it may use.
     Raises:
+        WorkgroupNotNamed: it was left out, and the actor may use several.
         UnknownWorkgroup: there is no such workgroup, or the actor may not run queries in it.
         UnknownQueryTable: a table does not exist or may not be read; both are answered alike.
         QueryNotParsed, QueryRefused: the text is not a query that is run here.
@@ -47,6 +50,7 @@ def run_query(
         badly.
     """
     with begin() as uow:
+        workgroup = _chosen(uow) if workgroup is None else workgroup
         spec = _authorised(uow, workgroup)
         _close_abandoned(uow)
         judged = judge(sql, engine.parse)
@@ -64,6 +68,18 @@ def run_query(
     result = QueryResult(job.id, rows, truncated, _milliseconds_since(started), _snapshots(job))
     _record_outcome(begin, job, workgroup, result)
     return result
+
+
+def _chosen(uow: UnitOfWork) -> str:
+    """The workgroup of somebody who names none. Raises: WorkgroupNotNamed."""
+    resources = [spec.resource(name) for name, spec in tables.workgroups(uow).items()]
+    held = actions_of_roles(uow, uow.actor.roles)
+    usable = [resource.id for resource in visible(uow.actor, Action.QUERY_RUN, resources, actions=held)]
+    if DEFAULT_WORKGROUP in usable or not usable:
+        return DEFAULT_WORKGROUP
+    if len(usable) > 1:
+        raise WorkgroupNotNamed(f"name one of your workgroups: {', '.join(usable)}", hint="say --workgroup NAME")
+    return usable[0]
 
 
 def _authorised(uow: UnitOfWork, workgroup: str) -> WorkgroupSpec:

@@ -224,6 +224,27 @@ def test_workgroups_are_put_read_and_dropped(world: GovernedLake) -> None:
             query.drop_workgroup(uow, "small")
 
 
+def test_who_names_no_workgroup_gets_the_default_or_the_only_one(world: GovernedLake) -> None:
+    def ran_in(actor: Actor) -> str:
+        result = world.rt.run_query(actor, "SELECT 1")
+        with world.rt.begin(OPERATOR) as uow:
+            row = uow.row("SELECT workgroup FROM query_history WHERE id = %s", (result.id,))
+        assert row is not None
+        return str(row["workgroup"])
+
+    with world.rt.begin(OPERATOR) as uow:
+        for name, role in (("a", "data-admin"), ("b", "data-user"), ("c", "data-admin")):
+            query.put_workgroup(uow, name, WorkgroupSpec(users=frozenset({role})), {})
+    assert ran_in(world.user.actor) == "default"
+    with world.rt.begin(OPERATOR) as uow:
+        query.drop_workgroup(uow, "default")
+    assert ran_in(world.user.actor) == "b"
+    with pytest.raises(query.WorkgroupNotNamed, match="a, c"):
+        world.rt.run_query(world.admin.actor, "SELECT 1")
+    with pytest.raises(NotFound):
+        world.rt.run_query(world.stranger.actor, "SELECT 1")
+
+
 def test_the_listing_is_what_can_be_read(world: GovernedLake) -> None:
     def listed(actor: Actor) -> list[str]:
         with world.rt.begin(actor) as uow:

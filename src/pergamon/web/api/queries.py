@@ -21,7 +21,7 @@ class QueryRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     sql: str = Field(min_length=1, max_length=65_536)
-    workgroup: str = Field(default=query.DEFAULT_WORKGROUP, min_length=1, max_length=100)
+    workgroup: str | None = Field(default=None, min_length=1, max_length=100)
 
 
 @router.post("/api/v1/query")
