@@ -17,6 +17,7 @@ from pyiceberg.table import StaticTable
 
 from pergamon import audit, lake, pipeline
 from pergamon.runtime import Runtime, open_runtime, sample_source
+from pergamon.samples import write_medical_assets
 from pergamon.settings import Settings
 
 RULE_ADDED = {"CDC_TIMESTAMP_SEQ", "CDC_OPERATION"}
@@ -42,8 +43,8 @@ def installation(demo: tuple[Path, str]) -> Iterator[Runtime]:
 
 def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> None:
     _, said = demo
-    for stage in range(1, 9):
-        assert f"[{stage}/8]" in said
+    for stage in range(1, 11):
+        assert f"[{stage}/10]" in said
     assert "no change" in said, "deploying twice changes nothing"
     assert "chain intact" in said
     assert "To go on" in said
@@ -51,7 +52,7 @@ def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> 
 
 def test_what_a_person_may_not_see_is_answered_as_not_there(demo: tuple[Path, str]) -> None:
     _, said = demo
-    refused = said[said.index("[7/8]") : said.index("[8/8]")]
+    refused = said[said.index("[7/10]") : said.index("[8/10]")]
     assert "no such table" in refused
     assert "audit.act_denied" in said
 
@@ -90,8 +91,45 @@ def test_the_trail_holds_a_record_of_each_kind_of_act(demo: tuple[Path, str], in
         verdict = audit.verify_trail(uow, installation.head_file)
         codes = {entry.code for entry in audit.read_trail(uow, limit=10_000)}
     assert verdict.intact
-    for room in ("deploy", "identity", "replicate", "pipeline", "lake", "query", "audit"):
+    for room in (
+        "deploy",
+        "identity",
+        "replicate",
+        "pipeline",
+        "lake",
+        "objects",
+        "crawl",
+        "catalog",
+        "query",
+        "audit",
+    ):
         assert any(code.startswith(f"{room}.") for code in codes), room
+
+
+def test_an_uploaded_folder_is_found_by_a_colleague_who_cannot_read_it(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    found = said[said.index("[9/10]") : said.index("[10/10]")]
+    for table in ("encounters", "heart_rates", "lab_results", "medications", "patients"):
+        assert f"ehds_db.{table}" in found, "a word with a slip finds what has a column of that name"
+    assert "did you mean: patients" in found
+    assert found.count("no such table") == 1
+
+
+def test_every_row_of_every_uploaded_file_is_in_its_table(demo: tuple[Path, str], installation: Runtime) -> None:
+    written = write_medical_assets(demo[0] / "once-more")
+    wanted: Counter[str] = Counter()
+    for path, rows in written.items():
+        wanted[path.partition("/")[0]] += rows
+    assert {table: len(raw_rows(installation, "ehds_db", table)) for table in wanted} == dict(wanted)
+
+
+def test_each_upload_left_its_events_on_the_way_to_its_listing(installation: Runtime) -> None:
+    with installation.begin(installation.operator()) as uow:
+        codes = Counter(entry.code for entry in audit.read_trail(uow, limit=10_000))
+    assert codes["objects.put"] == 11
+    assert codes["crawl.table_crawled"] >= 6
+    assert codes["catalog.asset_made"] == 6
+    assert codes["catalog.asset_published"] >= 6
 
 
 def test_no_row_value_stands_in_the_trail(demo: tuple[Path, str], installation: Runtime) -> None:
