@@ -19,14 +19,15 @@ def put_crawler(uow: UnitOfWork, name: str, spec: CrawlerSpec, tags: dict[str, s
         raise lake.UnknownBucket(f"crawler {name}: there is no bucket {spec.bucket}")
     if spec.database not in lake.read_databases(uow):
         raise lake.UnknownDatabase(f"crawler {name}: there is no database {spec.database}")
-    before = read_crawlers(uow).get(name) or _of_the_dropped(uow, name)
+    deployed = read_crawlers(uow).get(name)
+    before = deployed or _of_the_dropped(uow, name)
     if before is not None and tables.tables_of_crawler(uow, name) and _cuts_differently(before, spec):
         raise CrawlerHasTables(
             f"crawler {name} has tables: its bucket, its database and how its folders are cut cannot change",
             hint="deploy another crawler for the other place, and drop this one",
         )
     tables.save_crawler(uow, name, spec.model_dump(mode="json"), tags)
-    if spec.on_event and spec != before:
+    if spec.on_event and spec != deployed:
         tables.begin_listing(uow, name, "deployed")
     uow.record(
         CrawlerPut(subject=f"crawler:{name}", bucket=spec.bucket, prefixes=spec.prefixes, database=spec.database)

@@ -53,10 +53,16 @@ def crawl_step(place: Place) -> Did | None:
     except ClaimLost:
         return Did("lost")
     except PergamonError as error:
-        with place.begin() as uow:
-            wait = min(2 ** tables.failures_of(uow, claim), LONGEST_WAIT_S)
-            tables.put_off(uow, claim, error.message, timedelta(seconds=wait))
-        return Did("failed", folder=claim.folder)
+        return _put_off(place, claim, error.message)
+    except OSError as error:  # a full disk, or files of a lease that somebody has closed meanwhile
+        return _put_off(place, claim, f"the lake's disk: {error.strerror or type(error).__name__}")
+
+
+def _put_off(place: Place, claim: Claim, failure: str) -> Did:
+    with place.begin() as uow:
+        wait = min(2 ** tables.failures_of(uow, claim), LONGEST_WAIT_S)
+        tables.put_off(uow, claim, failure, timedelta(seconds=wait))
+    return Did("failed", folder=claim.folder)
 
 
 def beat(place: Place) -> None:
