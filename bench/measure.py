@@ -89,6 +89,12 @@ def measure_prepared(name: str, prepared: Prepared, *, warm_up: int = 1) -> Meas
     return _measured(name, [run for runs, _, _ in outcomes for run in runs], max(peak for _, _, peak in outcomes))
 
 
+def measure_once(name: str, prepared: Prepared) -> Measured:
+    """One run in a fresh process, without warm-up: for what takes long and is not the question itself."""
+    runs, _, peak = _in_a_process(lambda: _runs(prepared, 1))
+    return _measured(name, runs, peak)
+
+
 def measure_warm(name: str, prepared: Prepared, *, warm_up: int = 1) -> list[Measured]:
     """All runs in one process, the warm-up too. Returns: the whole, then its parts."""
     runs, parts, peak = _in_a_process(lambda: _runs(prepared, warm_up + runs_wanted()))

@@ -33,7 +33,7 @@ def score(document: SearchDocument, text: str) -> int | None:
     points = {
         Match.EXACT: (100, 80, 60, 40, 30),
         Match.PREFIX: (60, 48, 36, 24, 18),
-        Match.FUZZY: (10, 8, 6, 4, 3),
+        Match.FUZZY: (10, 3, 3, 3, 3),
     }
     fields = [
         [document.title],

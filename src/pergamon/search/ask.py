@@ -30,13 +30,13 @@ from pergamon.search.model import (
     WrongSearch,
     fresh_since,
 )
-from pergamon.search.schema import ASSET, FACET_FIELDS, WORD_FIELDS, cut, name_begins, seconds_of
+from pergamon.search.schema import ANYWHERE, ASSET, FACET_FIELDS, WORD_FIELDS, cut, name_begins, seconds_of
 from pergamon.search.words import Match, slips_allowed, whole, words_of
 
 SCORES: dict[Match, dict[str, int]] = {
     Match.EXACT: dict(zip(WORD_FIELDS, (100, 80, 60, 40, 30), strict=True)),
     Match.PREFIX: dict(zip(WORD_FIELDS, (60, 48, 36, 24, 18), strict=True)),
-    Match.FUZZY: dict(zip(WORD_FIELDS, (10, 8, 6, 4, 3), strict=True)),
+    Match.FUZZY: {"title": 10, ANYWHERE: 3},
 }
 """What one word adds at its best place. Every fuzzy match is worth less than every other."""
 WHOLE_SCORES = {"whole_title": 50, "whole_name": 40}
@@ -100,7 +100,7 @@ class Asked:
         """The hits of one page in order, and whether there are more."""
         wanted = self.request.limit
         window = max(FIRST_WINDOW, (cursor.seen if cursor and self.sort is Sort.RELEVANCE else 0) + 2 * wanted)
-        query = self._query(begin=cursor)
+        query = self._query(begin=cursor, is_scored=self.sort is Sort.RELEVANCE)
         while True:
             hits = self._top(query, window)
             is_whole = len(hits) < window
@@ -119,14 +119,19 @@ class Asked:
             told |= self._counted(self._query(without=facet), [facet])
         return {facet: _facet_counts(*told[facet], selected.get(facet, frozenset())) for facet in Facet}
 
-    def _query(self, *, without: Facet | None = None, begin: Cursor | None = None) -> Any:
-        """Seen by the asker, met by every word, in every selected facet; scored by the words alone."""
+    def _query(self, *, without: Facet | None = None, begin: Cursor | None = None, is_scored: bool = False) -> Any:
+        """Seen by the asker, met by every word, in every selected facet; scored, if at all, by the words alone."""
         parts = [(Occur.Must, self._seen())]
         parts += [(Occur.Must, Query.const_score_query(part, 0.0)) for part in self._filters(without)]
         words = self.words()
         if self.request.text.strip():
-            parts.append((Occur.Must, self._words_query(words) if words else Query.empty_query()))
-            parts += [(Occur.Should, query) for query in self._whole_queries()]
+            word_query = self._scored_word if is_scored else self._met_word
+            last = len(words) - 1
+            parts += [(Occur.Must, word_query(word, is_last=index == last)) for index, word in enumerate(words)]
+            if not words:
+                parts.append((Occur.Must, Query.empty_query()))
+            if is_scored:
+                parts += [(Occur.Should, query) for query in self._whole_queries()]
         if begin is not None and self.sort is not Sort.RELEVANCE:
             parts.append((Occur.Must, Query.const_score_query(self._from(begin), 0.0)))
         if self.left_out:
@@ -156,25 +161,29 @@ class Asked:
         oldest = fresh_since(list(FRESH_WITHIN)[-1], self.now) or self.now
         return Query.range_query(self.schema, "updated_s", FieldType.Integer, None, seconds_of(oldest) - 1)
 
-    def _words_query(self, words: list[str]) -> Any:
-        last = len(words) - 1
-        return Query.boolean_query(
-            [(Occur.Must, self._word_query(word, is_last=index == last)) for index, word in enumerate(words)]
+    def _met_word(self, word: str, *, is_last: bool) -> Any:
+        """Met anywhere, in any way."""
+        ways = [self._way(how, ANYWHERE, word) for how in _ways_of(word, is_last=is_last)]
+        return Query.boolean_query([(Occur.Should, way) for way in ways])
+
+    def _scored_word(self, word: str, *, is_last: bool) -> Any:
+        """One word at its best place."""
+        return Query.disjunction_max_query(
+            [
+                Query.const_score_query(self._way(how, field, word), float(score))
+                for how in _ways_of(word, is_last=is_last)
+                for field, score in SCORES[how].items()
+            ]
         )
 
-    def _word_query(self, word: str, *, is_last: bool) -> Any:
-        """One word at its best place."""
-        ways = []
-        for field in WORD_FIELDS:
-            exact = Query.term_query(self.schema, field, word)
-            ways.append(Query.const_score_query(exact, float(SCORES[Match.EXACT][field])))
-            if is_last:
-                prefix = Query.fuzzy_term_query(self.schema, field, word, 0, True, True)
-                ways.append(Query.const_score_query(prefix, float(SCORES[Match.PREFIX][field])))
-            if slips_allowed(word):
-                fuzzy = Query.fuzzy_term_query(self.schema, field, word, slips_allowed(word), True, False)
-                ways.append(Query.const_score_query(fuzzy, float(SCORES[Match.FUZZY][field])))
-        return Query.disjunction_max_query(ways)
+    def _way(self, how: Match, field: str, word: str) -> Any:
+        match how:
+            case Match.PREFIX:
+                return Query.fuzzy_term_query(self.schema, field, word, 0, True, True)
+            case Match.FUZZY:
+                return Query.fuzzy_term_query(self.schema, field, word, slips_allowed(word), True, False)
+            case _:
+                return Query.term_query(self.schema, field, word)
 
     def _whole_queries(self) -> Iterable[Any]:
         text = whole(self.request.text)
@@ -223,6 +232,11 @@ class Asked:
         edges = [float(second) for second in reversed(since)]
         spans = [{"from": begin, "to": end} for begin, end in pairwise(edges)]
         return {"range": {"field": "updated_s", "ranges": [{"to": edges[0]}, *spans, {"from": edges[-1]}]}}
+
+
+def _ways_of(word: str, *, is_last: bool) -> list[Match]:
+    """How a typed word can be met at all."""
+    return [Match.EXACT, *([Match.PREFIX] if is_last else []), *([Match.FUZZY] if slips_allowed(word) else [])]
 
 
 def check_cursor(sort: Sort, cursor: Cursor | None) -> None:

@@ -7,6 +7,7 @@ made anew (ADR 0017).
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import tantivy
@@ -22,6 +23,8 @@ SHAPE = sha256_hex(canonical_bytes({"version": VERSION, "engine": str(tantivy.__
 
 WORD_FIELDS = ("title", "name", "terms", "columns", "description")
 """The better place to meet a word first."""
+ANYWHERE = "anywhere"
+"""Every word of an asset, once: whether a word is met at all is asked here."""
 WHOLE_FIELDS = ("whole_title", "whole_name")
 FACET_FIELDS: dict[Facet, str] = {facet: f"facet_{facet.value}" for facet in Facet if facet is not Facet.FRESHNESS}
 
@@ -43,7 +46,7 @@ TIE_SHARE = 2**-11
 def make_schema() -> Any:
     """The fields of the index."""
     builder = tantivy.SchemaBuilder()
-    for name in WORD_FIELDS:
+    for name in (*WORD_FIELDS, ANYWHERE):
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
     for name in (*WHOLE_FIELDS, "id", "is", "readers"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
@@ -61,9 +64,12 @@ def make_schema() -> Any:
 def index_entry(document: SearchDocument) -> Any:
     """An asset as the index holds it."""
     entry = tantivy.Document()
+    anywhere: set[str] = set()
     for name, texts in word_texts(document).items():
-        words = (word for text in texts for word in indexed_words(text))
-        entry.add_text(name, " ".join(word for word, _ in zip(words, range(MOST_WORDS_OF_A_FIELD), strict=False)))
+        words = list(islice((word for text in texts for word in indexed_words(text)), MOST_WORDS_OF_A_FIELD))
+        entry.add_text(name, " ".join(words))
+        anywhere.update(words)
+    entry.add_text(ANYWHERE, " ".join(sorted(anywhere)))
     entry.add_text("whole_title", cut(whole(document.title)))
     entry.add_text("whole_name", cut(whole(document.name.rpartition(".")[2])))
     entry.add_text("id", document.id)

@@ -9,7 +9,7 @@ from typing import Any
 from pergamon.search.ask import Asked, Found, Seer, check_cursor
 from pergamon.search.cursor import Cursor, cursor_of, cursor_text
 from pergamon.search.follow import Follower
-from pergamon.search.highlight import Standing, highlights, standing_words, suggestion, with_met_columns
+from pergamon.search.highlight import Highlights, PageWords, with_met_columns
 from pergamon.search.index import View
 from pergamon.search.model import MOST_RELEVANT, Hit, SearchPage, SearchRequest, Sort
 from pergamon.search.ports import Feed
@@ -50,21 +50,20 @@ def answer(
     check_cursor(asked.sort, cursor)
     found, has_more = asked.page(cursor)
     told = [json.loads(view.searcher.doc(one.address)["told"][0]) for one in found]
-    words = asked.words()
-    standing = [standing_words(one) for one in told] if words else [{} for _ in told]
+    words = PageWords(told, asked.words())
     return SearchPage(
-        hits=tuple(_hit(asked, *three, words) for three in zip(found, told, standing, strict=True)),
+        hits=tuple(_hit(asked, one, told[place], words.highlights(place)) for place, one in enumerate(found)),
         total=asked.total(),
         facets=asked.counts(),
-        suggestion=suggestion(standing, words),
+        suggestion=words.suggestion(),
         after=_next_cursor(asked, found, cursor) if has_more else None,
     )
 
 
-def _hit(asked: Asked, found: Found, told: dict[str, Any], standing: Standing, words: list[str]) -> Hit:
-    shown, marked = with_met_columns(told, highlights(standing, words))
+def _hit(asked: Asked, found: Found, told: dict[str, Any], marked: Highlights) -> Hit:
+    shown, moved = with_met_columns(told, marked)
     score = found.key if asked.sort is Sort.RELEVANCE and isinstance(found.key, float) else None
-    return Hit(document=shown, score=score, highlights=marked)
+    return Hit(document=shown, score=score, highlights=moved)
 
 
 def _next_cursor(asked: Asked, found: list[Found], cursor: Cursor | None) -> str | None:

@@ -7,13 +7,15 @@ written together (`patientvitals`).
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 LONGEST_WORD = 64
 """Letters of a word that count; what is longer is compared by its beginning."""
+LONGEST_NAME = 64
 SHORTEST_FUZZY = 4
 """Shorter words are near to too many others."""
 SHORTEST_FUZZY_BY_TWO = 8
@@ -33,8 +35,7 @@ class Match(IntEnum):
     EXACT = 3
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A folded word and where it stands in its text: `text[start:end]`, in characters."""
 
     folded: str
@@ -51,27 +52,27 @@ def folded(text: str) -> str:
 
 def words_of(text: str) -> list[Word]:
     """The words of a text in order, names cut into their words."""
-    found = []
-    for piece in _PIECE.finditer(text):
-        if piece.group().isascii() and (piece.group().islower() or piece.group().isdigit()):
-            found.append(Word(piece.group()[:LONGEST_WORD], piece.start(), piece.end()))  # the usual case, quickly
-            continue
-        edges = [0, *(hump.start() for hump in _HUMP.finditer(piece.group())), len(piece.group())]
-        for begin, end in pairwise(edges):
-            word = _plain(piece.group()[begin:end])
-            if word:
-                found.append(Word(word, piece.start() + begin, piece.start() + end))
-    return found
+    return [word for run in _RUN.finditer(text) for word in _parts(run.group(), run.start())]
 
 
-def found_words(text: str) -> list[Word]:
-    """The words under which a text is found: its words, and each name of several also written together."""
-    found = words_of(text)
+def found_words(text: str) -> Sequence[Word]:
+    """The words under which a text is found: its words, then each name of several written together."""
+    return _found_words(text) if len(text) > LONGEST_NAME else _found_in_name(text)
+
+
+def _found_words(text: str) -> list[Word]:
+    found: list[Word] = []
+    together: list[Word] = []
     for run in _RUN.finditer(text):
-        parts = words_of(run.group())
+        parts = _parts(run.group(), run.start())
+        found += parts
         if len(parts) > 1:
-            found.append(Word("".join(part.folded for part in parts)[:LONGEST_WORD], run.start(), run.end()))
-    return found
+            together.append(Word("".join(part.folded for part in parts)[:LONGEST_WORD], run.start(), run.end()))
+    return found + together
+
+
+_found_in_name = lru_cache(maxsize=16_384)(_found_words)
+"""Names of columns, terms and tags stand in many assets."""
 
 
 def indexed_words(text: str) -> list[str]:
@@ -82,6 +83,29 @@ def indexed_words(text: str) -> list[str]:
 def whole(text: str) -> str:
     """A text as its folded words in order: two texts that people would call the same have the same."""
     return " ".join(word.folded for word in words_of(text))
+
+
+def _parts(name: str, start: int) -> list[Word]:
+    """The words of one name that stands at `start`."""
+    if name.isascii() and (name.islower() or name[1:].islower()):  # the usual case, quickly: no humps, no accents
+        return _plain_parts(name.lower(), start)
+    found = []
+    for piece in _PIECE.finditer(name):
+        edges = [0, *(hump.start() for hump in _HUMP.finditer(piece.group())), len(piece.group())]
+        for begin, end in pairwise(edges):
+            word = _plain(piece.group()[begin:end])
+            if word:
+                found.append(Word(word, start + piece.start() + begin, start + piece.start() + end))
+    return found
+
+
+def _plain_parts(name: str, start: int) -> list[Word]:
+    found = []
+    for part in name.split("_"):
+        if part:
+            found.append(Word(part[:LONGEST_WORD], start, start + len(part)))
+        start += len(part) + 1
+    return found
 
 
 def _plain(word: str) -> str:
