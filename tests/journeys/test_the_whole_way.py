@@ -20,6 +20,8 @@ from pergamon.runtime import Runtime, open_runtime, sample_source
 from pergamon.samples import write_medical_assets
 from pergamon.settings import Settings
 
+pytestmark = pytest.mark.timeout(900)  # a busy machine; alone the demo takes a minute
+
 RULE_ADDED = {"CDC_TIMESTAMP_SEQ", "CDC_OPERATION"}
 
 
@@ -29,7 +31,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     directory = tmp_path_factory.mktemp("d") / "demo"
     command = [sys.executable, "-m", "pergamon.cli", "demo", "--directory", str(directory)]
     done = subprocess.run(
-        [*command, "--patients", "60", "--changes", "240"], capture_output=True, text=True, check=False, timeout=280
+        [*command, "--patients", "60", "--changes", "240"], capture_output=True, text=True, check=False, timeout=800
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     return directory, done.stdout
