@@ -1,4 +1,4 @@
-"""Writes what can be drawn from code and files: commands, events, errors, the index of decisions, the map of pages.
+"""Writes what can be drawn from code and files: commands, routes, events, errors, the decisions, the pages.
 
 Run `python docs/generate.py` after adding one of them; `tests/docs` compares the text.
 """
@@ -12,6 +12,7 @@ from dataclasses import fields
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,8 @@ import pergamon
 from pergamon.cli.main import EXIT_CODES, group
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
 from pergamon.query import functions
+from pergamon.web import api_document
+from pergamon.web.openapi import ERRORS
 
 DOCS = Path(__file__).parent
 PAGES = DOCS / "reference"
@@ -56,6 +59,24 @@ FUNCTIONS = {
     "Windows": functions.WINDOWS,
     "Tables, in FROM": functions.TABLE_FUNCTIONS,
 }
+
+BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "at most", "maxItems": "at most"}
+WORD_OF_TYPE = {
+    "string": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "object",
+}
+
+API_HEAD = """# The API
+
+Every route of the HTTP API, drawn from the description that the installation serves at `GET /api/v1/openapi.json`.
+How to begin: [use the API](../how-to/use-the-api.md). Every route but those marked *public* needs the header
+`Authorization: Bearer TOKEN`; *needs* says what the policy is asked for. What may not be known of is answered as 404.
+
+Every error has the form `{"code", "message", "hint"}`; the [codes](errors.md) are for ever. Any route may answer:
+"""
 
 CLI_HEAD = """# The command line
 
@@ -138,6 +159,99 @@ def functions_page() -> str:
     for name, listed in FUNCTIONS.items():
         parts.append(f"## {name}\n\n" + " ".join(f"`{function}`" for function in sorted(listed)) + "\n")
     return "\n".join(parts)
+
+
+def api_page() -> str:
+    """The page of routes: the errors that all have, then one section per group, one part per route."""
+    document = api_document()
+    rows = [f"| {status} | {said} |" for status, said in ERRORS.items()]
+    parts = [API_HEAD, "\n".join(["| Status | Means |", "|---|---|", *rows, ""]), NOTE + "\n"]
+    routes = [
+        (said["tags"][0], path, method.upper(), said)
+        for path, methods in document["paths"].items()
+        for method, said in methods.items()
+    ]
+    for group_name, of_group in groupby(sorted(routes, key=lambda route: route[:2]), key=lambda route: route[0]):
+        parts.append(f"## {group_name}\n")
+        parts += [route_part(path, method, said, document) for _, path, method, said in of_group]
+    return "\n".join(parts)
+
+
+def route_part(path: str, method: str, said: dict[str, Any], document: dict[str, Any]) -> str:
+    """One route: what it does, what it needs, what it takes, what it answers."""
+    needs = said.get("x-pergamon-permission")
+    lines = [f"### {method} {path}\n", prose_of(said.get("description", "")) + "\n"]
+    lines.append(f"Needs: {needs}." if needs else "*Public.*")
+    lines.append("Answers: " + "; ".join(answers(said, document)) + ".\n")
+    taken = [parameter_row(parameter, document) for parameter in said.get("parameters", [])]
+    taken += [field_row(*field) for field in body_fields(said, document)]
+    return "\n".join([*lines, *(["| Takes | In | Form | Means |", "|---|---|---|---|", *taken, ""] if taken else [])])
+
+
+def prose_of(docstring: str) -> str:
+    """What a route's docstring says, without its list of errors."""
+    return docstring.partition("Raises:")[0].strip()
+
+
+def answers(said: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    """What a route answers besides the errors that all have."""
+    for status, answer in said["responses"].items():
+        if "$ref" in answer:
+            continue
+        forms = [form_of(content.get("schema", {}), document) for content in answer.get("content", {}).values()]
+        what = next((form for form in forms if form != "anything"), "")
+        said_so = answer["description"].rstrip(".").replace("Successful Response", "done")
+        meaning = what if status[0] == "2" and what else said_so[:1].lower() + said_so[1:]
+        yield f"{status} {meaning}".replace("|", "\\|")
+
+
+def parameter_row(parameter: dict[str, Any], document: Any) -> str:
+    """A parameter of an address, a query or a header."""
+    name = f"`{parameter['name']}`" + ("" if parameter.get("required") else ", optional")
+    meaning = cell(parameter.get("description", ""))
+    return f"| {name} | {parameter['in']} | {cell(form_of(parameter['schema'], document))} | {meaning} |"
+
+
+def body_fields(said: dict[str, Any], document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool, Any]]:
+    """The fields of a JSON body, or the body as a whole."""
+    for kind, content in said.get("requestBody", {}).get("content", {}).items():
+        schema = content.get("schema", {})
+        named = resolved(schema, document)
+        for name, field in named.get("properties", {}).items():
+            yield name, field, name in named.get("required", []), document
+        if not named.get("properties"):
+            yield kind, schema, said["requestBody"].get("required", False), document
+
+
+def field_row(name: str, field: dict[str, Any], required: bool, document: Any) -> str:
+    """A field of a body."""
+    told = f"`{name}`" + ("" if required else ", optional")
+    return f"| {told} | body | {cell(form_of(field, document))} | {cell(field.get('description', ''))} |"
+
+
+def resolved(schema: dict[str, Any], document: Any) -> dict[str, Any]:
+    """A schema, or the one that it refers to."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = document["components"]["schemas"][name] if name and document else schema
+    return found
+
+
+def form_of(schema: dict[str, Any], document: Any) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema and "enum" not in resolved(schema, document):
+        return str(schema["$ref"].rpartition("/")[2])
+    schema = resolved(schema, document)
+    if "anyOf" in schema:
+        return " or ".join(
+            dict.fromkeys(form_of(one, document) for one in schema["anyOf"] if one.get("type") != "null")
+        )
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {form_of(schema.get('items', {}), document)}"
+    bounds = [f"{word} {int(schema[key])}" for key, word in BOUNDS.items() if key in schema]
+    default = [f"default `{schema['default']}`"] if schema.get("default") not in (None, "", [], {}) else []
+    return ", ".join([WORD_OF_TYPE.get(schema.get("type", ""), "anything"), *bounds, *default])
 
 
 def cli_page() -> str:
@@ -245,6 +359,7 @@ def pages() -> dict[Path, str]:
         PAGES / "events.md": events_page(),
         PAGES / "errors.md": errors_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "api.md": api_page(),
         PAGES / "functions.md": functions_page(),
         DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
         DOCS / "README.md": map_page(),

@@ -32,7 +32,22 @@ CONTENT = {"content": {"application/octet-stream": {"schema": {"type": "string",
 VersionId = Annotated[
     str | None, Query(pattern=r"^ver_[0-9a-f]{32}$", description="This version; without it, the current one.")
 ]
-Text = Annotated[str | None, Header(max_length=4096)]
+LONGEST_HEADER = 4096
+IfMatch = Annotated[
+    str | None, Header(max_length=LONGEST_HEADER, description="Only if it is this one: an etag, several, or `*`.")
+]
+IfNoneMatch = Annotated[
+    str | None, Header(max_length=LONGEST_HEADER, description="Only if it is none of these; `*`: if there is none.")
+]
+IfModifiedSince = Annotated[str | None, Header(max_length=100, description="Only if it is newer.")]
+IfUnmodifiedSince = Annotated[str | None, Header(max_length=100, description="Only if it is not newer.")]
+IfRange = Annotated[
+    str | None, Header(max_length=LONGEST_HEADER, description="The range only of this one, else the whole.")
+]
+Range = Annotated[str | None, Header(max_length=LONGEST_HEADER, description="One range: `bytes=0-99`.")]
+Digest = Annotated[
+    str | None, Header(max_length=LONGEST_HEADER, description="`sha-256=:BASE64:` (RFC 9530); what comes must fit.")
+]
 
 
 class NotEncoded(WebError):
@@ -133,10 +148,10 @@ def put(
     rt: RuntimeDep,
     actor: ActorDep,
     transfers: TransfersDep,
-    if_match: Text = None,
-    if_none_match: Text = None,
-    content_digest: Text = None,
-    repr_digest: Text = None,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+    content_digest: Digest = None,
+    repr_digest: Digest = None,
     x_pergamon_tags: Annotated[
         str | None, Header(max_length=16_384, description="name=value&name=value, percent-encoded.")
     ] = None,
@@ -173,12 +188,12 @@ def get(
     rt: RuntimeDep,
     actor: ActorDep,
     version: VersionId = None,
-    range: Text = None,
-    if_range: Text = None,
-    if_match: Text = None,
-    if_none_match: Text = None,
-    if_modified_since: Text = None,
-    if_unmodified_since: Text = None,
+    range: Range = None,
+    if_range: Range = None,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+    if_modified_since: IfModifiedSince = None,
+    if_unmodified_since: IfUnmodifiedSince = None,
 ) -> Response:
     """The content, or one range of it."""
     conditions = Conditions(if_match, if_none_match, if_modified_since, if_unmodified_since, if_range, range)
@@ -208,10 +223,10 @@ def head(
     rt: RuntimeDep,
     actor: ActorDep,
     version: VersionId = None,
-    if_match: Text = None,
-    if_none_match: Text = None,
-    if_modified_since: Text = None,
-    if_unmodified_since: Text = None,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+    if_modified_since: IfModifiedSince = None,
+    if_unmodified_since: IfUnmodifiedSince = None,
 ) -> Response:
     """What GET would say of the content, without it. Asks for the description alone."""
     conditions = Conditions(if_match, if_none_match, if_modified_since, if_unmodified_since)
@@ -237,7 +252,7 @@ def delete(
     actor: ActorDep,
     version: VersionId = None,
     for_good: Annotated[bool, Query(description="Its content goes too; there is no way back.")] = False,
-    if_match: Text = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Remove the object; its versions stay, unless it is for good."""
     with rt.begin(actor) as uow:

@@ -6,12 +6,13 @@ Where nobody is told before a body is read whether it is welcome, a body would b
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from pergamon import objects
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from pergamon.web.api.objects import IfMatch, IfNoneMatch
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.errors import NEVER_STORED
 from pergamon.web.transfer import TransfersDep, body_of
@@ -35,7 +36,6 @@ from pergamon.web.tus import (
 router = APIRouter()
 
 UploadId = Annotated[str, Path(pattern=r"^upl_[0-9a-f]{32}$")]
-Text = Annotated[str | None, Header(max_length=4096)]
 
 
 def _header(name: str, said: str, *, required: bool = True, pattern: str | None = None) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def create(
     actor: ActorDep,
     transfers: TransfersDep,
     *,
-    if_match: Text = None,
-    if_none_match: Text = None,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Begin an upload; a body is its first piece."""
     size_bytes, metadata, checksum = number_in(request, "upload-length"), metadata_in(request), checksum_in(request)
