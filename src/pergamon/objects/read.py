@@ -1,14 +1,12 @@
 """Read an object, its versions, a bucket's listing: only what the actor may read; audited reads are in the trail."""
 
-from dataclasses import dataclass
-
 from pergamon.kernel import Invalid
 from pergamon.objects import tables
 from pergamon.objects.access import bucket_rules, is_audited, require_raw, require_read
 from pergamon.objects.events import ObjectRead, ObjectsListed
 from pergamon.objects.keys import require_key, require_prefix
 from pergamon.objects.model import ObjectListing, ObjectVersion, UnknownObject
-from pergamon.objects.scopes import LAST, Scope, readable_rules, scopes, whole
+from pergamon.objects.scopes import Folding, Scope, readable_rules, scopes, whole
 from pergamon.policy import AccessRule, Action, Resource, decide, resource_for_path
 from pergamon.store import UnitOfWork
 
@@ -84,8 +82,11 @@ def list_objects(
     readable = readable_rules(uow.actor, bucket_rules(uow, bucket))
     if not readable:
         _refuse_bucket(uow, bucket)
-    folders = _Folders(prefix, delimiter or "")
-    listing = _page(uow, bucket, scopes(readable, prefix), folders, after, limit)
+    where = scopes(readable, prefix)
+    if delimiter:
+        listing = _folded_page(uow, bucket, where, Folding(prefix, delimiter), after, limit)
+    else:
+        listing = _flat_page(uow, bucket, where, after, limit)
     if is_audited(uow, bucket):
         uow.record(ObjectsListed(subject=f"bucket:{bucket}", prefix=prefix, count=len(listing.objects)))
     return listing
@@ -98,45 +99,21 @@ def current_objects(
     return tables.listed(uow, bucket, whole(prefix), after, limit)
 
 
-@dataclass(frozen=True)
-class _Folders:
-    """How keys fall into folders: at the first delimiter behind the prefix; without a delimiter, not at all."""
-
-    prefix: str
-    delimiter: str
-
-    def of(self, key: str) -> str | None:
-        """The folder of a key, ending in the delimiter."""
-        if not self.delimiter:
-            return None
-        head, found, _ = key[len(self.prefix) :].partition(self.delimiter)
-        return f"{self.prefix}{head}{found}" if found else None
+def _flat_page(uow: UnitOfWork, bucket: str, where: list[Scope], after: str, limit: int) -> ObjectListing:
+    found = tables.listed(uow, bucket, where, after, limit + 1)
+    return ObjectListing(tuple(found[:limit]), (), found[limit - 1].key if len(found) > limit else None)
 
 
-def _page(  # noqa: PLR0917 - what was asked, as it was asked
-    uow: UnitOfWork, bucket: str, where: list[Scope], folding: _Folders, after: str, limit: int
+def _folded_page(  # noqa: PLR0917 - what was asked, as it was asked
+    uow: UnitOfWork, bucket: str, where: list[Scope], folding: Folding, after: str, limit: int
 ) -> ObjectListing:
-    """Read on until the page is full; a folder is jumped over as soon as it is known."""
-    objects: list[ObjectVersion] = []
-    folders: list[str] = []
-    while where:
-        wanted = limit - len(objects) - len(folders) + 1
-        found = tables.listed(uow, bucket, where, after, wanted)
-        for version in found:
-            if version.key <= after:
-                continue  # inside a folder that was told already
-            if len(objects) + len(folders) == limit:
-                return ObjectListing(tuple(objects), tuple(folders), after)
-            folder = folding.of(version.key)
-            if folder is None:
-                objects.append(version)
-                after = version.key
-            else:
-                folders.append(folder)
-                after = folder + LAST
-        if len(found) < wanted:
-            break
-    return ObjectListing(tuple(objects), tuple(folders), None)
+    lines = tables.listed_folded(uow, bucket, where, folding, after, limit + 1)
+    shown = lines[:limit]
+    return ObjectListing(
+        objects=tuple(line.version for line in shown if line.version is not None),
+        prefixes=tuple(line.folder for line in shown if line.folder is not None),
+        next_after=shown[-1].jump if len(lines) > limit else None,
+    )
 
 
 def _may_read(uow: UnitOfWork, version: ObjectVersion, rules: tuple[AccessRule, ...]) -> bool:

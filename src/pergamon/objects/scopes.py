@@ -40,6 +40,14 @@ class Scope:
         )
 
 
+@dataclass(frozen=True)
+class Folding:
+    """Keys fall into folders at the first `delimiter` behind `prefix`."""
+
+    prefix: str
+    delimiter: str
+
+
 def readable_rules(actor: Actor, rules: Iterable[AccessRule]) -> list[AccessRule]:
     """The rules that let this actor read what they reach."""
     return [rule for rule in rules if visible(actor, Action.OBJECT_READ, [_reading(rule)])]
