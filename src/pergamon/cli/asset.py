@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from pergamon.cli.asset_edit import Forms, edit_of, edit_options, edits_in
 from pergamon.cli.catalog import (
     Door,
     Json,
+    LoadedWhenUsed,
     door_options,
     echo_table,
     in_path,
@@ -24,8 +26,15 @@ from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.kernel import Invalid
 
 if TYPE_CHECKING:
+    from pergamon import catalog
     from pergamon.catalog import AssetEdit
     from pergamon.store import UnitOfWork
+else:
+    catalog = LoadedWhenUsed("pergamon.catalog")
+
+
+WIDEST = 200
+"""Characters of a value in a difference; `--json` tells all of it."""
 
 
 @click.group("asset")
@@ -122,7 +131,7 @@ def edit_command(
     if asset is None:
         raise click.UsageError("name an asset, or give --file")
     current = _read(door, asset)
-    edit = edit_of(given, lambda: current, lambda: _forms(door))
+    edit = edit_of(_with_ids(door, given), lambda: current, lambda: _forms(door))
     if not edit:
         raise click.UsageError("nothing to change: see --help for what can be said")
     expected = expected_version or current.get("working_version") or current["version"]
@@ -159,8 +168,6 @@ def publish_command(
 @click.pass_obj
 def unpublish_command(context: CliContext, *, asset: str, server: str | None, token_file: Path | None) -> None:
     """Take the listing of an ASSET back. No data source publishes it again; you may."""
-    from pergamon import catalog
-
     Door(context, server, token_file).post(
         f"/api/v1/assets/{in_path(asset)}/unpublish",
         {},
@@ -191,7 +198,6 @@ def versions_command(
     if diff:
         _differences(door, asset, diff, as_json=as_json)
         return
-    from pergamon import catalog
 
     def here(uow: UnitOfWork) -> list[Json]:
         return [version.as_json() for version in catalog.list_versions(uow, asset, limit=limit)]
@@ -255,10 +261,8 @@ def create_product_command(
     **given: Any,
 ) -> None:
     """Make a data product NAME of PROJECT. Describe and publish it as an asset, by this name."""
-    from pergamon import catalog
-
     door = Door(context, server, token_file)
-    edit = edit_of(given, lambda: {"terms": []}, lambda: _forms(door))
+    edit = edit_of(_with_ids(door, given), lambda: {"terms": []}, lambda: _forms(door))
     told = door.post(
         f"/api/v1/projects/{in_path(project)}/products",
         {"name": name, "edit": edit},
@@ -270,15 +274,17 @@ def create_product_command(
         click.echo(f"{plain(told['name'])} ({told['id']}) is there, and not published yet")
 
 
-def _publish(asset: str, uow: UnitOfWork) -> Json:
-    from pergamon import catalog
+def _with_ids(door: Door, given: Json) -> Json:
+    """The options with each bundled asset by its id."""
+    ids = [name if name.startswith("asset_") else _read(door, name)["id"] for name in given["assets"]]
+    return given | {"assets": ids}
 
+
+def _publish(asset: str, uow: UnitOfWork) -> Json:
     return catalog.publish_asset(uow, asset).as_json()
 
 
 def _listed(door: Door, path: str, key: str, limit: int, selected: Json) -> list[Json]:
-    from pergamon import catalog
-
     def here(uow: UnitOfWork) -> list[Json]:
         kind = catalog.AssetKind(selected["kind"]) if selected.get("kind") else None
         views = catalog.list_assets(
@@ -295,8 +301,6 @@ def _listed(door: Door, path: str, key: str, limit: int, selected: Json) -> list
 
 
 def _read(door: Door, asset: str, *, version: int | None = None, listing: bool = False) -> Json:
-    from pergamon import catalog
-
     asked = "&".join(([f"version={version}"] if version else []) + (["listing=true"] if listing else []))
     told: Json = door.get(
         f"/api/v1/assets/{in_path(asset)}" + (f"?{asked}" if asked else ""),
@@ -306,8 +310,6 @@ def _read(door: Door, asset: str, *, version: int | None = None, listing: bool =
 
 
 def _forms(door: Door) -> Forms:
-    from pergamon import catalog
-
     def here(uow: UnitOfWork) -> Json:
         forms = catalog.read_forms(uow).items()
         return {"forms": [{"name": name, **spec.model_dump(mode="json")} for name, spec in forms]}
@@ -316,8 +318,6 @@ def _forms(door: Door) -> Forms:
 
 
 def _edit(door: Door, asset: str, edit: Json, expected: int) -> Json:
-    from pergamon import catalog
-
     told: Json = door.post(
         f"/api/v1/assets/{in_path(asset)}/edit",
         {"expected_version": expected, "edit": edit},
@@ -327,8 +327,6 @@ def _edit(door: Door, asset: str, edit: Json, expected: int) -> Json:
 
 
 def _edit_many(door: Door, file: Path, *, as_json: bool) -> None:
-    from pergamon import catalog
-
     def version_of(asset: str) -> int:
         current = _read(door, asset)
         return int(current.get("working_version") or current["version"])
@@ -349,8 +347,6 @@ def _edit_many(door: Door, file: Path, *, as_json: bool) -> None:
 def _named(one: Json, number: int) -> Any:
     from pydantic import ValidationError
 
-    from pergamon import catalog
-
     try:
         return catalog.NamedEdit.model_validate(one)
     except ValidationError as error:
@@ -360,8 +356,6 @@ def _named(one: Json, number: int) -> Any:
 def _checked(edit: Json) -> AssetEdit:
     """An edit of the options, as the room takes it; what a server would answer as 422 is said here."""
     from pydantic import ValidationError
-
-    from pergamon import catalog
 
     try:
         return catalog.AssetEdit.model_validate(edit)
@@ -379,8 +373,6 @@ def _faults(error: Any) -> str:
 
 
 def _differences(door: Door, asset: str, diff: tuple[int, int], *, as_json: bool) -> None:
-    from pergamon import catalog
-
     older, newer = diff
 
     def here(uow: UnitOfWork) -> Json:
@@ -394,11 +386,17 @@ def _differences(door: Door, asset: str, diff: tuple[int, int], *, as_json: bool
         return
     for one in told:
         if one["before"] is not None:
-            click.echo(f"- {plain(one['field'])}: {plain(one['before'])}")
+            click.echo(f"- {plain(one['field'])}: {_short(one['before'])}")
         if one["after"] is not None:
-            click.echo(f"+ {plain(one['field'])}: {plain(one['after'])}")
+            click.echo(f"+ {plain(one['field'])}: {_short(one['after'])}")
     if not told:
         click.echo("no difference", err=True)
+
+
+def _short(value: Any) -> str:
+    """A value in one line: text as it is, anything else as JSON; its beginning, when it is long."""
+    text = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]}…"
 
 
 def _state(asset: Json) -> str:

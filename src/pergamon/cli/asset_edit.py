@@ -46,7 +46,7 @@ def edit_options(command: Command) -> Command:
         click.option("--classification", help="How sensitive it is, in your own words: small letters, digits, dashes."),
         click.option("--contact", multiple=True, metavar="'NAME <EMAIL>'", help="Whom to ask; all of them together."),
         click.option("--form", multiple=True, metavar="FORM.FIELD=VALUE", help="A field; an empty value clears it."),
-        click.option("--asset", "assets", multiple=True, metavar="ID", help="Of a product: what it bundles; all."),
+        click.option("--asset", "assets", multiple=True, metavar="ASSET", help="Of a product: what it bundles; all."),
     )
     for option in reversed(options):
         command = option(command)

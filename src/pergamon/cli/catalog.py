@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,16 @@ LARGEST_PAGE = 1000
 
 Json = dict[str, Any]  # Any: whatever JSON can hold
 Command = Callable[..., Any]
+
+
+class LoadedWhenUsed:
+    """A module that is imported with its first use: a client of a server starts without the room and its engines."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
 
 
 @dataclass(frozen=True)

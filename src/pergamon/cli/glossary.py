@@ -11,6 +11,7 @@ from pergamon.cli.catalog import (
     Command,
     Door,
     Json,
+    LoadedWhenUsed,
     door_options,
     echo_table,
     in_path,
@@ -23,8 +24,11 @@ from pergamon.cli.context import CliContext, echo_json, json_option
 from pergamon.kernel import Invalid
 
 if TYPE_CHECKING:
+    from pergamon import catalog
     from pergamon.catalog import TermSpec
     from pergamon.store import UnitOfWork
+else:
+    catalog = LoadedWhenUsed("pergamon.catalog")
 
 TERMS = "/api/v1/glossary/terms"
 
@@ -43,7 +47,6 @@ def list_command(
     context: CliContext, *, limit: int, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """List the terms: what is approved, and drafts that you may write."""
-    from pergamon import catalog
 
     def here(uow: UnitOfWork) -> list[Json]:
         return [term.as_json() for term in catalog.list_terms(uow, limit=limit)]
@@ -64,8 +67,6 @@ def list_command(
 @click.pass_obj
 def show_command(context: CliContext, *, term: str, server: str | None, token_file: Path | None, as_json: bool) -> None:
     """Show a TERM, how it stands to others, and assets that carry it."""
-    from pergamon import catalog
-
     path = f"{TERMS}/{in_path(term)}"
     told = Door(context, server, token_file).get(path, lambda uow: catalog.read_term(uow, term).as_json())
     if as_json:
@@ -115,8 +116,6 @@ def suggest_command(
     **given: Any,
 ) -> None:
     """Write a new term NAME, as a draft."""
-    from pergamon import catalog
-
     term = _term_of(given)
     told = Door(context, server, token_file).post(
         TERMS,
@@ -145,8 +144,6 @@ def edit_command(
     **given: Any,
 ) -> None:
     """Write the term NAME anew, all of it. It is a draft again, unless you may approve it."""
-    from pergamon import catalog
-
     door, path, term = Door(context, server, token_file), f"{TERMS}/{in_path(name)}", _term_of(given)
     expected = expected_version or door.get(path, lambda uow: catalog.read_term(uow, name).as_json())["version"]
     told = door.post(
@@ -166,8 +163,6 @@ def approve_command(
     context: CliContext, *, name: str, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """Make the draft NAME a term that everyone sees."""
-    from pergamon import catalog
-
     told = Door(context, server, token_file).post(
         f"{TERMS}/{in_path(name)}/approve", {}, lambda uow: catalog.approve_term(uow, name).as_json()
     )
@@ -180,8 +175,6 @@ def approve_command(
 @click.pass_obj
 def remove_command(context: CliContext, *, name: str, server: str | None, token_file: Path | None) -> None:
     """Remove the term NAME, which people wrote and nothing carries."""
-    from pergamon import catalog
-
     Door(context, server, token_file).delete(f"{TERMS}/{in_path(name)}", lambda uow: catalog.remove_term(uow, name))
     click.echo(f"{plain(name)} is removed")
 
@@ -192,7 +185,6 @@ def remove_command(context: CliContext, *, name: str, server: str | None, token_
 @click.pass_obj
 def forms_command(context: CliContext, *, server: str | None, token_file: Path | None, as_json: bool) -> None:
     """Show the metadata forms with their fields, and where they must be filled in."""
-    from pergamon import catalog
 
     def here(uow: UnitOfWork) -> Json:
         forms, rules = catalog.read_forms(uow).items(), catalog.read_rules(uow).items()
@@ -228,8 +220,6 @@ def _term_of(given: Json) -> Json:
 
 def _checked(term: Json) -> TermSpec:
     from pydantic import ValidationError
-
-    from pergamon import catalog
 
     try:
         return catalog.TermSpec.model_validate(term)

@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pergamon.cli.catalog import Door, Json, door_options, echo_table, in_path, limit_option, note_if_more, plain
+from pergamon.cli.catalog import (
+    Door,
+    Json,
+    LoadedWhenUsed,
+    door_options,
+    echo_table,
+    in_path,
+    limit_option,
+    note_if_more,
+    plain,
+)
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 
 if TYPE_CHECKING:
+    from pergamon import catalog
     from pergamon.store import UnitOfWork
+else:
+    catalog = LoadedWhenUsed("pergamon.catalog")
 
 ROLES = click.Choice(["owner", "contributor", "consumer", "steward"])
 OUTCOMES = ("added", "updated", "unchanged", "removed", "failed", "held")
@@ -31,7 +44,6 @@ def list_projects_command(
     context: CliContext, *, limit: int, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """List the projects that you may see."""
-    from pergamon import catalog
 
     def here(uow: UnitOfWork) -> list[Json]:
         return [project.summary() for project in catalog.list_projects(uow, limit=limit)]
@@ -53,8 +65,6 @@ def show_project_command(
     context: CliContext, *, project: str, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """Show a PROJECT: its members and where each comes from, environments, data sources."""
-    from pergamon import catalog
-
     told = Door(context, server, token_file).get(
         f"/api/v1/projects/{in_path(project)}", lambda uow: catalog.read_project(uow, project).as_json()
     )
@@ -84,8 +94,6 @@ def add_member_command(
     context: CliContext, *, project: str, principal: str, role: Any, server: str | None, token_file: Path | None
 ) -> None:
     """Make PRINCIPAL (person:NAME or service:NAME) a member of PROJECT. A deployment does not undo it."""
-    from pergamon import catalog
-
     Door(context, server, token_file).post(
         f"/api/v1/projects/{in_path(project)}/members",
         {"principal": principal, "role": role},
@@ -104,8 +112,6 @@ def remove_member_command(
     context: CliContext, *, project: str, principal: str, role: Any, server: str | None, token_file: Path | None
 ) -> None:
     """End a membership that was given with `add-member`."""
-    from pergamon import catalog
-
     Door(context, server, token_file).delete(
         f"/api/v1/projects/{in_path(project)}/members/{role}/{in_path(principal)}",
         lambda uow: catalog.remove_member(uow, project, principal, role),
@@ -127,8 +133,6 @@ def list_sources_command(
     context: CliContext, *, limit: int, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """List the data sources of your projects, each with its newest run."""
-    from pergamon import catalog
-
     found = Door(context, server, token_file).pages(
         "/api/v1/data-sources", "data_sources", limit, lambda uow: catalog.list_data_sources(uow, limit=limit)
     )
@@ -150,8 +154,6 @@ def run_source_command(
     context: CliContext, *, name: str, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """Look at every table of the data source NAME now."""
-    from pergamon import catalog
-
     door = Door(context, server, token_file)
     if server is not None:
         told = door.client().post(f"/api/v1/data-sources/{in_path(name)}/run", {})
@@ -175,7 +177,6 @@ def list_runs_command(
     context: CliContext, *, name: str, limit: int, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """List the runs of the data source NAME, newest first, with what could not be read."""
-    from pergamon import catalog
 
     def here(uow: UnitOfWork) -> list[Json]:
         return [run.as_json() for run in catalog.list_runs(uow, name, limit=limit)]
