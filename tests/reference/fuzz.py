@@ -20,10 +20,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pergamon import identity, lake, objects
+from pergamon import catalog, identity, lake, objects
 from pergamon.kernel import Actor
 from pergamon.policy import Action
 from pergamon.runtime import Runtime
+from pergamon.store import UnitOfWork
 from tests.reference.governed_lake import OPERATOR, make_governed_lake
 from tests.reference.served import bearer
 
@@ -45,6 +46,12 @@ KNOWN = {
     "table": "vitals",
     "workgroup": "default",
     "upload_id": "upl_" + "1" * 32,
+    "asset": "curated_db.vitals",
+    "project": "heart",
+    "data_source": "heart-tables",
+    "term": "beat",
+    "role": "consumer",
+    "principal": "person:fuzz",
 }
 """What there is in the fuzzed world, by the name of a path's parameter: else few requests would get past 404."""
 LOGIN, LOGOUT = "POST /api/v1/login", "POST /api/v1/logout"
@@ -98,6 +105,22 @@ class Fuzz:
         ask()
 
 
+def _make_catalog(uow: UnitOfWork) -> None:
+    """A project with an asset, and words to describe it with."""
+    catalog.put_domain(uow, "d", catalog.DomainSpec(units={"clinic": catalog.UnitSpec()}), {})
+    members = {"owner": ["person:fuzz"]}
+    catalog.put_project(uow, "heart", catalog.ProjectSpec.model_validate({"unit": "clinic", "members": members}), {})
+    source = catalog.DataSourceSpec(project="heart", databases=("curated_db",), publish_automatically=True)
+    catalog.put_data_source(uow, "heart-tables", source, {})
+    catalog.put_form(uow, "ehds", catalog.FormSpec.model_validate({"fields": {"a": {"type": "integer"}}}), {})
+    catalog.suggest_term(uow, "beat", catalog.TermSpec(title="Beat"), unit="clinic")
+    catalog.table_changed(
+        uow,
+        lake.TableId("curated_db", "vitals"),
+        catalog.TableFacts(columns=(catalog.Column(name="id", type="long"),)),
+    )
+
+
 def make_fuzzed_world(rt: Runtime) -> Actor:
     """A lake with tables, a bucket with an object and an upload, somebody with every right that a role can give."""
     make_governed_lake(rt)
@@ -111,6 +134,7 @@ def make_fuzzed_world(rt: Runtime) -> Actor:
         spec = identity.PrincipalSpec(kind="person", display_name="fuzz", roles=roles)
         identity.put_principal(uow, "person:fuzz", spec, {})
         actor = identity.principal_actor(uow, "person:fuzz")
+        _make_catalog(uow)
     root = rt.settings.lake
     objects.upload(lambda: rt.begin(actor), root, "shelf", KNOWN["key"], [b"a,b\n1,2\n"], tags={"a": "b"})
     with rt.begin(actor) as uow:

@@ -14,6 +14,7 @@ from pergamon.web.pagination import After, Limit, cursor, page, place_in
 router = APIRouter()
 
 LARGEST_VERSION = 2**31 - 1
+NamePath = Annotated[str, Path(min_length=1, max_length=200)]
 AssetPath = Annotated[str, Path(min_length=1, max_length=300, description="The asset's id, or its name.")]
 Version = Annotated[int, Field(ge=1, le=LARGEST_VERSION)]
 VersionQuery = Annotated[int, Query(ge=1, le=LARGEST_VERSION)]
@@ -163,7 +164,9 @@ def products(
 
 
 @router.post("/api/v1/projects/{project}/products", status_code=201)
-def make_product(project: str, asked: ProductRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
+def make_product(
+    project: NamePath, asked: ProductRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep
+) -> JSONResponse:
     """Make a data product of a project, not published yet."""
     return once.answer(
         rt, actor, lambda uow: catalog.make_product(uow, project, asked.name, asked.edit).as_json(), status=201

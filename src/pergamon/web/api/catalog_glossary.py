@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
@@ -12,6 +12,8 @@ from pergamon.web.idempotency import OnceDep
 from pergamon.web.pagination import After, Limit, cursor, page, place_in
 
 router = APIRouter()
+
+NamePath = Annotated[str, Path(min_length=1, max_length=200)]
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9-]*$")]
 
@@ -51,7 +53,7 @@ def terms(rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After = No
 
 
 @router.get("/api/v1/glossary/terms/{term}")
-def term(term: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
+def term(term: NamePath, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
     """One term, what speaks of it, and assets that carry it."""
     with rt.begin(actor) as uow:
         return catalog.read_term(uow, term).as_json()
@@ -66,7 +68,7 @@ def suggest(asked: SuggestRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDe
 
 
 @router.post("/api/v1/glossary/terms/{term}/edit")
-def edit(term: str, asked: EditTermRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
+def edit(term: NamePath, asked: EditTermRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
     """Write a term anew; it is a draft again, unless who writes it may approve it."""
     return once.answer(
         rt,
@@ -78,7 +80,7 @@ def edit(term: str, asked: EditTermRequest, rt: RuntimeDep, actor: ActorDep, onc
 
 @router.post("/api/v1/glossary/terms/{term}/approve")
 def approve(
-    term: str, rt: RuntimeDep, actor: ActorDep, once: OnceDep, asked: ApproveRequest | None = None
+    term: NamePath, rt: RuntimeDep, actor: ActorDep, once: OnceDep, asked: ApproveRequest | None = None
 ) -> JSONResponse:
     """Make a draft a term that everyone sees; for the owners of its unit."""
     expected = asked.expected_version if asked else None
@@ -88,7 +90,7 @@ def approve(
 
 
 @router.delete("/api/v1/glossary/terms/{term}")
-def remove(term: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, str]:
+def remove(term: NamePath, rt: RuntimeDep, actor: ActorDep) -> dict[str, str]:
     """Remove a term that people wrote and nothing carries."""
     with rt.begin(actor) as uow:
         catalog.remove_term(uow, term)

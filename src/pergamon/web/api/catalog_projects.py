@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
@@ -13,6 +13,8 @@ from pergamon.web.idempotency import OnceDep
 from pergamon.web.pagination import After, Limit, cursor, page, place_in
 
 router = APIRouter()
+
+NamePath = Annotated[str, Path(min_length=1, max_length=200)]
 
 
 class MemberRequest(BaseModel):
@@ -40,14 +42,14 @@ def projects(rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After =
 
 
 @router.get("/api/v1/projects/{project}")
-def project(project: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
+def project(project: NamePath, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
     """One project with its members, environments and data sources."""
     with rt.begin(actor) as uow:
         return catalog.read_project(uow, project).as_json()
 
 
 @router.post("/api/v1/projects/{project}/members", status_code=201)
-def add_member(project: str, asked: MemberRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
+def add_member(project: NamePath, asked: MemberRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
     """Make somebody a member; for the project's owners."""
 
     def add(uow: UnitOfWork) -> dict[str, str]:
@@ -59,7 +61,7 @@ def add_member(project: str, asked: MemberRequest, rt: RuntimeDep, actor: ActorD
 
 @router.delete("/api/v1/projects/{project}/members/{role}/{principal}")
 def remove_member(
-    project: str, role: catalog.ProjectRole, principal: str, rt: RuntimeDep, actor: ActorDep
+    project: NamePath, role: catalog.ProjectRole, principal: NamePath, rt: RuntimeDep, actor: ActorDep
 ) -> dict[str, str]:
     """End a membership that a project's owner gave."""
     with rt.begin(actor) as uow:
@@ -77,7 +79,9 @@ def data_sources(rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: Aft
 
 
 @router.get("/api/v1/data-sources/{data_source}/runs")
-def runs(data_source: str, rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After = None) -> dict[str, Any]:
+def runs(
+    data_source: NamePath, rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After = None
+) -> dict[str, Any]:
     """The runs of a data source, newest first."""
     (before,) = place_in(after, str) or (None,)
     with rt.begin(actor) as uow:
@@ -86,6 +90,6 @@ def runs(data_source: str, rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, 
 
 
 @router.post("/api/v1/data-sources/{data_source}/run")
-def run(data_source: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
+def run(data_source: NamePath, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
     """Look at every table of a data source now; answers when that has ended. Doing it again does no harm."""
     return catalog.run_data_source(lambda: rt.begin(actor), data_source).as_json()
