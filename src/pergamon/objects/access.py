@@ -60,10 +60,11 @@ def require_write(
         AccessDenied: the actor may read it, but not change it.
         UnknownObject: the actor may not know of it.
     """
-    resources = [object_resource(uow, bucket, key, new_tags)] if action is Action.OBJECT_WRITE else []
-    if found is not None:
-        resources.insert(0, object_resource(uow, bucket, key, found.tags))
-    for resource in resources:
+    rules = bucket_rules(uow, bucket)
+    before = [] if found is None else [found.tags]
+    after = [new_tags] if action is Action.OBJECT_WRITE and new_tags not in before else []
+    for tags in before + after:
+        resource = resource_for_path("object", f"{bucket}/{key}", key, rules, tags=tags)
         decision = decide(uow.actor, action, resource)
         if decision.allowed:
             require(decision)

@@ -12,7 +12,7 @@ from pergamon.objects.keys import require_key
 from pergamon.objects.model import ObjectEventKind, ObjectVersion, StillReferred
 from pergamon.objects.put import supersede
 from pergamon.objects.references import referring_tables
-from pergamon.policy import Action
+from pergamon.policy import NO_TAGS, Action
 from pergamon.store import UnitOfWork
 
 FREED_CONTENT = "objects.content"
@@ -51,7 +51,7 @@ def remove_object(
         _destroy(uow, bucket, key, doomed, found, if_match)
         return None
     there = None if found is None or found.is_deletion else found
-    require_write(uow, bucket, key, there)
+    require_write(uow, bucket, key, there, new_tags=there.tags if there else NO_TAGS)  # a deletion keeps the tags
     if there is None:
         raise_unknown(bucket, key)
     require_condition(there.etag, if_match=if_match, if_none_match=None)

@@ -236,6 +236,8 @@ def test_a_tag_never_gives_the_right_to_write_what_stands_there(rt: Runtime) -> 
     put(rt, "b", by=VISITOR, tags={"draft": "yes"})
     with pytest.raises(PergamonError), rt.begin(VISITOR) as uow:
         objects.put_tags(uow, BUCKET, "b", {})
+    with rt.begin(VISITOR) as uow:
+        objects.remove_object(uow, BUCKET, "b")
 
 
 def test_a_bucket_that_is_not_there_is_answered_like_one_that_may_not_be_reached(rt: Runtime) -> None:
