@@ -48,6 +48,7 @@ NOT_RUN = {
     "docs/tutorial/first-hour.md": 1,
     "docs/how-to/configure.md": 1,
     "docs/how-to/crawl-files.md": 3,
+    "docs/how-to/find-data.md": 3,
     "docs/how-to/log-in-with-a-password.md": 2,
     "docs/how-to/run-it-as-a-service.md": 5,
     "docs/how-to/when-something-fails.md": 2,
