@@ -48,7 +48,8 @@ def follow_events(uow: UnitOfWork, limit: int) -> bool:
 def note_keys(uow: UnitOfWork, name: str, spec: CrawlerSpec, keys: Iterable[str]) -> int:
     """Look up which version of these keys is the newest now, and remember it. Returns: how many changed."""
     wanted = sorted(key for key in keys if spec.prefix_of(key) is not None)
-    return tables.note_files(uow, name, [_found(spec, key, _newest(uow, spec.bucket, key)) for key in wanted])
+    newest = {version.key: version for version in objects.objects_of_keys(uow, spec.bucket, wanted)}
+    return tables.note_files(uow, name, [_found(spec, key, newest.get(key)) for key in wanted])
 
 
 def list_next_page(uow: UnitOfWork, limit: int) -> bool:

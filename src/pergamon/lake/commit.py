@@ -247,7 +247,8 @@ def _read(lease: Lease, read: Callable[[], list[Read]]) -> list[Read]:
 
 def _directories(files: Iterable[Path], home: Path) -> list[Path]:
     """Each directory on the way from the table's location to the files, the deepest first."""
-    found = {parent for file in files for parent in file.parents if parent.is_relative_to(home)}
+    below = {file.parent for file in files}
+    found = {path for parent in below for path in (parent, *parent.parents) if path.is_relative_to(home)}
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 

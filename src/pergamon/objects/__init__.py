@@ -48,6 +48,7 @@ from pergamon.objects.read import (
     describe_object,
     list_objects,
     object_versions,
+    objects_of_keys,
     read_object,
 )
 from pergamon.objects.references import refer, referring_tables, unrefer
@@ -126,6 +127,7 @@ __all__ = [
     "matches",
     "may_put",
     "object_versions",
+    "objects_of_keys",
     "put_drop_directory",
     "put_object",
     "put_tags",

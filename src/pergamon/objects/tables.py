@@ -176,6 +176,16 @@ def _scope_parameters(scopes: Sequence[Scope]) -> dict[str, Any]:
     }
 
 
+def current_of_keys(uow: UnitOfWork, bucket: str, keys: Sequence[str]) -> list[ObjectVersion]:
+    """The current objects with exactly these keys, by key."""
+    rows = uow.rows(
+        "SELECT * FROM object_version WHERE bucket = %s AND key = ANY (%s) AND is_current AND NOT is_deletion "
+        "ORDER BY key",
+        (bucket, list(keys)),
+    )
+    return [_version(row) for row in rows]
+
+
 def add_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
     uow.execute(
         "INSERT INTO object_reference (table_name, version_id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
