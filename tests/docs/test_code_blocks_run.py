@@ -34,7 +34,7 @@ import pytest
 import yaml
 
 from pergamon.deploy import checked_configuration
-from pergamon.starter_kits import copy_kit
+from pergamon.starter_kits import copy_kit, kit_path
 
 ROOT = Path(__file__).parents[2]
 RUN = ("sh", "bash", "python", "yaml")
@@ -237,8 +237,9 @@ def terminals() -> Iterator[Terminals]:
 
 
 def check_configuration(block: Block, name: str, directory: Path) -> None:
-    """The block, merged into the kit's file of that name, is a valid configuration."""
-    copy_kit("health-data-accelerator", directory)
+    """The block, merged into the file of that name of the first kit that has it, is a valid configuration."""
+    kits = ("health-data-accelerator", "ehds-governance")
+    copy_kit(next(kit for kit in kits if Path(str(kit_path(kit)), name).is_file()), directory)
     file = directory / name
     merged = merge(yaml.safe_load(file.read_text()), yaml.safe_load(block.text))
     file.write_text(yaml.safe_dump(merged, sort_keys=False))
