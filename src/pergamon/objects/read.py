@@ -1,5 +1,7 @@
 """Read an object, its versions, a bucket's listing: only what the actor may read; audited reads are in the trail."""
 
+from collections.abc import Sequence
+
 from pergamon.kernel import Invalid
 from pergamon.objects import tables
 from pergamon.objects.access import bucket_rules, is_audited, require_raw, require_read
