@@ -1,5 +1,7 @@
 """Does a value mean what a text says? Slow and plain: the oracle of every reading of text."""
 
+# ruff: noqa: DTZ001, E501 - times without a zone are a type of their own
+
 import datetime
 import re
 from decimal import Decimal

@@ -171,9 +171,8 @@ def _beyond_ascii(path: Path) -> bytes:
 def _described(connection: Connection, text: _Text, look: Look, *, exact: bool) -> FilePart:
     relation = text.relation(look.limits)
     columns = range(text.dialect.columns)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM {relation} LIMIT {look.limits.sample_rows}"
-    )  # noqa: S608 - quoted
+    first = f"SELECT * FROM {relation} LIMIT {look.limits.sample_rows}"  # noqa: S608 - quoted
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS {first}")
     (rows,) = connection.execute("SELECT count(*) FROM sample").fetchone() or (0,)
     is_whole = rows < look.limits.sample_rows
     found = {} if exact and not is_whole else infer(connection, "sample", columns, text.hints, look.this_year)

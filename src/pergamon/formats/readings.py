@@ -114,7 +114,7 @@ def value(reading: Reading, text: str) -> str:  # noqa: PLR0911 - one line a kin
             return text
 
 
-def surely_fits(reading: Reading, text: str, value: str) -> str | None:
+def surely_fits(reading: Reading, text: str, value: str) -> str | None:  # noqa: PLR0911 - one line a kind
     """SQL: a quick check, true only where `fits` is. None: there is none."""
     match reading.kind:
         case "int" | "long":
@@ -123,8 +123,22 @@ def surely_fits(reading: Reading, text: str, value: str) -> str | None:
             return f"starts_with(CAST({value} AS VARCHAR), {text})"
         case "date" if not _is_odd(reading):
             return f"CAST({value} AS VARCHAR) = {text}"
+        case "boolean":
+            return f"{text} IN ('true', 'false')"
+        case "timestamptz":
+            return f"{text} LIKE '____-__-__T__:__:__Z' AND {_is_plain_time(text, value, blanks=0)}"
+        case "timestamp" if not _is_odd(reading):
+            return f"{text} LIKE '____-__-__ __:__:__' AND {_is_plain_time(text, value, blanks=1)}"
         case _:
             return None
+
+
+def _is_plain_time(text: str, value: str, *, blanks: int) -> str:
+    """SQL, for a text of the usual length: digits where digits belong, no hour 24, no second 60."""
+    length = f"strlen(replace({text}, ' ', '')) = strlen({text}) - {blanks}"
+    nothing = " AND ".join(f"NOT contains({text}, '{sign}')" for sign in (".+z" if not blanks else ".+zZ"))
+    hours = f"substring({text}, 12, 2) < '24' AND substring({text}, 18, 2) < '60'"
+    return f"{text} > '0001' AND {length} AND {nothing} AND {hours} AND {value} IS NOT NULL"
 
 
 def fits(reading: Reading, text: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""The child reads exactly its files and writes one directory; whatever a file does to it, the parent and the rest go on."""
+"""The child reads exactly its files and writes one directory; whatever a file does to it, the rest goes on."""
 
 import gzip
 import json
@@ -271,7 +271,7 @@ def test_what_the_reader_wrote_must_be_a_plain_file(tmp_path: Path) -> None:
     out = tmp_path / "x.parquet"
     request = WriteRequest(tmp_path / "a", None, pa.schema([]), out)  # type: ignore[arg-type]
     (tmp_path / "secret").write_text("secret")
-    os.symlink(tmp_path / "secret", out)
+    out.symlink_to(tmp_path / "secret")
     assert isinstance(_written(request, {"rows": 1}), Failed)
     out.unlink()
     os.link(tmp_path / "secret", out)

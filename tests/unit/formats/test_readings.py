@@ -1,0 +1,115 @@
+"""How texts are read: a table of what each file says, and that no quick check is laxer than the exact rule."""
+
+# ruff: noqa: DTZ001, E501 - times without a zone are a type of their own
+
+import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pergamon.formats import FormatHints, Limits, inspect_file, write_part
+from pergamon.formats.engine import engine
+from pergamon.formats.readings import DateForm, Reading, fits, reading_from_text, surely_fits, value
+
+D = datetime.date
+LIMITS = Limits(threads=1)
+
+
+def column(tmp_path: Path, texts: list[str], hints: FormatHints) -> tuple[list[Any], tuple[str, ...]]:
+    """The values of a column with these texts, and the warnings."""
+    path = tmp_path / "file"
+    path.write_text("key;x\n" + "".join(f'k;"{text}"\n' for text in texts), encoding="utf-8")
+    (part,) = inspect_file(path, "x.csv", hints, LIMITS, this_year=2026)
+    write_part(path, part, part.schema, tmp_path / "out", limits=LIMITS)
+    return pq.read_table(tmp_path / "out")["x"].to_pylist(), part.warnings
+
+
+@pytest.mark.parametrize(("texts", "hints", "values"), [
+    (["1", "-2", " 3 "], {}, [1, -2, 3]),
+    (["007", "8"], {}, ["007", "8"]),
+    (["01067", "80331"], {}, ["01067", "80331"]),
+    (["9223372036854775807", "9223372036854775808"], {}, [Decimal(2**63 - 1), Decimal(2**63)]),
+    (["1" * 39], {}, ["1" * 39]),
+    (["1.50", "2"], {}, [Decimal("1.50"), Decimal("2.00")]),
+    (["-0.00", ".5"], {}, [Decimal("0.00"), Decimal("0.50")]),
+    (["36.8769774427", "1"], {}, [36.8769774427, 1.0]),
+    (["1e-3", "2.5E10"], {}, [0.001, 2.5e10]),
+    (["0.12345678901234567890"], {}, ["0.12345678901234567890"]),
+    (["1e999"], {}, ["1e999"]),
+    (["1.234,56", "2,5"], {}, [Decimal("1234.56"), Decimal("2.50")]),
+    (["1,234.56", "2.5"], {}, [Decimal("1234.56"), Decimal("2.50")]),
+    (["1,234", "5,678"], {}, ["1,234", "5,678"]),
+    (["1,234", "5,678"], {"decimal": ","}, [Decimal("1.234"), Decimal("5.678")]),
+    (["1,234", "5,678"], {"decimal": "."}, [Decimal(1234), Decimal(5678)]),
+    (["true", "False"], {}, [True, False]),
+    (["yes", "no"], {}, ["yes", "no"]),
+    (["2020-02-29", "1939-03-13"], {}, [D(2020, 2, 29), D(1939, 3, 13)]),
+    (["2020-02-30"], {}, ["2020-02-30"]),
+    (["13/3/39", "1/2/40"], {}, [D(1939, 3, 13), D(1940, 2, 1)]),
+    (["3/13/39", "1/2/40"], {}, [D(1939, 3, 13), D(1940, 1, 2)]),
+    (["3/3/39", "1/2/40"], {}, ["3/3/39", "1/2/40"]),
+    (["3/3/39", "1/2/40"], {"date_order": "dmy"}, [D(1939, 3, 3), D(1940, 2, 1)]),
+    (["13/3/26", "13/3/27"], {}, [D(2026, 3, 13), D(1927, 3, 13)]),
+    (["13/3/26", "13/3/27"], {"latest_year": 2030}, [D(2026, 3, 13), D(2027, 3, 13)]),
+    (["29/2/00", "13/3/27"], {"latest_year": 1999}, ["29/2/00", "13/3/27"]),
+    (["13.3.1939", "1.12.1940"], {}, [D(1939, 3, 13), D(1940, 12, 1)]),
+    (["13/3/39", "3/13/39"], {}, ["13/3/39", "3/13/39"]),
+    (["2020-01-01 10:00", "2020-01-02"], {}, [datetime.datetime(2020, 1, 1, 10), datetime.datetime(2020, 1, 2)]),
+    (["2020-01-01T24:00:00"], {}, ["2020-01-01T24:00:00"]),
+    (["2020-01-01T10:00:00.123456789"], {}, ["2020-01-01T10:00:00.123456789"]),
+    (["13/3/1939 9:05"], {}, [datetime.datetime(1939, 3, 13, 9, 5)]),
+    (["2020-01-01T10:00:00+02:00"], {}, [datetime.datetime(2020, 1, 1, 8, tzinfo=datetime.UTC)]),
+    (["1", "NA", "NaN", ""], {}, [1, None, None, None]),
+    (["NA", "Doe"], {}, ["NA", "Doe"]),
+    (["unknown", "5"], {"null_words": ("unknown",)}, [None, 5]),
+    (["1_000", "0x1F", "+5"], {}, ["1_000", "0x1F", "+5"]),
+])  # fmt: skip
+def test_a_column_is_read_as_all_its_values_allow(
+    tmp_path: Path, texts: list[str], hints: dict[str, Any], values: list[Any]
+) -> None:
+    quoted = FormatHints.model_validate(hints)
+    got, _warnings = column(tmp_path, texts, quoted)
+    assert got == values
+    assert [type(one) for one in got] == [type(one) for one in values]
+
+
+@pytest.mark.parametrize(("texts", "warning"), [
+    (["3/3/39"], "day/month or month/day"), (["1,234"], "thousands or with decimals"), (["13/3/39"], "1927 to 2026"),
+])  # fmt: skip
+def test_what_is_open_or_assumed_is_said(tmp_path: Path, texts: list[str], warning: str) -> None:
+    _got, warnings = column(tmp_path, texts, FormatHints())
+    assert any(warning in told and "hint" in told for told in warnings)
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date", "boolean", "long", "decimal"])
+def test_the_quick_check_is_never_laxer_than_the_exact_one(kind: str) -> None:
+    """The engine's casts take 10:20:3. and dates with blanks; the quick checks must not."""
+    seeds = ["2023-01-05T10:20:30Z", "2023-01-05 10:20:30", "2023-01-05", "true", "12345", "-12.50"]
+    texts = set(seeds)
+    for seed in seeds:
+        for place in range(len(seed)):
+            texts |= {seed[:place] + sign + seed[place + 1 :] for sign in " +-.:0129TZez"}
+            texts |= {seed[:place] + seed[place + 1 :], seed[:place] + " " + seed[place:]}
+    reading = Reading(kind, 18, 2)
+    asked = value(reading, "x")
+    quick = surely_fits(reading, "x", "v")
+    with engine(LIMITS) as connection:
+        connection.execute("CREATE TEMP TABLE q (x VARCHAR)")
+        connection.executemany("INSERT INTO q VALUES (?)", [(text,) for text in sorted(texts)])
+        rows = connection.execute(
+            f"SELECT x, coalesce({quick}, false), coalesce({fits(reading, 'x', 'v')}, false) FROM (SELECT x, {asked} AS v FROM q)"
+        ).fetchall()
+    assert any(row[1] for row in rows)
+    assert [row[0] for row in rows if row[1] and not row[2]] == []
+
+
+def test_a_reading_is_told_and_read_again() -> None:
+    for reading in (
+        Reading("decimal", 20, 4, ",", True),
+        Reading("date", form=DateForm("dmy", ".", 2030)),
+        Reading("text"),
+    ):
+        assert reading_from_text(reading.as_text()) == reading
