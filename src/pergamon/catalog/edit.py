@@ -78,7 +78,12 @@ def edit_assets(uow: UnitOfWork, edits: Sequence[NamedEdit]) -> list[AssetView]:
     """
     if len(edits) > MOST_EDITS:
         raise BadContent(f"at most {MOST_EDITS} edits at once", hint="divide the file")
-    return [edit_asset(uow, one.asset, one.edit, expected_version=one.expected_version) for one in edits]
+    ids = [find_asset(uow, one.asset).id for one in edits]
+    tables.lock_assets(uow, ids)  # in one order for everybody: two files at once wait, and do not block each other
+    return [
+        edit_asset(uow, asset_id, one.edit, expected_version=one.expected_version)
+        for asset_id, one in zip(ids, edits, strict=True)
+    ]
 
 
 def _save(uow: UnitOfWork, asset: Asset, content: AssetContent) -> None:

@@ -47,6 +47,8 @@ def table_changed(uow: UnitOfWork, table: TableId, facts: TableFacts) -> list[st
     for name, spec in sources.items():
         if spec.takes(table.database, table.name):
             by_project.setdefault(spec.project, []).append((name, spec))
+    if len(by_project) > 1:
+        tables.assets_of_table(uow, table)  # locks them in the order in which everybody does
     return [
         follow_table(
             uow,

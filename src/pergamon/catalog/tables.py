@@ -93,6 +93,11 @@ def asset(uow: UnitOfWork, asset_id: str, *, lock: bool = False) -> Asset | None
     return _asset(row) if row else None
 
 
+def lock_assets(uow: UnitOfWork, asset_ids: Collection[str]) -> None:
+    """Lock assets in the order of their ids, as everything does that changes several."""
+    uow.rows("SELECT id FROM catalog_asset WHERE id = ANY (%s) ORDER BY id FOR UPDATE", (list(asset_ids),))
+
+
 def assets_by_id(uow: UnitOfWork, asset_ids: Collection[str]) -> list[Asset]:
     return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.id = ANY (%s)", (list(asset_ids),))]
 
@@ -354,8 +359,11 @@ def missing_from_source(uow: UnitOfWork, source: str, still: Collection[str]) ->
 
 
 def tables_of_project(uow: UnitOfWork, project: str, names: Collection[str]) -> list[Asset]:
-    """The project's assets of these tables."""
-    rows = uow.rows(_ASSET + "WHERE a.project = %s AND a.name = ANY (%s) AND a.kind = 'table'", (project, list(names)))
+    """The project's assets of these tables, locked."""
+    rows = uow.rows(
+        _ASSET + "WHERE a.project = %s AND a.name = ANY (%s) AND a.kind = 'table' ORDER BY a.id FOR UPDATE OF a",
+        (project, list(names)),
+    )
     return [_asset(row) for row in rows]
 
 
