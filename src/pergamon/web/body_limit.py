@@ -66,7 +66,7 @@ class BodyLimit:
         if bound is None:
             await self._app(scope, receive, send)
             return
-        messages = await _whole_body(receive, bound) if _claimed_size(scope) <= bound else None
+        messages = await _whole_body(receive, bound) if claimed_size(scope) <= bound else None
         if messages is None:
             refusal = BodyTooLarge(f"a request's body may have {bound} bytes here", hint="send less at once")
             await error_response(refusal)(scope, receive, send)
@@ -94,7 +94,7 @@ async def _whole_body(receive: Receive, bound: int) -> list[Message] | None:
     return messages
 
 
-def _claimed_size(scope: Scope) -> int:
+def claimed_size(scope: Scope) -> int:
     """What Content-Length says; 0 where it says nothing that can be a number."""
     claims = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(claims[0]) if claims and claims[0].isdigit() else 0

@@ -6,6 +6,7 @@ A download holds a thread only while a piece is read from the disk.
 """
 
 import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -25,6 +26,8 @@ from pergamon.kernel import Kind
 from pergamon.web.errors import WebError
 
 PIECE_BYTES = 256 * 1024
+LARGEST_OBJECT_BYTES = 5 * 1024**4
+"""5 TiB: a bound, so that nothing is without one; the disk ends earlier."""
 
 
 class ClientGone(WebError):
@@ -96,6 +99,25 @@ def body_of(request: Request) -> Iterator[bytes]:
 
 async def _next_message(request: Request) -> Message:
     return await request.receive()
+
+
+def body_with_room(request: Request, lake: Path, claimed_bytes: int) -> Iterator[bytes]:
+    """The body, as long as the lake's disk, which the database may share, has room for it.
+
+    Nothing is asked or read before the first piece is wanted: by then the policy has been asked.
+    Raises:
+        objects.StorageFull: it claims to have more, or has.
+        and what `body_of` raises.
+    """
+    room = min(LARGEST_OBJECT_BYTES, shutil.disk_usage(lake).free - objects.UploadLimits().spare_bytes)
+    room -= claimed_bytes
+    for piece in [] if room < 0 else body_of(request):
+        room -= 0 if claimed_bytes else len(piece)
+        if room < 0:
+            break
+        yield piece
+    if room < 0:
+        raise objects.StorageFull("the lake's disk has no room for this", hint="ask the operator for space")
 
 
 class ContentResponse(StreamingResponse):

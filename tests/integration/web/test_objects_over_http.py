@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -362,7 +363,7 @@ def test_a_refused_put_is_answered_before_its_body(shelves: Shelves) -> None:
     parts = urlsplit(shelves.address)
     for who, expected in (("rea", b"HTTP/1.1 403 "), ("out", b"HTTP/1.1 404 "), ("wes", b"HTTP/1.1 100 ")):
         lines = [f"PUT {OBJECTS}/open/x HTTP/1.1", f"Authorization: Bearer {shelves.tokens[who]}", "Host: x"]
-        lines += ["Expect: 100-continue", "Content-Length: 1000000000000", "", ""]
+        lines += ["Expect: 100-continue", "Content-Length: 1000000", "", ""]
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as sock:
             sock.sendall("\r\n".join(lines).encode())
             assert sock.recv(65536).startswith(expected)
@@ -391,6 +392,27 @@ def test_uploads_take_turns(shelves: Shelves) -> None:
     answer = shelves.wes.put(f"{OBJECTS}/open/x", content=b"x")
     assert (answer.status_code, answer.json()["code"]) == (503, "web.transfers_busy")
     assert answer.headers["retry-after"] == "2"
+
+
+def test_a_disk_without_room_is_told_of_before_the_body_is_read(
+    shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may live on the same disk: an upload may not be what fills it."""
+    lines = [f"PUT {OBJECTS}/open/x HTTP/1.1", f"Authorization: Bearer {shelves.tokens['wes']}"]
+    told = raw_request(shelves, *lines, "Expect: 100-continue", f"Content-Length: {2**50}")
+    assert told.startswith(b"HTTP/1.1 507 ")
+    assert b"objects.storage_full" in told
+
+    def without_length() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1024
+
+    free = shutil.disk_usage(shelves.rt.settings.lake)._replace(free=256 * 1024**2 + 50_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    answer = shelves.wes.put(f"{OBJECTS}/open/x", content=without_length())
+    assert (answer.status_code, answer.json()["code"]) == (507, "objects.storage_full")
+    assert shelves.out.put(f"{OBJECTS}/open/x", content=without_length()).status_code == 404
+    assert shelves.files() == []
 
 
 def test_a_content_that_goes_while_it_is_read_is_read_to_its_end(shelves: Shelves) -> None:

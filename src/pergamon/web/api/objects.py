@@ -15,17 +15,15 @@ from starlette.responses import Response
 
 from pergamon import objects
 from pergamon.web.authentication import ActorDep, RuntimeDep
+from pergamon.web.body_limit import claimed_size
 from pergamon.web.digests import digest_header, expected_sha256
 from pergamon.web.errors import NEVER_STORED, WebError
 from pergamon.web.object_path import BucketName, KeyDep
 from pergamon.web.pagination import After, Limit, cursor, place_in
 from pergamon.web.ranges import Conditions, http_date
-from pergamon.web.transfer import ContentResponse, TransfersDep, body_of, opened
+from pergamon.web.transfer import ContentResponse, TransfersDep, body_with_room, opened
 
 router = APIRouter()
-
-LARGEST_OBJECT_BYTES = 5 * 1024**4
-"""5 TiB: a bound, so that nothing is without one; the disk ends earlier."""
 
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
 CONTENT = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -138,7 +136,11 @@ def listing(
     "/api/v1/buckets/{bucket}/objects/{key:path}",
     status_code=201,
     openapi_extra=BODY,
-    responses={412: {"description": "The object is not the one expected."}},
+    responses={
+        412: {"description": "The object is not the one expected."},
+        415: {"description": "A content coding, or a part of a content."},
+        507: {"description": "The disk has no room for it."},
+    },
 )
 def put(
     *,
@@ -163,11 +165,11 @@ def put(
         tags=read_tags(x_pergamon_tags),
         if_match=if_match,
         if_none_match=if_none_match,
-        largest_bytes=LARGEST_OBJECT_BYTES,
         expect_sha256=expected_sha256(content_digest, repr_digest),
     )
     with transfers.of(actor.id):
-        return told(objects.upload(lambda: rt.begin(actor), rt.settings.lake, bucket, key, body_of(request), **options))
+        body = body_with_room(request, rt.settings.lake, claimed_size(request.scope))
+        return told(objects.upload(lambda: rt.begin(actor), rt.settings.lake, bucket, key, body, **options))
 
 
 @router.get(
