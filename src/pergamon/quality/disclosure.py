@@ -22,6 +22,8 @@ FEWEST_FOR_MOMENTS = 4 * FEWEST_ROWS
 FEWEST_FOR_TAILS = 20 * FEWEST_ROWS
 """So that at least k rows lie below the 5 % quantile and above the 95 % one."""
 MOST_BUCKETS = 20
+SMALLEST = 1e-290
+"""What is nearer to nought is not told apart from it."""
 ROUNDED_TO = 10
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +74,7 @@ def calendar_edges(low: float, high: float, *, days_only: bool) -> list[float]:
     for step in (DAY_S, 7 * DAY_S):
         if step >= wanted:
             return _multiples(low, high, step)
-    months = next((step for step in _STEPS_MONTHS if step * _SECONDS_PER_MONTH >= wanted), _STEPS_MONTHS[-1])
+    months = next((step for step in _STEPS_MONTHS if step * _SECONDS_PER_MONTH >= 0.99 * wanted), _STEPS_MONTHS[-1])
     return _month_edges(low, high, months)
 
 
@@ -90,13 +92,13 @@ def merged(buckets: Sequence[Bucket]) -> list[Bucket]:
 
 def nice_step(step: float) -> float:
     """The smallest of 1, 2, 5 times a power of ten that is not below `step`."""
-    power = 10.0 ** math.floor(math.log10(step))
+    power = 10.0 ** math.floor(math.log10(max(step, SMALLEST)))
     return next((factor * power for factor in (1, 2, 5) if factor * power >= step), 10 * power)
 
 
 def significant(value: float) -> float:
     """The grain that leaves a number two or three digits."""
-    return float(10.0 ** (math.floor(math.log10(abs(value))) - 2)) if value else 1.0
+    return float(10.0 ** (math.floor(math.log10(max(abs(value), SMALLEST))) - 2)) if value else 1.0
 
 
 def rounded(value: float, grain: float) -> float:

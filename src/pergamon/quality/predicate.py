@@ -91,10 +91,10 @@ class _Reader:
         self._tokens = _tokens(text)
 
     def condition(self) -> Condition:
-        part = self._boolean(self._or())
+        part = self._or()
         if self._at < len(self._tokens):
             raise BadRule(f"the condition goes on after its end, at part {self._at + 1}")
-        return Condition(part.sql, tuple(self._named))
+        return Condition(self._boolean(part).sql, tuple(self._named))
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
