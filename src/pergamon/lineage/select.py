@@ -193,7 +193,7 @@ def _parsed(sql: str) -> exp.Query:
         query = parse_one(sql, dialect=DIALECT)
     except (SqlglotError, RecursionError):
         raise NotTraceable("the text is no SELECT that can be read for its lineage") from None
-    if not isinstance(query, exp.Query):
+    if not isinstance(query, exp.Query) or not query.selects:
         raise NotTraceable("the text is no SELECT that can be read for its lineage")
     return query
 
