@@ -23,9 +23,7 @@ from pergamon.formats import (
     Unreadable,
     WriteRequest,
     WrittenPart,
-    merge_schemas,
 )
-from pergamon.formats.merge import Incompatible
 
 
 @dataclass
@@ -67,9 +65,9 @@ class PlainReader:
                 try:
                     columns.append(column.cast(target.type))
                 except pa.ArrowException:
-                    whole = merge_schemas(request.part.schema, _plain(table.schema), text_as_last_way=True)
-                    assert not isinstance(whole, Incompatible)
-                    part = FilePart(None, request.part.format, "none", whole.schema, None, in_place=False)
+                    place = request.part.schema.get_field_index(target.name)
+                    as_text = request.part.schema.set(place, pa.field(target.name, pa.string()))
+                    part = FilePart(None, request.part.format, "none", as_text, None, in_place=False)
                     return Failed(request, Misfit(f"values of {target.name} do not fit", part))
             else:
                 columns.append(pa.nulls(table.num_rows, target.type))

@@ -197,7 +197,7 @@ def _carry_out(place: Place, claim: Claim, opened: _Opened, require: Require) ->
     target = _target(opened, columns)
     written, failed = _write(place, opened, target, divided_by)
     if failed:
-        return _set_aside(place, claim, failed, require)
+        return _set_aside(place, claim, batch.table, failed, require)
     in_place = frozenset(item.file.path for item in written if item.in_place)
     planned = lake.change_of(
         opened.lease,
@@ -291,27 +291,55 @@ def _as_new_file(file: DataFile) -> lake.NewFile:
     return lake.NewFile(file.path, file.rows, file.size_bytes, file.partition, spec_id=file.spec_id)
 
 
-def _set_aside(place: Place, claim: Claim, failed: Sequence[tuple[Part, Unreadable | Misfit]], require: Require) -> Did:
-    """Files that turned out to be unreadable go to quarantine; those that hold other values are planned anew."""
+def _set_aside(
+    place: Place, claim: Claim, table: CrawlTable, failed: Sequence[tuple[Part, Unreadable | Misfit]], require: Require
+) -> Did:
+    """Files that turned out to be unreadable go to quarantine; the table is made wide enough for what did not fit.
+
+    Raises:
+        FilesChanged: nothing of it was done; it is tried again later.
+    """
     with place.begin() as uow:
         require(uow)
         bucket = crawler_of(uow, claim.crawler).bucket
+        done, columns = 0, table.columns
         for part, error in failed:
-            if isinstance(error, Misfit):
-                shape = with_partition(error.part.schema, part.partition)
-                digests = tables.digest_of(error.part.schema), tables.digest_of(shape)
-                tables.save_schemas(uow, dict(zip(digests, (error.part.schema, shape), strict=True)))
-                tables.reshape_part(uow, part, error.part, *digests)
-            elif tables.set_aside(uow, part.file_id, part.version_id, FileState.QUARANTINED, str(error)):
-                uow.record(
-                    FileQuarantined(
-                        subject=f"object:{bucket}/{part.key}",
-                        crawler=claim.crawler,
-                        version=part.version_id,
-                        reason=error.message,
-                    )
-                )
+            wider = _widened_for(uow, columns, part, error) if isinstance(error, Misfit) else None
+            if wider is not None:
+                columns, done = wider, done + 1
+            else:
+                done += _quarantined(uow, claim, bucket, part, error)
+        if not done:
+            raise FilesChanged(f"{table.database}.{table.name}: {len(failed)} files could not be written")
+        tables.save_columns(uow, table.id, columns)
     return Did("set aside", files=len(failed), folder=claim.folder)
+
+
+def _widened_for(uow: UnitOfWork, columns: pa.Schema, part: Part, error: Misfit) -> pa.Schema | None:
+    """The table's columns, wide enough for all values of a part; None: that would change nothing, or cannot be."""
+    shape = with_partition(error.part.schema, part.partition)
+    merged = merged_columns(columns, shape, as_text=True)
+    if merged is None or merged.schema == columns:
+        return None
+    digests = tables.digest_of(error.part.schema), tables.digest_of(shape)
+    tables.save_schemas(uow, dict(zip(digests, (error.part.schema, shape), strict=True)))
+    tables.reshape_part(uow, part, error.part, *digests)
+    return merged.schema
+
+
+def _quarantined(uow: UnitOfWork, claim: Claim, bucket: str, part: Part, error: Unreadable | Misfit) -> bool:
+    """False when the file has another version by now."""
+    if not tables.set_aside(uow, part.file_id, part.version_id, FileState.QUARANTINED, str(error)):
+        return False
+    uow.record(
+        FileQuarantined(
+            subject=f"object:{bucket}/{part.key}",
+            crawler=claim.crawler,
+            version=part.version_id,
+            reason=error.message,
+        )
+    )
+    return True
 
 
 def _hook(

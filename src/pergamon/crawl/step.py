@@ -56,6 +56,9 @@ def crawl_step(place: Place) -> Did | None:
         return _put_off(place, claim, error.message)
     except OSError as error:  # a full disk, or files of a lease that somebody has closed meanwhile
         return _put_off(place, claim, f"the lake's disk: {error.strerror or type(error).__name__}")
+    except Exception as bug:  # it is told by whoever called us; this folder waits, others go on
+        _put_off(place, claim, f"internal error ({type(bug).__name__}); the operator finds it in the log")
+        raise
 
 
 def _put_off(place: Place, claim: Claim, failure: str) -> Did:

@@ -362,10 +362,9 @@ def mark_inspected(uow: UnitOfWork, files: Mapping[str, Sequence[str]], versions
 
 
 def reshape_part(uow: UnitOfWork, part: Part, said: FilePart, file_schema: str, shape: str) -> None:
-    """A part whose values did not fit: what reading all of them has shown; it is planned anew."""
+    """A part whose values did not fit: what reading all of them has shown."""
     uow.execute(
-        "UPDATE crawl_part SET part = %s, file_schema = %s, shape = %s, in_place = %s, row_count = %s, "
-        "table_id = NULL WHERE id = %s",
+        "UPDATE crawl_part SET part = %s, file_schema = %s, shape = %s, in_place = %s, row_count = %s WHERE id = %s",
         (Jsonb(part_json(said)), file_schema, shape, said.in_place, said.rows, part.id),
     )
 
@@ -466,6 +465,10 @@ def save_table(
         ),
     )
     return table_id
+
+
+def save_columns(uow: UnitOfWork, table_id: str, columns: pa.Schema) -> None:
+    uow.execute("UPDATE crawl_table SET columns = %s WHERE id = %s", (Jsonb(schema_as_json(columns)), table_id))
 
 
 def owner_of(uow: UnitOfWork, database: str, name: str) -> DictRow | None:

@@ -188,3 +188,18 @@ def test_catalog_and_lineage_know_of_it_in_the_same_unit_of_work(world: World) -
         ("pergamon://assets/in/visits/", "id", "id"),
         ("pergamon://assets/in/visits/", "name", "name"),
     }
+
+
+def test_a_type_that_does_not_hold_every_value_becomes_text_and_no_row_is_lost(world: World) -> None:
+    world.deploy()
+    world.put_parquet("in/visits/a.parquet", id=[1, 2], value=[2**60 + 1, 3])
+    world.crawl()
+    world.put_parquet("in/visits/b.parquet", id=[3], value=[0.5])
+    world.crawl()
+    assert [(row["id"], row["value"]) for row in world.rows("visits", "id")] == [
+        (1, "1152921504606846977"),
+        (2, "3"),
+        (3, "0.5"),
+    ]
+    assert set(world.states().values()) == {"added"}
+    assert world.snapshots("visits") == 2
