@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pergamon.formats.csv_dialect import Dialect, dialect_of
 from pergamon.formats.engine import MISFIT, Connection, EngineError, Trouble, engine, identifier, literal, said
-from pergamon.formats.infer import Found, infer, null_words
+from pergamon.formats.infer import GLANCE_ROWS, Found, infer, null_words
 from pergamon.formats.model import (
     NO_VALUES,
     Constant,
@@ -39,6 +39,7 @@ from pergamon.formats.text_file import (
 )
 from pergamon.formats.work import Look, Writing
 
+SAMPLE_CELLS = 4_000_000
 BUFFER_BYTES = 32 * 1024**2
 ROW_GROUP_ROWS = 122_880
 
@@ -171,10 +172,11 @@ def _beyond_ascii(path: Path) -> bytes:
 def _described(connection: Connection, text: _Text, look: Look, *, exact: bool) -> FilePart:
     relation = text.relation(look.limits)
     columns = range(text.dialect.columns)
-    first = f"SELECT * FROM {relation} LIMIT {look.limits.sample_rows}"  # noqa: S608 - quoted
+    sample_rows = min(look.limits.sample_rows, max(GLANCE_ROWS + 1, SAMPLE_CELLS // len(columns)))
+    first = f"SELECT * FROM {relation} LIMIT {sample_rows}"  # noqa: S608 - quoted
     connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS {first}")
     (rows,) = connection.execute("SELECT count(*) FROM sample").fetchone() or (0,)
-    is_whole = rows < look.limits.sample_rows
+    is_whole = rows < sample_rows
     found = {} if exact and not is_whole else infer(connection, "sample", columns, text.hints, look.this_year)
     still_open = [place for place in columns if place not in found or found[place].is_open]
     if still_open and not is_whole:

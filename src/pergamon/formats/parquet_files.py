@@ -19,6 +19,8 @@ from pergamon.formats.names import renamed_warning
 from pergamon.formats.work import Look, Writing
 
 BATCH_ROWS = 32_768
+UTC_NAMES = {None, "UTC", "+00:00", "Etc/UTC"}
+"""Moments are kept in UTC whatever zone is named, but PyIceberg refuses to add a file that names another."""
 FIELD_ID = b"PARQUET:field_id"
 
 
@@ -140,7 +142,7 @@ def _is_same(kind: pa.DataType, ours: pa.DataType) -> bool:  # noqa: PLR0911 - a
     if is_.is_large_string(kind) or is_.is_large_binary(kind):
         return ours in (pa.string(), pa.binary())
     if is_.is_timestamp(kind):
-        return bool(kind.unit == "us")
+        return bool(kind.unit == "us" and kind.tz in UTC_NAMES)
     if is_.is_list(kind) or is_.is_large_list(kind):
         return is_.is_list(ours) and _is_same(kind.value_type, ours.value_type)
     if is_.is_struct(kind):
