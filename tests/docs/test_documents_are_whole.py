@@ -26,7 +26,7 @@ SECTIONS = (
     "How we would notice it is wrong",
 )
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
-NAMED_COMMAND = re.compile(r"`pergamon ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*)\b)?")
+NAMED_COMMAND = re.compile(r"`pergamon ([a-z]+(?:-[a-z]+)*)(?: ([a-z]+(?:-[a-z]+)*)\b)?")
 NAMED_PATH = re.compile(r"`((?:tests|src|bench|docs)/[\w./-]+)`")
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 COVERAGE_STATUS = {"here", "in part", "not yet", "not needed"}
