@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from pergamon import catalog, lineage
+from pergamon import catalog, identity, lake, lineage, objects, query
 
-from .conftest import World
+from .conftest import HOLDER, World
 
 
 def test_a_file_at_the_prefix_is_a_table_of_its_own(world: World) -> None:
@@ -203,3 +203,23 @@ def test_a_type_that_does_not_hold_every_value_becomes_text_and_no_row_is_lost(w
     ]
     assert set(world.states().values()) == {"added"}
     assert world.snapshots("visits") == 2
+
+
+def test_a_governed_query_reads_files_in_place_and_raw_reads_follow_the_table(world: World) -> None:
+    world.deploy()
+    in_place = world.put_parquet("in/visits/year=2024/a.parquet", id=[1, 2])
+    world.put_csv("in/visits/year=2025/b.csv", "id", "3")
+    world.crawl()
+    users = query.WorkgroupSpec(users=frozenset({"holder"}), admins=frozenset(), limits=query.QueryLimits())
+    with world.rt.begin(world.operator) as uow:
+        identity.put_policy(uow, "asking", identity.PolicySpec(actions=frozenset({"query.run"})), {})
+        identity.put_role(uow, "holder", identity.RoleSpec(policies=frozenset({"asking"})), {})
+        query.put_workgroup(uow, "default", users, {})
+    result = world.rt.run_query(HOLDER, "SELECT year, count(*) AS n FROM assets_db.visits GROUP BY year ORDER BY year")
+    assert result.table.to_pylist() == [{"year": 2024, "n": 2}, {"year": 2025, "n": 1}]
+    with world.rt.begin(world.operator) as uow:
+        assert objects.referring_tables(uow, in_place) == [lake.TableId("assets_db", "visits")]
+    world.remove("in/visits/year=2024/a.parquet")
+    world.crawl()
+    with world.rt.begin(world.operator) as uow:
+        assert objects.referring_tables(uow, in_place) == []
