@@ -32,6 +32,8 @@ def follow(place: Place) -> bool:
 
 def follow_events(uow: UnitOfWork, limit: int) -> bool:
     """Note the keys that the next events tell of; the position moves in the same transaction (none is lost)."""
+    if not objects.read_events(uow, read_position(uow, FOLLOWER), 1):
+        return False  # looked at many times a second: nothing is written, and nobody is locked out
     position = read_position(uow, FOLLOWER, lock=True)
     events = objects.read_events(uow, position, limit)
     if not events:

@@ -79,7 +79,7 @@ def _advance(place: Place, claim: Claim) -> Did:
         try:
             spec = crawler_of(uow, claim.crawler)
         except UnknownCrawler:
-            tables.release(uow, claim)
+            tables.let_go(uow, claim)
             return Did("let go", folder=claim.folder)
         waiting = tables.waiting(uow, claim, place.limits.inspect_files)
     if waiting:

@@ -273,6 +273,15 @@ def beat(uow: UnitOfWork, worker: str) -> None:
     uow.execute("UPDATE crawl_folder SET beat_at = %s WHERE claimed_by = %s AND claim IS NOT NULL", (uow.now, worker))
 
 
+def let_go(uow: UnitOfWork, claim: Claim) -> None:
+    """Leave a folder as it is: its crawler was dropped, and what is left to do waits until it comes back."""
+    uow.execute(
+        "UPDATE crawl_folder SET claim = NULL, claimed_by = NULL, beat_at = NULL "
+        "WHERE crawler = %s AND folder = %s AND claim = %s",
+        (claim.crawler, claim.folder, claim.id),
+    )
+
+
 def release(uow: UnitOfWork, claim: Claim) -> None:
     """Nothing is left to do in a folder, or what came meanwhile waits for its own quiet."""
     uow.execute(

@@ -16,7 +16,8 @@ from pergamon.kernel import PergamonError, durable_write, new_id
 from pergamon.runtime import Runtime
 
 CRAWLERS = 2
-LOOK_EVERY_S = 0.05
+FOLLOW_EVERY_S = 0.05
+CRAWL_EVERY_S = 0.08
 CLOCK_EVERY_S = 5.0
 REST_AFTER_TROUBLE_S = 2.0
 PATIENCE_S = 5.0
@@ -30,9 +31,9 @@ def crawling(runtime: Runtime, worker: str) -> Iterator[None]:
     place = runtime.crawl_place(worker)
     places = [replace(place, worker=f"{worker}/{number}") for number in range(1, CRAWLERS + 1)]
     works: list[tuple[str, Callable[[], float]]] = [
-        ("follow", lambda: 0.0 if crawl.follow(place) else LOOK_EVERY_S),
+        ("follow", lambda: 0.0 if crawl.follow(place) else FOLLOW_EVERY_S),
         ("clock", lambda: _clock(runtime, place, places)),
-        *((each.worker, lambda each=each: 0.0 if crawl.crawl_step(each) else LOOK_EVERY_S) for each in places),
+        *((each.worker, lambda each=each: 0.0 if crawl.crawl_step(each) else CRAWL_EVERY_S) for each in places),
     ]
     threads = [
         threading.Thread(target=_run, args=(runtime, stop, work), name=f"crawl-{name}", daemon=True)
