@@ -144,7 +144,8 @@ def test_without_a_live_token_every_door_is_closed(anyone: httpx.Client) -> None
     ]
     for headers, (method, path) in itertools.product(WITHOUT_A_TOKEN, paths):
         answer = anyone.request(method, path, headers=headers, content=b"{not json")
-        assert (answer.status_code, answer.json()["code"]) == (401, "identity.unauthenticated"), (method, path)
+        assert answer.status_code == 401, (method, path)
+        assert method == "HEAD" or answer.json()["code"] == "identity.unauthenticated"  # HEAD has no body
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
