@@ -5,6 +5,7 @@ Only words and their comparison are shared with the index (they have tests of th
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from pergamon.search import Facet, SearchRequest, Seer, Sort
 from pergamon.search.model import FRESH_WITHIN
 from pergamon.search.words import Match, indexed_words, match, words_of
 
+RUN = ThreadPoolExecutor(2).submit
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 WORDS = [

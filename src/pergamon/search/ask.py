@@ -6,7 +6,8 @@ whole numbers add up to the same sum in every order of adding).
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -65,6 +66,19 @@ class Found:
     address: Any
 
 
+Run = Callable[..., Future[Any]]
+"""`Executor.submit`, or what does the same without threads."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The hits of one page before they are read; total: of all pages."""
+
+    found: list[Found]
+    total: int
+    has_more: bool
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request against one state of the index.
@@ -92,32 +106,38 @@ class Asked:
             raise WrongSearch(f"more than {MOST_WORDS} words", hint="search for fewer words")
         return words
 
-    def total(self) -> int:
-        """How many assets meet the request."""
-        return int(self.searcher.search(self._query(), 1, True).count)
-
-    def page(self, cursor: Cursor | None) -> tuple[list[Found], bool]:
-        """The hits of one page in order, and whether there are more."""
+    def page(self, cursor: Cursor | None) -> Page:
+        """The hits of one page in order, and how many assets meet the request."""
         wanted = self.request.limit
         window = max(FIRST_WINDOW, (cursor.seen if cursor and self.sort is Sort.RELEVANCE else 0) + 2 * wanted)
         query = self._query(begin=cursor, is_scored=self.sort is Sort.RELEVANCE)
         while True:
-            hits = self._top(query, window)
+            hits, count = self._top(query, window)
             is_whole = len(hits) < window
             certain = hits if is_whole else [hit for hit in hits if hit.key != hits[-1].key]
             found = sorted((hit for hit in certain if _is_after(self.sort, hit, cursor)), key=self._place)
             if len(found) > wanted or is_whole:
-                return found[:wanted], len(found) > wanted
+                total = count if cursor is None or self.sort is Sort.RELEVANCE else self._total()
+                return Page(found[:wanted], total, has_more=len(found) > wanted)
             window *= 4
 
-    def counts(self) -> dict[Facet, FacetCounts]:
-        """Every facet with its values, each counted as if nothing of itself were selected."""
+    def counts(self, run: Run) -> Callable[[], dict[Facet, FacetCounts]]:
+        """Begin to count every facet's values, each as if nothing of itself were selected; the result is called for.
+
+        run: what runs the parts, each a query, beside the caller or at once.
+        """
         selected = {facet: values for facet, values in self.request.facets.items() if values}
         shared = [facet for facet in Facet if facet not in selected]
-        told = self._counted(self._query(), shared)
-        for facet in selected:
-            told |= self._counted(self._query(without=facet), [facet])
-        return {facet: _facet_counts(*told[facet], selected.get(facet, frozenset())) for facet in Facet}
+        parts = [run(self._counted, self._query(), shared)]
+        parts += [run(self._counted, self._query(without=facet), [facet]) for facet in selected]
+
+        def result() -> dict[Facet, FacetCounts]:
+            told: dict[Facet, tuple[dict[str, int], bool]] = {}
+            for part in parts:
+                told |= part.result()
+            return {facet: _facet_counts(*told[facet], selected.get(facet, frozenset())) for facet in Facet}
+
+        return result
 
     def _query(self, *, without: Facet | None = None, begin: Cursor | None = None, is_scored: bool = False) -> Any:
         """Seen by the asker, met by every word, in every selected facet; scored, if at all, by the words alone."""
@@ -163,8 +183,9 @@ class Asked:
 
     def _met_word(self, word: str, *, is_last: bool) -> Any:
         """Met anywhere, in any way."""
-        ways = [self._way(how, ANYWHERE, word) for how in _ways_of(word, is_last=is_last)]
-        return Query.boolean_query([(Occur.Should, way) for way in ways])
+        ways = _ways_of(word, is_last=is_last)
+        asked = ways[1:] or ways  # what is met exactly is met by its beginning, and by no slips, too
+        return Query.boolean_query([(Occur.Should, self._way(how, ANYWHERE, word)) for how in asked])
 
     def _scored_word(self, word: str, *, is_last: bool) -> Any:
         """One word at its best place."""
@@ -192,17 +213,21 @@ class Asked:
 
     # --- order ---
 
-    def _top(self, query: Any, window: int) -> list[Found]:
-        """The first hits of the order, equals in the engine's order."""
+    def _top(self, query: Any, window: int) -> tuple[list[Found], int]:
+        """The first hits of the order, equals in the engine's order; and how many there are in all."""
         match self.sort:
             case Sort.RELEVANCE:
-                hits = self.searcher.search(query, window, False, weight_by_field="freshness").hits
+                result = self.searcher.search(query, window, True, weight_by_field="freshness")
             case Sort.NAME:
-                hits = self.searcher.search(query, window, False, order_by_field="by_name", order=Order.Asc).hits
+                result = self.searcher.search(query, window, True, order_by_field="by_name", order=Order.Asc)
             case Sort.UPDATED | Sort.QUALITY:
-                hits = self.searcher.search(query, window, False, order_by_field=f"by_{self.sort.value}").hits
+                result = self.searcher.search(query, window, True, order_by_field=f"by_{self.sort.value}")
+        hits = result.hits
         ties = self.searcher.fast_field_values("tie", [address for _, address in hits])
-        return [Found(key, tie, address) for (key, address), tie in zip(hits, ties, strict=True)]
+        return [Found(key, tie, address) for (key, address), tie in zip(hits, ties, strict=True)], int(result.count)
+
+    def _total(self) -> int:
+        return int(self.searcher.search(self._query(), 1, True).count)
 
     def _place(self, hit: Found) -> tuple[Any, int]:
         return _place(self.sort, hit.key, hit.tie)

@@ -1,12 +1,13 @@
 """Searching: one page of what an actor may see, with counts, highlights and a suggestion."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pergamon.search.ask import Asked, Found, Seer, check_cursor
+from pergamon.search.ask import Asked, Found, Run, Seer, check_cursor
 from pergamon.search.cursor import Cursor, cursor_of, cursor_text
 from pergamon.search.follow import Follower
 from pergamon.search.highlight import Highlights, PageWords, with_met_columns
@@ -21,6 +22,7 @@ class Search:
     def __init__(self, root: Path, feed: Feed) -> None:
         """root: where the index is kept, `<home>/search`: a cache that may be removed at any time."""
         self.follower = Follower(root, feed)
+        self._threads = ThreadPoolExecutor(thread_name_prefix="search")
 
     def following(self) -> AbstractContextManager[None]:
         """This process keeps the index up to date while the block runs, unless another does."""
@@ -38,25 +40,29 @@ class Search:
             WrongSearch, WrongCursor: see there.
         """
         view, left_out = self.follower.current_view()
-        return answer(view, seer, request, now=now, left_out=left_out)
+        return answer(view, seer, request, now=now, left_out=left_out, run=self._threads.submit)
 
 
 def answer(
-    view: View, seer: Seer, request: SearchRequest, *, now: datetime, left_out: tuple[str, ...] = ()
+    view: View, seer: Seer, request: SearchRequest, *, now: datetime, run: Run, left_out: tuple[str, ...] = ()
 ) -> SearchPage:
-    """The page of a request on one state of the index; raises WrongSearch, WrongCursor."""
+    """The page of a request on one state of the index; raises WrongSearch, WrongCursor.
+
+    run: what runs the counting beside the ordering; the engine computes without Python's lock.
+    """
     asked = Asked(view.searcher, view.schema, seer, request, now, left_out)
     cursor = cursor_of(request)
     check_cursor(asked.sort, cursor)
-    found, has_more = asked.page(cursor)
-    told = [json.loads(view.searcher.doc(one.address)["told"][0]) for one in found]
+    counts = asked.counts(run)
+    page = asked.page(cursor)
+    told = [json.loads(view.searcher.doc(one.address)["told"][0]) for one in page.found]
     words = PageWords(told, asked.words())
     return SearchPage(
-        hits=tuple(_hit(asked, one, told[place], words.highlights(place)) for place, one in enumerate(found)),
-        total=asked.total(),
-        facets=asked.counts(),
+        hits=tuple(_hit(asked, one, told[place], words.highlights(place)) for place, one in enumerate(page.found)),
+        total=page.total,
+        facets=counts(),
         suggestion=words.suggestion(),
-        after=_next_cursor(asked, found, cursor) if has_more else None,
+        after=_next_cursor(asked, page.found, cursor) if page.has_more else None,
     )
 
 

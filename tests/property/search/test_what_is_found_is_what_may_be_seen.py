@@ -17,9 +17,9 @@ from pergamon.search.index import SearchIndex
 from pergamon.search.search import answer
 from pergamon.search.words import whole
 from pergamon.store import FeedPosition
-from tests.reference.found_assets import NOW, catalogs, counts, found, requests, score, seen_by, seers
+from tests.reference.found_assets import NOW, RUN, catalogs, counts, found, requests, score, seen_by, seers
 
-QUICK = settings(max_examples=60, deadline=None, phases=[Phase.generate])
+QUICK = settings(max_examples=25, deadline=None, phases=[Phase.generate])
 
 
 def ask(documents: Sequence[SearchDocument], *asked: tuple[Seer, SearchRequest]) -> list[list[SearchPage]]:
@@ -35,9 +35,9 @@ def ask(documents: Sequence[SearchDocument], *asked: tuple[Seer, SearchRequest])
         view = index.view()
         answers = []
         for seer, request in asked:
-            pages = [answer(view, seer, request, now=NOW)]
+            pages = [answer(view, seer, request, now=NOW, run=RUN)]
             while pages[-1].after is not None:
-                pages.append(answer(view, seer, replace(request, after=pages[-1].after), now=NOW))
+                pages.append(answer(view, seer, replace(request, after=pages[-1].after), now=NOW, run=RUN))
             answers.append(pages)
         return answers
 

@@ -15,7 +15,7 @@ from pergamon.search.index import SearchIndex, remove_other_indexes
 from pergamon.search.schema import SHAPE
 from pergamon.search.search import answer
 from pergamon.store import FeedPosition
-from tests.reference.found_assets import NOW
+from tests.reference.found_assets import NOW, RUN
 
 EVERYONE = Seer(frozenset({"everyone"}))
 PLAIN = SearchDocument(
@@ -61,7 +61,7 @@ Ask = Callable[..., SearchPage]
 def ask(tmp_path: Path) -> Ask:
     def of(documents: Iterable[SearchDocument], text: str = "", **more: object) -> SearchPage:
         view = filled(tmp_path / os.urandom(4).hex(), documents).view()
-        return answer(view, EVERYONE, SearchRequest(text, **more), now=NOW)  # type: ignore[arg-type]
+        return answer(view, EVERYONE, SearchRequest(text, **more), now=NOW, run=RUN)  # type: ignore[arg-type]
 
     return of
 
@@ -168,9 +168,9 @@ def test_text_without_a_word_finds_nothing_and_no_text_everything(ask: Ask) -> N
 def test_pages_lose_and_repeat_nothing_though_all_are_equal(ask: Ask, tmp_path: Path, sort: Sort) -> None:
     view = filled(tmp_path, [replace(PLAIN, id=f"asset_{n:03d}") for n in range(300)]).view()
     request = SearchRequest("something", sort=sort, limit=7)
-    pages = [answer(view, EVERYONE, request, now=NOW)]
+    pages = [answer(view, EVERYONE, request, now=NOW, run=RUN)]
     while pages[-1].after:
-        pages.append(answer(view, EVERYONE, replace(request, after=pages[-1].after), now=NOW))
+        pages.append(answer(view, EVERYONE, replace(request, after=pages[-1].after), now=NOW, run=RUN))
     found = [one for page in pages for one in ids(page)]
     assert len(found) == len(set(found)) == 300
 
@@ -180,8 +180,8 @@ def test_the_next_page_goes_on_where_the_last_ended_whatever_came_and_went(tmp_p
     documents = [replace(PLAIN, id=f"{n:03d}", title=f"vitals {n:03d}", quality_score=n / 10) for n in range(60)]
     index = filled(tmp_path, documents)
     request = SearchRequest("vitals", sort=sort, limit=20)
-    first = answer(index.view(), EVERYONE, request, now=NOW)
-    rest = answer(index.view(), EVERYONE, replace(request, limit=100), now=NOW)
+    first = answer(index.view(), EVERYONE, request, now=NOW, run=RUN)
+    rest = answer(index.view(), EVERYONE, replace(request, limit=100), now=NOW, run=RUN)
     gone, come = (
         ids(first)[:3],
         [replace(PLAIN, id=f"new_{n}", title="vitals 0000", quality_score=99.0) for n in (1, 2)],
@@ -190,7 +190,7 @@ def test_the_next_page_goes_on_where_the_last_ended_whatever_came_and_went(tmp_p
         assert writer is not None
         writer.put([*gone, *(one.id for one in come)], come)
         writer.commit(FeedPosition(2, 1))
-    second = answer(index.view(), EVERYONE, replace(request, after=first.after), now=NOW)
+    second = answer(index.view(), EVERYONE, replace(request, after=first.after), now=NOW, run=RUN)
     stayed = [one for one in ids(second) if not one.startswith("new")]
     assert len(stayed) >= 18
     assert stayed == ids(rest)[20 : 20 + len(stayed)]
@@ -230,8 +230,8 @@ def test_a_search_beyond_the_limits_is_refused(ask: Ask, wrong: dict[str, object
 def test_relevance_ends_somewhere(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     view = filled(tmp_path, [replace(PLAIN, id=f"asset_{n:03d}") for n in range(30)]).view()
     monkeypatch.setattr("pergamon.search.search.MOST_RELEVANT", 20)
-    first = answer(view, EVERYONE, SearchRequest("something", limit=10), now=NOW)
-    second = answer(view, EVERYONE, SearchRequest("something", limit=10, after=first.after), now=NOW)
+    first = answer(view, EVERYONE, SearchRequest("something", limit=10), now=NOW, run=RUN)
+    second = answer(view, EVERYONE, SearchRequest("something", limit=10, after=first.after), now=NOW, run=RUN)
     assert second.after is None
     assert second.total == 30
     assert limits.MOST_RELEVANT == 10_000
@@ -276,7 +276,7 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, damage: str) -> None:
         assert writer.position == FeedPosition(), "so that everything is followed again"
         writer.put([PLAIN.id], [PLAIN])
         writer.commit(FeedPosition(1, 1))
-    assert ids(answer(index.view(), EVERYONE, SearchRequest(), now=NOW)) == [PLAIN.id]
+    assert ids(answer(index.view(), EVERYONE, SearchRequest(), now=NOW, run=RUN)) == [PLAIN.id]
 
 
 def test_only_one_writes_and_others_read_what_it_commits(tmp_path: Path) -> None:
@@ -285,9 +285,9 @@ def test_only_one_writes_and_others_read_what_it_commits(tmp_path: Path) -> None
         assert writer is not None
         assert second is None
         writer.put(["b"], [replace(PLAIN, id="b")])
-        assert answer(other.view(), EVERYONE, SearchRequest(), now=NOW).total == 1
+        assert answer(other.view(), EVERYONE, SearchRequest(), now=NOW, run=RUN).total == 1
         writer.commit(FeedPosition(3, 4))
-        assert answer(other.view(), EVERYONE, SearchRequest(), now=NOW).total == 2
+        assert answer(other.view(), EVERYONE, SearchRequest(), now=NOW, run=RUN).total == 2
         assert other.view().position == FeedPosition(3, 4)
 
 
@@ -299,7 +299,7 @@ def test_what_was_not_committed_is_not_there(tmp_path: Path) -> None:
     with index.writing() as writer:
         assert writer is not None
         writer.commit(FeedPosition(2, 2))
-    assert answer(index.view(), EVERYONE, SearchRequest(), now=NOW).total == 1
+    assert answer(index.view(), EVERYONE, SearchRequest(), now=NOW, run=RUN).total == 1
 
 
 def test_indexes_of_other_shapes_are_taken_away_unless_somebody_writes_them(tmp_path: Path) -> None:
