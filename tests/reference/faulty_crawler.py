@@ -108,7 +108,7 @@ def crawl_for_a_while(home: Path, url: str, seed: int, worker: str, *, confined:
         limits = crawl.Limits(quiet_s=0.01, longest_wait_s=0.1, commit_files=3, inspect_files=4, silence_s=0.3)
         place = crawl.Place(lambda: fate.around(rt.begin(CRAWLER)), rt.settings.lake, reader, worker, limits)
         idle_since = time.monotonic()
-        while time.monotonic() - idle_since < IDLE_S:
+        while time.monotonic() - idle_since < IDLE_S or (clean and not _is_idle(rt)):
             did = crawl.crawl_step(place)
             if did is not None and did.what == "lost":
                 with fate.log.open("a") as log:
@@ -117,6 +117,12 @@ def crawl_for_a_while(home: Path, url: str, seed: int, worker: str, *, confined:
                 idle_since = time.monotonic()
             else:
                 time.sleep(0.02)
+
+
+def _is_idle(rt: Runtime) -> bool:
+    """Also nothing that failed and is to be tried again."""
+    with rt.begin(Actor("operator:test", ActorKind.OPERATOR)) as uow:
+        return all(status.is_idle for status in crawl.list_crawlers(uow))
 
 
 def _watch_the_disk(fate: Fate) -> None:

@@ -236,9 +236,6 @@ class Limits:
     page: int = 1_000
     silence_s: float = 30.0
     """A worker that has not been heard of for so long has lost its folder."""
-    part_files: int = 200
-    part_bytes: int = 64 * 1024**2
-    """Small converted files are written together into one data file, up to this many and this much."""
 
 
 @dataclass(frozen=True)
