@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pergamon.quality import profile_sql
+from pergamon.quality import disclosure, profile_sql
 from pergamon.quality.disclosure import Bucket
 from pergamon.quality.model import MOST_COLUMNS, ColumnProfile, StatementTimedOut, StatementTooLarge
 from pergamon.quality.ports import Limits, MeasuredTable, ProfileEngine
@@ -76,7 +76,8 @@ def measure(asking: Asking, table: MeasuredTable) -> Measurement:
     if sample is not None:
         rows = int(asking.rows(profile_sql.counting(table), [table])[0]["n"])
     codes = _codes(asking, table, measured, sample)
-    buckets = _buckets(asking, table, [m for m in measured if m.place not in codes], sample)
+    coded = {place for place, found in codes.items() if disclosure.is_coded([rows for _, rows in found])}
+    buckets = _buckets(asking, table, [one for one in measured if one.place not in coded], sample)
     columns = [profile_sql.column_profile(one, codes.get(one.place), buckets.get(one.place, ())) for one in measured]
     return Measurement(
         rows=rows,

@@ -28,6 +28,8 @@ LARGEST_MOMENT = 1e140
 """Larger numbers would overflow the sum of squares."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 SHAPED = (Family.NUMBER, Family.DATE, Family.TIMESTAMP)
+ISO_DATE = 10
+"""Characters; dates of other eras are longer, and sort otherwise as text."""
 CODABLE = (Family.NUMBER, Family.TEXT, Family.DATE, Family.BOOLEAN)
 
 
@@ -223,7 +225,7 @@ def _values(
         if family in SHAPED:
             known = sorted((code for code, _ in codes if code is not None), key=_as_number(family))
             finite = [code for code in known if code.lower() not in ("nan", "inf", "-inf", "infinity", "-infinity")]
-            if finite:
+            if finite and (family is Family.NUMBER or all(len(code) == ISO_DATE for code in finite)):
                 yield "minimum", finite[0]
                 yield "maximum", finite[-1]
     if family in SHAPED and (measured.finite or 0) >= FEWEST_FOR_MOMENTS and measured.quantiles:

@@ -120,7 +120,7 @@ def point(profile: Profile, sight: Sight) -> dict[str, Any]:
         "sampled_rows": profile.sampled_rows,
         "null_rate": None if few else _null_rate(profile, exact=sight.sees_values),
         "score": profile.score,
-        "dimensions": {} if few else dict(profile.dimensions),
+        "dimensions": {} if few else dict(sorted(profile.dimensions.items())),
         "duration_ms": profile.duration_ms,
     }
 

@@ -150,3 +150,19 @@ def test_more_columns_than_one_statement_takes_are_all_measured() -> None:
     rows = pa.table({f"c{n}": [n] * 20 for n in range(230)})
     found = measured(rows)
     assert [column.values["codes"][0]["value"] for column in found.columns] == [str(n) for n in range(230)]
+
+
+def test_a_column_of_few_values_in_few_rows_each_has_a_shape_instead_of_codes() -> None:
+    (column,) = measured(pa.table({"weight": [50 + n % 36 for n in range(180)]})).columns
+    assert column.distinct == 36
+    assert "codes" not in column.values
+    assert sum(bucket["rows"] for bucket in column.values["histogram"]) == 180
+    assert len(column.values["histogram"]) > 5
+
+
+def test_a_column_is_read_twice_at_most_and_a_name_is_never_in_a_statement() -> None:
+    evil = 'a"; DROP TABLE x; --'
+    engine = PlainProfiles({"raw_db.t": pa.table({evil: list(range(100)), "B": ["x", "y"] * 50})})
+    measure(Asking(engine, Limits()), engine.measured("raw_db.t"))
+    assert len(engine.statements) == 3
+    assert not any("DROP" in statement for statement in engine.statements)
