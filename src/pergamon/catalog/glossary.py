@@ -233,18 +233,20 @@ def suggest_term(uow: UnitOfWork, name: str, spec: TermSpec, *, unit: str) -> Te
 
 
 def edit_term(uow: UnitOfWork, name: str, spec: TermSpec, *, expected_version: int) -> Term:
-    """Write a term anew. It is a draft again, unless who writes it may approve it.
+    """Write a term anew. One that is approved is seen by everyone at once, so only who may approve it writes it.
 
     Raises:
-        UnknownTerm, AccessDenied, TermOfConfiguration, VersionMovedOn, BadDomain: see `suggest_term`.
+        UnknownTerm, TermOfConfiguration: see `approve_term`.
+        AccessDenied: the actor does not write terms of this unit, or the term is approved and not theirs to approve.
+        VersionMovedOn: it is not at `expected_version` any more.
+        BadDomain: see `faults_of`.
     """
     term = _term_to_change(uow, name)
     _require_writer(uow, term)
+    _require_approver_of_approved(uow, term)
     if term.version != expected_version:
         raise VersionMovedOn(f"the term is at version {term.version}, not {expected_version} any more")
-    keeps = term.spec.state == APPROVED and _may_approve(uow, term)
-    state = APPROVED if keeps else DRAFT
-    changed = Term(name, spec.model_copy(update={"state": state}), None, term.unit, term.version + 1)
+    changed = Term(name, spec.model_copy(update={"state": term.spec.state}), None, term.unit, term.version + 1)
     _save(uow, changed, _all_terms(uow), "written")
     return changed
 
@@ -278,9 +280,7 @@ def remove_term(uow: UnitOfWork, name: str) -> None:
     """
     term = _term_to_change(uow, name)
     _require_writer(uow, term)
-    if term.spec.state == APPROVED and not _may_approve(uow, term):
-        decision = decide_on(uow, Action.ASSET_PUBLISH, _resource(term, _writers_by_unit(uow)))
-        raise AccessDenied("removing an approved term is for the owners of its unit", decision=decision)
+    _require_approver_of_approved(uow, term)
     _require_unused(uow, {name})
     speaking = sorted(other.name for other in _all_terms(uow).values() if name in _targets(other.spec))
     if speaking:
@@ -323,8 +323,10 @@ def _require_writer(uow: UnitOfWork, term: Term) -> None:
         raise AccessDenied(told, decision=decision)
 
 
-def _may_approve(uow: UnitOfWork, term: Term) -> bool:
-    return decide_on(uow, Action.ASSET_PUBLISH, _resource(term, _writers_by_unit(uow))).allowed
+def _require_approver_of_approved(uow: UnitOfWork, term: Term) -> None:
+    decision = decide_on(uow, Action.ASSET_PUBLISH, _resource(term, _writers_by_unit(uow)))
+    if term.spec.state == APPROVED and not decision.allowed:
+        raise AccessDenied("an approved term is for the owners of its unit to change", decision=decision)
 
 
 def _writers_by_unit(uow: UnitOfWork) -> dict[str, tuple[frozenset[str], frozenset[str]]]:

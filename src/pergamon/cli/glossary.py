@@ -143,7 +143,7 @@ def edit_command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Write the term NAME anew, all of it. It is a draft again, unless you may approve it."""
+    """Write the term NAME anew, all of it. One that is approved is for those who may approve it."""
     door, path, term = Door(context, server, token_file), f"{TERMS}/{in_path(name)}", _term_of(given)
     expected = expected_version or door.get(path, lambda uow: catalog.read_term(uow, name).as_json())["version"]
     told = door.post(

@@ -59,7 +59,7 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/glossary/terms"): "asset.find on each term listed",
     ("GET", "/api/v1/glossary/terms/{term}"): "asset.find on the term",
     ("POST", "/api/v1/glossary/terms"): "asset.curate in the term's unit",
-    ("POST", "/api/v1/glossary/terms/{term}/edit"): "asset.curate on the term",
+    ("POST", "/api/v1/glossary/terms/{term}/edit"): "asset.curate on the term; asset.publish when it is approved",
     ("POST", "/api/v1/glossary/terms/{term}/approve"): "asset.publish on the term",
     ("DELETE", "/api/v1/glossary/terms/{term}"): "asset.curate on the term; asset.publish when it is approved",
     ("GET", "/api/v1/metadata-forms"): AUTHENTICATED,

@@ -69,7 +69,7 @@ def suggest(asked: SuggestRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDe
 
 @router.post("/api/v1/glossary/terms/{term}/edit")
 def edit(term: NamePath, asked: EditTermRequest, rt: RuntimeDep, actor: ActorDep, once: OnceDep) -> JSONResponse:
-    """Write a term anew; it is a draft again, unless who writes it may approve it."""
+    """Write a term anew; one that is approved is for those who may approve it."""
     return once.answer(
         rt,
         actor,
