@@ -35,6 +35,7 @@ from pergamon.formats.text_file import (
     guessed_encoding,
     head,
     plain_text,
+    refuse_long_lines,
     with_plain_newlines,
 )
 from pergamon.formats.work import Look, Writing
@@ -123,6 +124,7 @@ def _opened(look: Look) -> _Text:
 
 def _cut(look: Look, encoding: str) -> _Text:
     text = plain_text(look.path, look.compression, encoding, look.scratch, look.limits)
+    refuse_long_lines(text.path, look.limits.line_bytes)
     first = _first_text(text.path, look.limits)
     is_whole = text.path.stat().st_size <= len(first.encode()) + 8
     dialect = dialect_of(first, look.hints, look.limits, is_whole=is_whole)
@@ -252,6 +254,7 @@ def _written(connection: Connection, writing: Writing) -> WrittenPart:
 def _prepared(writing: Writing) -> _Text:
     part, said = writing.part, writing.part.dialect
     text = plain_text(writing.path, part.compression, said["encoding"], writing.scratch, writing.limits)
+    refuse_long_lines(text.path, writing.limits.line_bytes)
     hints = FormatHints.model_validate(said["hints"])
     names = tuple(part.schema.names) if said["has_header"] else None
     dialect = Dialect(said["delimiter"], said["quote"], said["columns"], names, said["skip"])

@@ -25,6 +25,7 @@ from pergamon.formats.readings import (
 )
 
 COLUMNS_AT_ONCE = 64
+"""Never FILTER: the engine keeps a copy of all columns for each filtered aggregate, so 100 of them fill its memory."""
 GLANCE_ROWS = 300
 WIDEST_DECIMAL = 38
 NUMBER = r" *[-+]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)? *"
@@ -85,7 +86,7 @@ def _glances(connection: Connection, source: str, columns: Sequence[int], words:
     if unseen and len(rows) == GLANCE_ROWS:
         listed = ", ".join(literal(word) for word in words)
         asked = ", ".join(
-            f"{what}(c{number}) FILTER (WHERE trim(c{number}) NOT IN ({listed}))"
+            f"{what}(CASE WHEN trim(c{number}) NOT IN ({listed}) THEN c{number} END)"
             for number in unseen
             for what in ("min", "max")
         )
@@ -118,16 +119,16 @@ def _looks(connection: Connection, source: str, columns: Sequence[int], hints: F
     asked = []
     for number in columns:
         text = f"c{number}"
-        there = f"FILTER (WHERE {text} IS NOT NULL AND trim({text}) NOT IN ({words}))"
+        there = f"CASE WHEN trim({text}) NOT IN ({words}) THEN {text} END"
         asked += [
-            f"max(length(regexp_extract({text}, '^[^0-9]*([0-9]*)', 1))) {there}",
-            f"max(length(regexp_extract({text}, '[.]([0-9]*)[^0-9]*$', 1))) {there}",
-            f"max(length(regexp_extract({text}, '[,]([0-9]*)[^0-9]*$', 1))) {there}",
-            f"bool_or(contains({text}, '.')) {there}",
-            f"bool_or(contains({text}, ',')) {there}",
-            f"bool_or(contains({text}, 'e') OR contains({text}, 'E')) {there}",
-            f"bool_and(regexp_full_match({text}, {literal(ONLY_THOUSANDS)})) {there}",
-            f"max(length(regexp_replace({text}, '[^0-9]', '', 'g'))) {there}",
+            f"max(length(regexp_extract({there}, '^[^0-9]*([0-9]*)', 1)))",
+            f"max(length(regexp_extract({there}, '[.]([0-9]*)[^0-9]*$', 1)))",
+            f"max(length(regexp_extract({there}, '[,]([0-9]*)[^0-9]*$', 1)))",
+            f"bool_or(contains({there}, '.'))",
+            f"bool_or(contains({there}, ','))",
+            f"bool_or(contains({there}, 'e') OR contains({there}, 'E'))",
+            f"bool_and(regexp_full_match({there}, {literal(ONLY_THOUSANDS)}))",
+            f"max(length(regexp_replace({there}, '[^0-9]', '', 'g')))",
         ]
     if not asked:
         return {}
@@ -188,8 +189,9 @@ def _fitting(
     for number, readings in candidates.items():
         text = f"c{number}"
         for reading in readings:
-            there = f"FILTER (WHERE {text} IS NOT NULL AND trim({text}) NOT IN ({words}))"
-            asked.append(f"bool_and(coalesce({fits(reading, text, value(reading, text))}, false)) {there}")
+            there = f"trim({text}) NOT IN ({words})"
+            fitting = f"coalesce({fits(reading, text, value(reading, text))}, false)"
+            asked.append(f"bool_and(CASE WHEN {there} THEN {fitting} END)")
             order.append((number, reading))
     row = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone() or () if asked else ()  # noqa: S608 - ours
     kept: dict[int, list[Reading]] = {number: [] for number in candidates}

@@ -91,7 +91,7 @@ class Limits:
     ratio_from_bytes: int = 256 * 1024**2
     line_bytes: int = 8 * 1024**2
     """The longest record of a text file, and the longest element of a JSON array."""
-    columns: int = 4_000
+    columns: int = 2_000
     depth: int = 32
     sheet_cells: int = 20_000_000
     sample_rows: int = 20_480

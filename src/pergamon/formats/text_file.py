@@ -20,6 +20,7 @@ from pergamon.formats.model import Compression, Limits, Unreadable
 
 CHUNK = 1 << 20
 HEAD_BYTES = 1 << 20
+LOOK_BACK_BYTES = 1 << 16
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -149,6 +150,36 @@ def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[str]:
         raise Unreadable(
             f"bytes near line {lines} are not {encoding}", hint="say the encoding, or save it as UTF-8", line=lines
         ) from None
+
+
+def refuse_long_lines(path: Path, longest_bytes: int) -> None:
+    """Look that a line ends within every stretch of so many bytes; reads a few of them only.
+
+    DuckDB 1.5.5 refuses a line longer than its limit, but one longer than its buffer it leaves out without a word.
+
+    Raises:
+        Unreadable: a longer line.
+    """
+    size, line_begins = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while line_begins + longest_bytes < size:
+            found = _last_line_end(file, line_begins, line_begins + longest_bytes)
+            if found is None:
+                raise Unreadable(f"a line is longer than {longest_bytes} bytes", hint="is it text in lines?")
+            line_begins = found + 1
+
+
+def _last_line_end(file: BinaryIO, begin: int, end: int) -> int | None:
+    """Where the last line within a stretch ends, looked for from its end."""
+    while end > begin:
+        start = max(begin, end - LOOK_BACK_BYTES)
+        file.seek(start)
+        piece = file.read(end - start)
+        found = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+        if found >= 0:
+            return start + found
+        end = start
+    return None
 
 
 def with_plain_newlines(text: PlainText, quote: str, scratch: Path) -> PlainText:

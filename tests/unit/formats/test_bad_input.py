@@ -165,6 +165,15 @@ def test_a_bad_file_gets_a_clear_reason(tmp_path: Path, case: str) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("begin", [b"a,b\n1,", b"a,b\n1,2\n3,", b"a,b\n1,2\n3,4"])
+def test_a_line_longer_than_the_engine_s_buffer_is_not_left_out(tmp_path: Path, begin: bytes) -> None:
+    """DuckDB 1.5.5 reads such a file without an error, and without the row."""
+    path = tmp_path / "file"
+    path.write_bytes(begin + b"x" * 40 * 1024**2 + b"\n")
+    with pytest.raises(Unreadable, match="longer than"):
+        inspect_file(path, "x.csv", FormatHints(), Limits(threads=1))
+
+
 @pytest.mark.parametrize(("name", "data", "is_really"), [
     ("x.csv", parquet(), "parquet"), ("x.parquet", text("csv"), "csv"), ("x.csv", text("json"), "json"),
     ("x.csv", text("ndjson"), "ndjson"), ("x.json", text("ndjson"), "ndjson"), ("x.xlsx", text("csv"), "csv"),
