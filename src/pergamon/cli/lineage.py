@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import click
 
-from pergamon.cli.client import Client, client_at, token_in, without_token
+from pergamon.cli.client import Client, NoToken, client_at, token_in, without_token
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.lineage_tree import tree_lines
 from pergamon.cli.query import server_option, token_file_option
@@ -78,7 +78,7 @@ def show_command(
     if as_json:
         echo_json(told)
         return
-    for line in tree_lines(told, column=column, direction=direction):
+    for line in tree_lines(told, direction):
         click.echo(line)
     if told["cut"]:
         click.echo("there is more: ask with a larger --depth, or of one of these", err=True)
@@ -159,7 +159,12 @@ def _events_here(runtime: Runtime, actor: Actor, after: str) -> Json:
 def _sender(target: str | None, token_file: Path | None) -> Callable[[Json], None]:
     if target is None:
         return lambda event: click.echo(json.dumps(event, ensure_ascii=False))
-    endpoint = without_token(target)
+    try:
+        endpoint = without_token(target)
+    except NoToken:
+        raise Invalid(
+            "lineage is not sent to another host without encryption: it says names", hint="use an https:// address"
+        ) from None
     if token_file is not None:
         endpoint = endpoint.with_token(token_in(token_file))
     return lambda event: _post(endpoint, event)

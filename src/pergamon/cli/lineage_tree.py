@@ -14,11 +14,9 @@ MOST_COLUMNS = 8
 WIDEST_NAME = 120
 
 
-def tree_lines(told: Json, *, column: str | None, direction: Literal["up", "down"]) -> Iterator[str]:
-    """The lines to print.
-
-    column: what was asked for; then each column is followed by itself, otherwise each dataset as a whole.
-    """
+def tree_lines(told: Json, direction: Literal["up", "down"]) -> Iterator[str]:
+    """The lines to print: when a column was asked for, each column by itself, otherwise each dataset as a whole."""
+    column = told["field"]
     start = (told["dataset"]["namespace"], told["dataset"]["name"])
     yield _name(start, column)
     if not told["edges"]:

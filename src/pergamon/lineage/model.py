@@ -144,6 +144,8 @@ class Graph:
     start: Dataset
     edges: tuple[Edge, ...]
     cut: bool
+    field: str = ""
+    """The column that was followed, as lineage spells it; empty: the dataset as a whole."""
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
@@ -153,6 +155,7 @@ class Graph:
     def as_json(self) -> dict[str, Any]:
         return {
             "dataset": self.start.as_json(),
+            "field": self.field or None,
             "datasets": [dataset.as_json() for dataset in self.datasets],
             "edges": [edge.as_json() for edge in self.edges],
             "cut": self.cut,

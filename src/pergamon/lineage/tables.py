@@ -145,6 +145,17 @@ def runs_after(uow: UnitOfWork, after: FeedPosition, limit: int) -> list[dict[st
     return read_feed(uow, "lineage_run", after, limit)
 
 
+def spelled_field(uow: UnitOfWork, dataset: int, field: str) -> str:
+    """A column as it was told, when only its case is another: engines do not tell case apart."""
+    rows = uow.rows(
+        "SELECT output_field AS field FROM lineage_edge WHERE output_id = %s AND lower(output_field) = lower(%s) "
+        "UNION SELECT input_field FROM lineage_edge WHERE input_id = %s AND lower(input_field) = lower(%s)",
+        (dataset, field, dataset, field),
+    )
+    found = {row["field"] for row in rows}
+    return field if field in found or len(found) != 1 else found.pop()
+
+
 def edges_at(uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: bool, limit: int) -> list[dict[str, Any]]:
     """Current edges that end (upstream) or begin (downstream) at nodes: (dataset id, field); a field `""` is any.
 

@@ -49,17 +49,17 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
     Without a field the walk goes over whole datasets and shows the columns on the way; with one it follows columns,
     and where a job told none, the dataset as a whole.
     """
-    field = shown_field(field)
     start_id = tables.find_dataset(uow, start)
     if start_id is None or not may_see([start]):
-        return Graph(start, (), cut=False)
+        return Graph(start, (), cut=False, field=shown_field(field))
+    field = tables.spelled_field(uow, start_id, shown_field(field)) if field else ""
     found: dict[tuple[object, ...], Edge] = {}
     seen, frontier = {(start_id, field)}, [(start_id, field)]
     answers: dict[Dataset, bool] = {start: True}
     for _ in range(min(depth, DEEPEST)):
         rows = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES + 1)
         if len(rows) + len(found) > MOST_EDGES:
-            return Graph(start, tuple(found.values()), cut=True)
+            return Graph(start, tuple(found.values()), cut=True, field=field)
         edges = [tables.as_edge(row) for row in rows]
         _ask(answers, [_far_end(edge, is_upstream=is_upstream) for edge in edges], may_see)
         frontier = []
@@ -75,8 +75,9 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
                 seen.add(node)
                 frontier.append(node)
         if not frontier:
-            return Graph(start, tuple(found.values()), cut=False)
-    return Graph(start, tuple(found.values()), cut=_is_cut(uow, frontier, answers, may_see, is_upstream=is_upstream))
+            return Graph(start, tuple(found.values()), cut=False, field=field)
+    is_cut = _is_cut(uow, frontier, answers, may_see, is_upstream=is_upstream)
+    return Graph(start, tuple(found.values()), cut=is_cut, field=field)
 
 
 def _is_cut(

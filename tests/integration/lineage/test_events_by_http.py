@@ -240,6 +240,16 @@ def test_an_export_that_is_cut_goes_on_and_loses_nothing(
         assert len(taken) == before + 2
 
 
+@pytest.mark.parametrize(
+    "words", [["--after", "7"], ["--after", "1.2; --"], ["--to", "http://marquez.test/x"], ["--to", "file:///etc/x"]]
+)
+def test_an_export_to_nowhere_is_refused(rt: Runtime, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setenv("PERGAMON_HOME", str(rt.settings.home))
+    with pytest.raises(PergamonError) as refused:
+        group.main(["lineage", "export", *words], standalone_mode=False)
+    assert refused.value.kind is Kind.INVALID
+
+
 def test_lineage_at_the_command_line(
     rt: Runtime, web: httpx.Client, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +257,7 @@ def test_lineage_at_the_command_line(
     monkeypatch.setenv("PERGAMON_HOME", str(rt.settings.home))
     monkeypatch.setenv("PERGAMON_DATABASE_URL", str(rt.settings.database_url))
     tell_runs(rt, 1)
-    words = ["lineage", "show", "raw_db.b", "--column", "c0"]
+    words = ["lineage", "show", "raw_db.b", "--column", "C0"]
     monkeypatch.setenv("PERGAMON_TOKEN", tokens["reader"])
     as_client = CliRunner().invoke(group, [*words, "--server", str(web.base_url)], catch_exceptions=False)
     as_operator = CliRunner().invoke(group, ["--as", "person:reader", *words], catch_exceptions=False)

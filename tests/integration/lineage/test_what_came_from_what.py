@@ -56,6 +56,18 @@ def test_a_column_is_followed_to_the_file_that_it_came_from(told: Runtime, opera
     assert found == {("patients/.BIRTHDATE", "raw_db.patients.born"), ("raw_db.patients.born", "curated_db.ages.age")}
 
 
+def test_the_case_of_a_column_does_not_matter_where_it_tells_no_two_apart(told: Runtime, operator: Actor) -> None:
+    with told.begin(operator) as uow:
+        assert pairs(upstream(uow, CURATED, everything, field="AGE")) == pairs(
+            upstream(uow, CURATED, everything, field="age")
+        )
+        twins = column_by_column(RAW, OTHER, [("born", "Age"), ("id", "AGE")])
+        record_edges(uow, LineageRun("job:other", "job", "run_7"), [RAW], [OTHER], twins)
+        assert pairs(upstream(uow, OTHER, everything, field="AGE", depth=1)) == {
+            ("raw_db.patients.id", "curated_db.other.AGE")
+        }
+
+
 def test_where_a_job_tells_no_columns_a_column_is_followed_through_the_whole(told: Runtime, operator: Actor) -> None:
     with told.begin(operator) as uow:
         assert ("raw_db.patients.", "curated_db.other.") in pairs(downstream(uow, RAW, everything, field="born"))

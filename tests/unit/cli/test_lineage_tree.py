@@ -21,8 +21,8 @@ def edge(
 
 
 def lines(start: tuple[str, str], *edges: dict[str, Any], column: str | None = None, down: bool = False) -> list[str]:
-    told = {"dataset": {"namespace": start[0], "name": start[1]}, "edges": list(edges)}
-    return list(tree_lines(told, column=column, direction="down" if down else "up"))
+    told = {"dataset": {"namespace": start[0], "name": start[1]}, "edges": list(edges), "field": column}
+    return list(tree_lines(told, "down" if down else "up"))
 
 
 def test_datasets_stand_below_what_was_made_of_them_with_their_columns() -> None:

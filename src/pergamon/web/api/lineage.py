@@ -67,6 +67,7 @@ class LineageTold(BaseModel):
     """What was found. `cut`: there is more, behind the depth or beyond 5,000 edges."""
 
     dataset: DatasetTold
+    field: str | None
     datasets: list[DatasetTold]
     edges: list[EdgeTold]
     cut: bool
