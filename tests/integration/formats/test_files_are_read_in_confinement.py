@@ -25,7 +25,6 @@ from pergamon.formats import (
     Limits,
     Misfit,
     ReadRequest,
-    Unreadable,
     WriteRequest,
     WrittenPart,
 )
