@@ -26,7 +26,7 @@ from pergamon.formats.model import (
     WrittenPart,
 )
 from pergamon.formats.names import named_field, renamed_warning, safe_names
-from pergamon.formats.readings import ARROW_TYPES, TEXT, Reading, checked, reading_from_text, value
+from pergamon.formats.readings import ARROW_TYPES, TEXT, Reading, checked, means_no_value, reading_from_text, value
 from pergamon.formats.sql_types import field_ids, sql_type
 from pergamon.formats.text_file import (
     HEAD_BYTES,
@@ -284,10 +284,8 @@ def _query(text: _Text, writing: Writing) -> str:
         reading = _reading_for(part, place, field.type)
         inner.append(c)
         if reading is None:
-            listed = ", ".join(literal(word) for word in words)
-            sql = (
-                f"CASE WHEN {c} IS NULL OR trim({c}) IN ({listed}) THEN NULL ELSE {misfit} END::{sql_type(field.type)}"
-            )
+            is_nothing = f"{c} IS NULL OR {means_no_value(c, words)}"
+            sql = f"CASE WHEN {is_nothing} THEN NULL ELSE {misfit} END::{sql_type(field.type)}"
         else:
             if reading != TEXT:
                 inner.append(f"{value(reading, c)} AS {v}")

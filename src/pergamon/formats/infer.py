@@ -20,6 +20,7 @@ from pergamon.formats.readings import (
     DateOrder,
     Reading,
     fits,
+    means_no_value,
     pattern_of,
     value,
 )
@@ -84,9 +85,8 @@ def _glances(connection: Connection, source: str, columns: Sequence[int], words:
     }
     unseen = [number for number, values in glances.items() if not values]
     if unseen and len(rows) == GLANCE_ROWS:
-        listed = ", ".join(literal(word) for word in words)
         asked = ", ".join(
-            f"{what}(CASE WHEN trim(c{number}) NOT IN ({listed}) THEN c{number} END)"
+            f"{what}(CASE WHEN NOT {means_no_value(f'c{number}', words)} THEN c{number} END)"
             for number in unseen
             for what in ("min", "max")
         )
@@ -115,11 +115,12 @@ class _Look:
 
 
 def _looks(connection: Connection, source: str, columns: Sequence[int], hints: FormatHints) -> dict[int, _Look]:
-    words = ", ".join(literal(word) for word in null_words(hints))
+    words = null_words(hints)
+    inner = ", ".join(f"CASE WHEN NOT {means_no_value(f'c{n}', words)} THEN c{n} END AS c{n}" for n in columns)
     asked = []
     for number in columns:
         text = f"c{number}"
-        there = f"CASE WHEN trim({text}) NOT IN ({words}) THEN {text} END"
+        there = text
         asked += [
             f"max(length(regexp_extract({there}, '^[^0-9]*([0-9]*)', 1)))",
             f"max(length(regexp_extract({there}, '[.]([0-9]*)[^0-9]*$', 1)))",
@@ -132,7 +133,7 @@ def _looks(connection: Connection, source: str, columns: Sequence[int], hints: F
         ]
     if not asked:
         return {}
-    row = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone() or ()  # noqa: S608 - ours
+    row = connection.execute(f"SELECT {', '.join(asked)} FROM (SELECT {inner} FROM {source})").fetchone() or ()  # noqa: S608 - ours
     width = len(asked) // len(columns)
     return {
         number: _Look(*(part or 0 for part in row[place * width : (place + 1) * width]))  # type: ignore[arg-type]
@@ -184,12 +185,12 @@ def _fitting(
     connection: Connection, source: str, candidates: dict[int, list[Reading]], hints: FormatHints
 ) -> dict[int, list[Reading]]:
     """Of the candidates, those that every value fits."""
-    words = ", ".join(literal(word) for word in null_words(hints))
+    words = null_words(hints)
     asked, order = [], []
     for number, readings in candidates.items():
         text = f"c{number}"
         for reading in readings:
-            there = f"trim({text}) NOT IN ({words})"
+            there = f"NOT {means_no_value(text, words)}"
             fitting = f"coalesce({fits(reading, text, value(reading, text))}, false)"
             asked.append(f"bool_and(CASE WHEN {there} THEN {fitting} END)")
             order.append((number, reading))

@@ -162,11 +162,15 @@ def checked(reading: Reading, text: str, value: str, null_words: Sequence[str], 
         return text
     quick = surely_fits(reading, text, value)
     first = f"WHEN {quick} THEN {value} " if quick else ""
-    words = ", ".join(literal(word) for word in null_words)
     return (
         f"CASE WHEN {text} IS NULL THEN NULL {first}WHEN {fits(reading, text, value)} THEN {value} "
-        f"WHEN trim({text}) IN ({words}) THEN NULL ELSE {misfit} END"
+        f"WHEN {means_no_value(text, null_words)} THEN NULL ELSE {misfit} END"
     )
+
+
+def means_no_value(text: str, null_words: Sequence[str]) -> str:
+    """SQL: is this one of the words? Never IN: the engine makes a join of it, one a column, and its memory is gone."""
+    return f"list_contains([{', '.join(literal(word) for word in null_words)}], trim({text}))"
 
 
 def pattern_of(reading: Reading) -> str:  # noqa: PLR0911 - one line a kind
