@@ -175,7 +175,7 @@ def _post(endpoint: Client, event: Json) -> None:
 
     try:
         with endpoint.connection() as http:
-            answer = http.post("", json=event)
+            answer = http.post(endpoint.server, json=event)
     except httpx.HTTPError as error:
         raise TargetRefused(f"{endpoint.server} does not answer ({type(error).__name__})") from None
     if not answer.is_success:

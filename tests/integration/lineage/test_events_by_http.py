@@ -201,6 +201,7 @@ def openlineage_endpoint(fail_at: int | None = None) -> Iterator[tuple[str, list
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.path == "/api/v1/lineage", "exactly the address that was given"
             fails = next(numbers) == fail_at
             if not fails:
                 taken.append(document)
