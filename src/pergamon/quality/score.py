@@ -37,6 +37,17 @@ def whole_score(dimensions: Mapping[str, float], *, rows: int | None) -> float |
     return cut(sum(dimensions.values()) / len(dimensions))
 
 
+def coarse(score: float, *, rows: int | None) -> float:
+    """A score as it is told to who may not read the rows: in steps as wide as ten rows, so that it tells of no fewer.
+
+    A whole one stays whole: that every row keeps the rules is what the rules' outcomes say anyway.
+    """
+    if score >= 1 or not rows:
+        return score
+    step = max(0.01, FEWEST_ROWS / rows)
+    return cut(math.floor(score / step + 1e-9) * step)
+
+
 def cut(score: float) -> float:
     """Two digits, downwards; a hair's breadth of floating point is forgiven."""
     return math.floor(score * 100 + 1e-9) / 100

@@ -10,6 +10,7 @@ from pergamon.quality import tables
 from pergamon.quality.disclosure import FEWEST_ROWS, ROUNDED_TO, rounded_count
 from pergamon.quality.model import ColumnProfile, NoProfile, Profile, RuleResult, State
 from pergamon.quality.rules import AnyRule
+from pergamon.quality.score import coarse
 from pergamon.quality.sight import Sight, sight_of
 from pergamon.quality.step import OWN_RULES
 from pergamon.store import UnitOfWork
@@ -108,6 +109,10 @@ def visible_rules(uow: UnitOfWork, table: TableId) -> dict[str, Any]:
 def point(profile: Profile, sight: Sight) -> dict[str, Any]:
     """One profile without its columns: a point of the trend."""
     few = profile.rows is not None and profile.rows < FEWEST_ROWS and not sight.sees_values
+
+    def told(score: float) -> float:
+        return score if sight.sees_values else coarse(score, rows=profile.rows)
+
     return {
         "id": profile.id,
         "table": str(profile.table),
@@ -119,8 +124,8 @@ def point(profile: Profile, sight: Sight) -> dict[str, Any]:
         "rows": profile.rows,
         "sampled_rows": profile.sampled_rows,
         "null_rate": None if few else _null_rate(profile, exact=sight.sees_values),
-        "score": profile.score,
-        "dimensions": {} if few else dict(sorted(profile.dimensions.items())),
+        "score": None if profile.score is None else told(profile.score),
+        "dimensions": {} if few else {name: told(score) for name, score in sorted(profile.dimensions.items())},
         "duration_ms": profile.duration_ms,
     }
 

@@ -1,8 +1,9 @@
 """How much of a table's profile may this actor see? Asked of the policy, for the asset and for the table (law 1).
 
-Counts: whoever may find an asset of the table, rounded, so that no few rows can be told apart. Everything: whoever may
-read the table without obligations. An obligation to mask columns takes their values away; any other obligation (rows
-that may not be seen, whatever comes later) leaves counts only: the values of the whole table would tell of the rest.
+Counts: whoever may find an asset of the table (where it has none: whoever runs workflows), rounded, so that no few rows
+can be told apart. Everything: whoever may read the table without obligations. An obligation to mask columns takes their
+values away; any other obligation (rows that may not be seen, whatever comes later) leaves counts only: the values of
+the whole table would tell of the rest.
 """
 
 from collections.abc import Mapping
@@ -53,8 +54,8 @@ def sight_of(uow: UnitOfWork, table: TableId) -> Sight:
     assets = [asset for asset in catalog.assets_of_tables(uow, [str(table)]) if asset.retired_at is None]
     finds = [asked(Action.ASSET_FIND, catalog.asset_resource(asset)) for asset in assets]
     curates = [asked(Action.ASSET_CURATE, catalog.draft_resource(asset)) for asset in assets]
-    operates = asked(Action.WORKFLOW_RUN, resource)
-    may_see = reads.allowed or operates.allowed or any(decision.allowed for decision in finds)
+    operates = not assets and asked(Action.WORKFLOW_RUN, resource).allowed
+    may_see = reads.allowed or operates or any(decision.allowed for decision in finds)
     if not (is_there and may_see):
         refused = None if may_see else reads
         raise NoProfile(f"there is no table {table} that you may find", hint=_HINT, decision=refused)
@@ -63,7 +64,7 @@ def sight_of(uow: UnitOfWork, table: TableId) -> Sight:
         may_read=reads.allowed,
         sees_values=sees_values,
         masked=masked,
-        may_curate=operates.allowed or any(decision.allowed for decision in curates),
+        may_curate=operates or any(decision.allowed for decision in curates),
     )
 
 

@@ -19,7 +19,7 @@ from pergamon.quality.measure import Asking, Measurement, measure
 from pergamon.quality.model import EngineFailed, Outcome, Profile, RuleResult, State, TableColumn
 from pergamon.quality.ports import MeasuredTable, ProfilePlace
 from pergamon.quality.rules import other_table
-from pergamon.quality.score import dimension_scores, whole_score
+from pergamon.quality.score import coarse, dimension_scores, whole_score
 from pergamon.quality.tables import Claim
 from pergamon.store import UnitOfWork
 
@@ -198,7 +198,8 @@ def _store(uow: UnitOfWork, work: _Work, profile: Profile, duration_ms: int) -> 
         return
     kept = Profile(**{**profile.__dict__, "duration_ms": duration_ms, "at": uow.now})
     tables.save_profile(uow, kept)
-    catalog.quality_noted(uow, kept.table, kept.score)
+    told = None if kept.score is None else coarse(kept.score, rows=kept.rows)
+    catalog.quality_noted(uow, kept.table, told)
     failing = (Outcome.FAIL, Outcome.WARN, Outcome.ERROR)
     uow.record(
         TableProfiled(

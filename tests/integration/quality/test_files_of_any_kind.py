@@ -1,4 +1,4 @@
-"""What stands in files is measured as readers see it: without rows that an engine has deleted, and none where none is."""
+"""What stands in files is measured as readers see it: without rows that an engine has deleted; no rows, no values."""
 
 from pergamon import lake, quality
 from pergamon.adapters.sail import start_sail

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pergamon.quality.model import Outcome, RuleResult
-from pergamon.quality.score import cut, dimension_scores, outcome_of, whole_score
+from pergamon.quality.score import coarse, cut, dimension_scores, outcome_of, whole_score
 
 
 def result(dimension: str, judged: int, failed: int, *, weight: float = 1.0, error: bool = False) -> RuleResult:
@@ -57,3 +57,12 @@ def test_a_score_is_never_cut_upwards(score: float) -> None:
     assert 0 <= score - cut(score) + 1e-9 < 0.01 + 2e-9
     assert cut(0.9999) == 0.99
     assert cut(0.29) == 0.29
+
+
+@given(st.integers(10, 2_000))
+def test_a_coarse_score_has_no_more_steps_than_tens_of_rows(rows: int) -> None:
+    told = [coarse(1 - failed / rows, rows=rows) for failed in range(rows + 1)]
+    assert len(set(told)) <= rows // 10 + 2
+    assert told == sorted(told, reverse=True)
+    assert all(step <= 1 - failed / rows + 1e-9 for failed, step in enumerate(told))
+    assert (told[0], told[-1]) == (1.0, 0.0)
