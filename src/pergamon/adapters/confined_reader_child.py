@@ -25,6 +25,7 @@ import pyarrow.orc  # what would otherwise be imported when the files of Python 
 from pergamon.adapters.landlock import abi_version, restrict_to_files
 from pergamon.adapters.seccomp import restrict_to_computing
 from pergamon.formats import FilePart, FormatHints, Limits, Misfit, Unreadable, inspect_file, write_part
+from pergamon.formats import by_format as _loaded_now  # noqa: F401 - before the files of Python are out of reach
 from pergamon.formats.engine import database
 from pergamon.formats.schema_json import schema_from_json
 

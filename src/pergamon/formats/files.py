@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pergamon.formats.avro_files import inspect_avro, write_avro
-from pergamon.formats.csv_files import inspect_csv, write_csv
-from pergamon.formats.excel_files import inspect_excel, write_excel
-from pergamon.formats.json_files import inspect_json, write_json
 from pergamon.formats.magic import kind_of
 from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, WrittenPart
-from pergamon.formats.orc_files import inspect_orc, write_orc
-from pergamon.formats.parquet_files import inspect_parquet, write_parquet
 from pergamon.formats.ports import Progress
 from pergamon.formats.work import Look, Writing
 
@@ -37,24 +31,13 @@ def inspect_file(
     Raises:
         Unreadable: why not, and where.
     """
+    from pergamon.formats.by_format import INSPECTORS  # here: only who reads files loads what reads them
+
     hints, limits = hints or FormatHints(), limits or Limits()
     year = this_year or datetime.datetime.now(datetime.UTC).year
     kind = kind_of(path, name, hints, limits)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="look-") as place:
-        look = Look(path, kind.compression, hints, limits, Path(place), year)
-        match kind.format:
-            case "parquet":
-                parts = [inspect_parquet(look)]
-            case "csv":
-                parts = [inspect_csv(look)]
-            case "json" | "ndjson":
-                parts = [inspect_json(look, kind.format)]
-            case "avro":
-                parts = [inspect_avro(look)]
-            case "orc":
-                parts = [inspect_orc(look)]
-            case "excel":
-                parts = inspect_excel(look)
+        parts = INSPECTORS[kind.format](Look(path, kind.compression, hints, limits, Path(place), year))
     return [replace(part, warnings=(*kind.warnings, *part.warnings)) for part in parts]
 
 
@@ -76,17 +59,8 @@ def write_part(
     Raises:
         Unreadable: it cannot be read whole. Misfit: the target does not hold every value or column.
     """
+    from pergamon.formats.by_format import WRITERS  # as above
+
     with tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as place:
         told, allowed = progress or (lambda _rows: None), limits or Limits()
-        return _WRITERS[part.format](Writing(path, part, target, out, constants or {}, allowed, told, Path(place)))
-
-
-_WRITERS = {
-    "parquet": write_parquet,
-    "csv": write_csv,
-    "json": write_json,
-    "ndjson": write_json,
-    "avro": write_avro,
-    "orc": write_orc,
-    "excel": write_excel,
-}
+        return WRITERS[part.format](Writing(path, part, target, out, constants or {}, allowed, told, Path(place)))

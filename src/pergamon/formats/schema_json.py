@@ -89,11 +89,21 @@ def _field_as_json(field: pa.Field) -> dict[str, Any]:
     told: dict[str, Any] = {"name": field.name, "type": type_as_json(field.type)}
     if field.metadata:
         told["metadata"] = {
-            key.decode(errors="replace"): value.decode(errors="replace") for key, value in field.metadata.items()
+            key.decode(errors="replace"): _text_as_json(value.decode(errors="replace"))
+            for key, value in field.metadata.items()
         }
     return told
 
 
 def _field_from_json(said: Mapping[str, Any], depth: int) -> pa.Field:
-    metadata = {str(key): str(value) for key, value in said.get("metadata", {}).items()}
+    metadata = {str(key): _text_from_json(value) for key, value in said.get("metadata", {}).items()}
     return pa.field(str(said["name"]), type_from_json(said["type"], depth), metadata=metadata or None)
+
+
+def _text_as_json(text: str) -> str | list[str]:
+    """A text; one with zero bytes as its pieces between them, for PostgreSQL's JSON holds none."""
+    return text.split("\x00") if "\x00" in text else text
+
+
+def _text_from_json(said: Any) -> str:  # Any: it came out of JSON
+    return "\x00".join(map(str, said)) if isinstance(said, list) else str(said)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestEntry, ManifestFile
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema
@@ -109,6 +108,8 @@ def change_of(
         BadSchema: the columns cannot change like that.
         ValueError: a file to be removed is not in the table.
     """
+    from pyiceberg.catalog.noop import NoopCatalog  # here: it loads every catalog that PyIceberg knows
+
     evolved, updates = evolve_in_memory(base, columns or NewColumns())
     name = (record.id.database, record.id.name)
     transaction = Transaction(Table(name, evolved, record.metadata_location, file_io(), NoopCatalog("none")))
