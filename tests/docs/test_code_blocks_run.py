@@ -49,6 +49,7 @@ NOT_RUN = {
     "docs/how-to/configure.md": 1,
     "docs/how-to/crawl-files.md": 3,
     "docs/how-to/find-data.md": 3,
+    "docs/how-to/follow-lineage.md": 3,
     "docs/how-to/log-in-with-a-password.md": 2,
     "docs/how-to/run-it-as-a-service.md": 5,
     "docs/how-to/when-something-fails.md": 2,

@@ -15,7 +15,7 @@ from pergamon.lineage.model import (
 )
 from pergamon.lineage.openlineage import BadEvent, RunEvent
 from pergamon.lineage.record import record_edges, record_if_new
-from pergamon.lineage.select import NotTraceable, Trace, tables_of_select, trace_select
+from pergamon.lineage.trace import NotTraceable, Trace, tables_of_select, trace_select
 from pergamon.lineage.walk import MaySee, UnknownDataset, downstream, is_known, neighbours, upstream
 
 __all__ = [

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
-from pergamon.kernel import Invalid
+from pergamon.lineage.trace import NotTraceable, Origin, Trace
 
 DIALECT = "spark"
 LONGEST_SELECT = 1_000_000
@@ -22,25 +22,6 @@ LONGEST_SELECT = 1_000_000
 
 GENERATORS = (exp.Lateral, exp.Values)
 """What makes rows of its own: each of their columns comes from every column that is named inside."""
-
-Origin = tuple[str, str]
-"""(table as `database.table`, column as the table spells it)."""
-
-
-class NotTraceable(Invalid):
-    """A text is not one SELECT that can be read; then nothing is known of it, and nothing is said."""
-
-    code = "lineage.not_traceable"
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What a SELECT reads, and where its columns come from, in their order."""
-
-    tables: tuple[str, ...]
-    origins: tuple[frozenset[Origin] | None, ...]
-    """For each column of the result its origins: none for a constant or a count of rows; None: it cannot be said.
-    Empty when not even the number of columns can be said."""
 
 
 def tables_of_select(sql: str) -> tuple[str, ...]:
