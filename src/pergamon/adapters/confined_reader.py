@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -278,7 +279,10 @@ _FAULT: Answer = {"unreadable": "the reader failed on it", "hint": "the operator
 def _inspected(request: ReadRequest, answer: Answer) -> Inspected | Failed:
     if "parts" in answer:
         try:
-            return Inspected(request, tuple(FilePart.from_json(part) for part in answer["parts"]))
+            parts = tuple(FilePart.from_json(part) for part in answer["parts"])
+            if not all(_can_be_kept(part.as_json()) for part in parts):
+                raise ValueError("a text in it that no database keeps")
+            return Inspected(request, parts)
         except (ValueError, KeyError, TypeError):
             return _failed(request, _FAULT)
     return _failed(request, answer)
@@ -302,16 +306,33 @@ def _written(request: WriteRequest, answer: Answer) -> WrittenPart | Failed:
 def _failed(request: ReadRequest | WriteRequest, answer: Answer) -> Failed:
     if "misfit" in answer:
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            return Failed(request, Misfit(str(answer["misfit"]), FilePart.from_json(answer["part"])))
+            part = FilePart.from_json(answer["part"])
+            if _can_be_kept(part.as_json()):
+                return Failed(request, Misfit(_plain(answer["misfit"]), part))
     told = answer if "unreadable" in answer else _FAULT
     hint, line, column = told.get("hint"), told.get("line"), told.get("column")
     error = Unreadable(
-        str(told["unreadable"])[:1000],
-        hint=None if hint is None else str(hint)[:1000],
+        _plain(told["unreadable"]),
+        hint=None if hint is None else _plain(hint),
         line=line if isinstance(line, int) else None,
-        column=column if isinstance(column, str) else None,
+        column=_plain(column) if isinstance(column, str) else None,
     )
     return Failed(request, error)
+
+
+def _plain(text: object) -> str:
+    """A text for people, who may read it in a terminal, and for the database: no control characters, no halves."""
+    letters = str(text)[:1000]
+    return "".join("\ufffd" if unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} else one for one in letters)
+
+
+def _can_be_kept(told: object) -> bool:
+    """PostgreSQL keeps no zero byte and no half of a character; one text with them would stop a whole folder."""
+    if isinstance(told, str):
+        return "\x00" not in told and not any("\ud800" <= letter <= "\udfff" for letter in told)
+    if isinstance(told, Mapping):
+        return all(_can_be_kept(one) for one in (*told, *told.values()))
+    return not isinstance(told, Sequence) or all(_can_be_kept(one) for one in told)
 
 
 def _write_task(request: WriteRequest) -> Answer:

@@ -21,7 +21,7 @@ from pergamon.crawl.model import PURPOSE, Claim, Did, FileQuarantined, FileState
 from pergamon.crawl.planning import constants, fits_in_place, is_partition, merged_columns, with_partition
 from pergamon.crawl.ports import Place
 from pergamon.crawl.tables import CrawlTable, DataFile, Part
-from pergamon.formats import Failed, Misfit, Unreadable, WriteRequest, WrittenPart
+from pergamon.formats import Constant, Failed, Misfit, Unreadable, WriteRequest, WrittenPart
 from pergamon.kernel import Conflict, make_durable_directory
 from pergamon.store import UnitOfWork
 
@@ -267,7 +267,7 @@ def _request(opened: _Opened, target: pa.Schema, number: int, part: Part) -> Wri
     directory = _directory(opened, opened.lease.id) / f"{number // TOGETHER:04d}"
     make_durable_directory(directory)
     return WriteRequest(
-        part.path, part.part, target, directory / f"{number % TOGETHER:03d}.parquet", constants(target, part.partition)
+        part.path, part.part, target, directory / f"{number % TOGETHER:03d}.parquet", _constants(part, target)
     )
 
 
@@ -283,8 +283,12 @@ def _converted(part: Part, said: WrittenPart, target: pa.Schema, divided_by: Seq
 
 def _partition(part: Part, target: pa.Schema, divided_by: Sequence[str]) -> tuple[lake.PartitionValue, ...]:
     """The values that a file's folders give to the columns that the table is divided by."""
-    values: Mapping[str, Any] = constants(target, part.partition)  # Any: whole numbers and text, by the columns' types
+    values: Mapping[str, Any] = _constants(part, target)  # Any: whole numbers and text, by the columns' types
     return tuple(values.get(name) for name in divided_by)
+
+
+def _constants(part: Part, target: pa.Schema) -> dict[str, Constant]:
+    return constants(target, part.partition, part.part.schema)
 
 
 def _as_new_file(file: DataFile) -> lake.NewFile:

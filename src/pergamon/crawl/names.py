@@ -6,6 +6,7 @@ becomes one `_`; a name begins with a letter (`t_` is put before another), and h
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -43,7 +44,7 @@ def placement(key: str, prefix: str, spec: CrawlerSpec) -> Placement:
     """
     *folders, file = key[len(prefix) :].split("/")
     plain = [name for name in folders if hive_column(name) is None]
-    partition = tuple(found for name in folders if (found := hive_column(name)) is not None)
+    partition = _each_once(found for name in folders if (found := hive_column(name)) is not None)
     if spec.one_table:
         return Placement(prefix, safe_name(_last(prefix)), partition)
     if plain:
@@ -60,7 +61,22 @@ def hive_column(folder: str) -> tuple[str, str | None] | None:
     if not equals or not name:
         return None
     column = re.sub(r"[^\w -]", "_", unquote(name)).strip() or "partition"
-    return column, None if value == HIVE_NULL else unquote(value)
+    plain = unquote(value)
+    if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in plain):
+        plain = value  # `%00`: no database keeps it, and no terminal should show it
+    return column, None if value == HIVE_NULL else plain
+
+
+def _each_once(columns: Iterable[tuple[str, str | None]]) -> Partition:
+    """`a=1/A=2` gives the columns `a` and `A_2`: no value is lost, and no column stands twice."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for name, value in columns:
+        unique, number = name, 1
+        while unique.casefold() in found:
+            number += 1
+            unique = f"{name}_{number}"
+        found[unique.casefold()] = (unique, value)
+    return tuple(found.values())
 
 
 def stem(file: str) -> str:

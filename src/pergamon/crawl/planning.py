@@ -5,6 +5,7 @@ least half of the smaller one's columns are in the other; with exactly the same 
 what no other type holds becomes text. Different sheets of workbooks never share a table.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from pergamon.formats import Constant, Incompatible, Merged, merge_schemas
 PARTITION = b"pergamon.partition"
 """Metadata of a column whose values come from the folders' names."""
 SHARED = 0.5
+WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,13 @@ def _type_of(value: str | None) -> pa.DataType:
     """A whole number without leading zeros is a number, everything else is text; Hive's null goes with either."""
     if value is None:
         return pa.int64()
-    if value.lstrip("-").isascii() and value.lstrip("-").isdigit() and len(value) <= 18:
-        return pa.int64() if str(int(value)) == value else pa.string()
-    return pa.string()
+    return pa.int64() if WHOLE.fullmatch(value) and len(value) <= 18 else pa.string()
 
 
-def constants(columns: pa.Schema, partition: Partition) -> dict[str, Constant]:
-    """The values that a file's folders give, as the table's columns have them."""
-    values = {name.casefold(): value for name, value in partition}
+def constants(columns: pa.Schema, partition: Partition, file: pa.Schema) -> dict[str, Constant]:
+    """The values that a file's folders give, as the table's columns have them; what the file holds itself, it gives."""
+    own = {field.name.casefold() for field in file}
+    values = {name.casefold(): value for name, value in partition if name.casefold() not in own}
     return {
         field.name: _typed(values[field.name.casefold()], field.type)
         for field in columns

@@ -20,6 +20,7 @@ from pergamon.adapters.landlock import abi_version
 from pergamon.formats import (
     ConfinedReader,
     Failed,
+    FilePart,
     FormatHints,
     Inspected,
     Limits,
@@ -27,6 +28,8 @@ from pergamon.formats import (
     ReadRequest,
     WriteRequest,
     WrittenPart,
+    schema_as_json,
+    schema_from_json,
 )
 
 LIMITS = Limits(memory_bytes=256 * 1024**2, ratio_from_bytes=4 * 1024**2)
@@ -277,3 +280,28 @@ def test_what_the_reader_wrote_must_be_a_plain_file(tmp_path: Path) -> None:
     out.unlink()
     os.link(tmp_path / "secret", out)
     assert isinstance(_written(request, {"rows": 1}), Failed)
+
+
+@pytest.mark.parametrize("told", [{"name": "a\x00"}, {"dialect": {"quote": ["\ud800"]}}, {"warnings": ["\x00"]}])
+def test_a_text_that_no_database_keeps_is_the_files_fault_and_nobody_elses(told: dict[str, object]) -> None:
+    from pergamon.adapters.confined_reader import _inspected
+
+    plain = FilePart(None, "csv", "none", pa.schema([("id", pa.int64())]), 1, in_place=False).as_json()
+    request = ReadRequest(Path("a"), "a")
+    assert isinstance(_inspected(request, {"parts": [plain]}), Inspected)
+    assert isinstance(_inspected(request, {"parts": [plain | told]}), Failed)
+
+
+def test_what_a_reader_says_is_wrong_cannot_speak_to_a_terminal() -> None:
+    from pergamon.adapters.confined_reader import _inspected
+
+    failed = _inspected(ReadRequest(Path("a"), "a"), {"unreadable": "a\x1b]0;b\x00", "hint": "\n", "column": "\ud800"})
+    assert isinstance(failed, Failed)
+    assert (failed.error.message, failed.error.hint) == ("a\ufffd]0;b\ufffd", "\ufffd")
+
+
+def test_a_name_with_zero_bytes_comes_back_as_it_was() -> None:
+    schema = pa.schema([pa.field("a_b", pa.int64(), metadata={"k": "\x00a\x00\x00b"})])
+    told = schema_as_json(schema)
+    assert "\\u0000" not in json.dumps(told)
+    assert schema_from_json(told).field("a_b").metadata == {b"k": b"\x00a\x00\x00b"}

@@ -60,6 +60,9 @@ def test_a_crawler_is_listed_asked_run_and_replayed(client: httpx.Client, rt: Ru
     ("method", "path", "status"),
     [
         ("GET", "/api/v1/crawlers/none", 404),
+        ("GET", "/api/v1/crawlers/a%00b", 422),
+        ("GET", "/api/v1/crawlers/a%00b/files", 422),
+        ("POST", "/api/v1/crawlers/a%00b/run", 422),
         ("POST", "/api/v1/crawlers/none/run", 404),
         ("GET", "/api/v1/crawlers/assets/files?state=odd", 422),
         ("GET", "/api/v1/crawlers/assets/files?after=x", 400),

@@ -73,8 +73,8 @@ def test_a_null_does_not_make_a_number_text() -> None:
     shapes = [Shape(str(number), None, columns, 1, "a", True) for number, columns in enumerate(both)]
     (table,) = plan_folder("t", shapes, []).tables
     assert table.columns.field("k").type == INT
-    assert constants(table.columns, (("k", None),)) == {"k": None}
-    assert constants(table.columns, (("k", "7"),)) == {"k": 7}
+    assert constants(table.columns, (("k", None),), pa.schema([])) == {"k": None}
+    assert constants(table.columns, (("k", "7"),), pa.schema([])) == {"k": 7}
 
 
 @pytest.mark.parametrize(

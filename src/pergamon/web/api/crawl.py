@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from pergamon import crawl
@@ -10,6 +10,8 @@ from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.pagination import After, Limit, cursor, page, place_in
 
 router = APIRouter()
+
+CrawlerName = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
 
 
 class ReplayRequest(BaseModel):
@@ -64,7 +66,7 @@ def crawlers(rt: RuntimeDep, actor: ActorDep) -> Crawlers:
 
 
 @router.get("/api/v1/crawlers/{name}")
-def one(name: str, rt: RuntimeDep, actor: ActorDep) -> CrawlerTold:
+def one(name: CrawlerName, rt: RuntimeDep, actor: ActorDep) -> CrawlerTold:
     """One crawler, with its tables and what failed."""
     with rt.begin(actor) as uow:
         return CrawlerTold(**crawl.crawler_status(uow, name).as_json())
@@ -73,7 +75,7 @@ def one(name: str, rt: RuntimeDep, actor: ActorDep) -> CrawlerTold:
 @router.get("/api/v1/crawlers/{name}/files")
 def files(
     *,
-    name: str,
+    name: CrawlerName,
     rt: RuntimeDep,
     actor: ActorDep,
     state: Annotated[crawl.FileState | None, Query(description="Only files in this state.")] = None,
@@ -88,7 +90,7 @@ def files(
 
 
 @router.post("/api/v1/crawlers/{name}/run")
-def run(name: str, rt: RuntimeDep, actor: ActorDep) -> Requested:
+def run(name: CrawlerName, rt: RuntimeDep, actor: ActorDep) -> Requested:
     """List everything below its prefixes now; what is unchanged is not read again."""
     with rt.begin(actor) as uow:
         crawl.request_crawl(uow, name)
@@ -96,7 +98,7 @@ def run(name: str, rt: RuntimeDep, actor: ActorDep) -> Requested:
 
 
 @router.post("/api/v1/crawlers/{name}/replay")
-def replay(name: str, asked: ReplayRequest, rt: RuntimeDep, actor: ActorDep) -> Replayed:
+def replay(name: CrawlerName, asked: ReplayRequest, rt: RuntimeDep, actor: ActorDep) -> Replayed:
     """Let files that were set aside be tried again."""
     with rt.begin(actor) as uow:
         return Replayed(files=crawl.replay_files(uow, name, asked.key))
