@@ -110,21 +110,6 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-@click.command("ls")
-@directory_option
-@domain_option
-@env_option
-@json_option
-def ls_command(directory: Path, domain: str | None, env: str | None, as_json: bool) -> None:
-    """What would be deployed, as a tree. Needs no installation."""
-    configuration = deploy.load_configuration(directory, domain=domain, env=env)
-    if as_json:
-        echo_json(deploy.tree_json(configuration))
-        return
-    for line in deploy.tree_lines(configuration):
-        click.echo(line)
-
-
 @click.command("synth")
 @directory_option
 @domain_option

@@ -17,7 +17,7 @@ from pergamon.settings import settings_from_environment
 COMMANDS = {
     "init": "pergamon.cli.deploy:init_command",
     "quickstart": "pergamon.cli.deploy:quickstart_command",
-    "ls": "pergamon.cli.deploy:ls_command",
+    "ls": "pergamon.cli.ls:ls_command",
     "synth": "pergamon.cli.deploy:synth_command",
     "deploy": "pergamon.cli.deploy:deploy_command",
     "diff": "pergamon.cli.deploy:diff_command",

@@ -13,7 +13,7 @@ from pergamon.runtime import Runtime
 NEEDS_NO_RIGHT = {
     "init": "copies files of the package",
     "quickstart": "writes files of the caller's own from a source that the caller may read",
-    "ls": "reads the caller's own files",
+    "ls": "reads the caller's own files; objects as `object ls`",
     "schema": "prints a schema of the package",
     "quality": "asks the policy itself, as a client or as a person: tests of quality/",
     "sample": "fills a database of the caller's own",
