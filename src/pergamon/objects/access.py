@@ -75,13 +75,15 @@ def require_write(
 
 
 def require_raw(uow: UnitOfWork, version: ObjectVersion) -> None:
-    """Let a raw read pass when each table whose data lies in it gives the actor everything (law 8).
+    """Let a raw read pass when each table whose data lies in it, or once lay, gives the actor everything (law 8).
+
+    Also once: else whoever may write could supersede what they may not read, wait for the crawl, and read the version.
 
     Raises:
         RawClosed: a table that refers to it may not be read by the actor, or only with obligations.
     """
     existing = {str(record.id): record.id for record in lake.list_tables(uow)}
-    for name in tables.referring(uow, version.id):
+    for name in tables.referring(uow, version.id, also_past=True):
         if name not in existing:
             continue  # a table that was dropped governs nothing
         decision = decide(uow.actor, Action.TABLE_READ, lake.table_resource(uow, existing[name]))

@@ -16,8 +16,8 @@ def refer(uow: UnitOfWork, table: lake.TableId, version_ids: Iterable[str]) -> N
 
 
 def unrefer(uow: UnitOfWork, table: lake.TableId, version_ids: Iterable[str]) -> None:
-    """Forget it, once no snapshot of the table names them."""
-    tables.drop_references(uow, str(table), sorted(version_ids))
+    """They are the table's no more, and may be removed. Served raw they are as before: the same rows stand in them."""
+    tables.end_references(uow, str(table), sorted(version_ids))
 
 
 def referring_tables(uow: UnitOfWork, version_id: str) -> list[lake.TableId]:

@@ -188,14 +188,17 @@ def current_of_keys(uow: UnitOfWork, bucket: str, keys: Sequence[str]) -> list[O
 
 def add_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
     uow.execute(
-        "INSERT INTO object_reference (table_name, version_id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        "INSERT INTO object_reference (table_name, version_id) SELECT %s, unnest(%s::text[]) "
+        "ON CONFLICT (table_name, version_id) DO UPDATE SET is_past = false",
         (table, list(version_ids)),
     )
 
 
-def drop_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
+def end_references(uow: UnitOfWork, table: str, version_ids: Sequence[str]) -> None:
+    """The versions are no data of the table any more; that they were is remembered as long as they are there."""
     uow.execute(
-        "DELETE FROM object_reference WHERE table_name = %s AND version_id = ANY (%s)", (table, list(version_ids))
+        "UPDATE object_reference SET is_past = true WHERE table_name = %s AND version_id = ANY (%s)",
+        (table, list(version_ids)),
     )
 
 
@@ -203,9 +206,12 @@ def drop_all_references(uow: UnitOfWork, version_id: str) -> None:
     uow.execute("DELETE FROM object_reference WHERE version_id = %s", (version_id,))
 
 
-def referring(uow: UnitOfWork, version_id: str) -> list[str]:
-    """The names of the tables that refer to a version."""
-    rows = uow.rows("SELECT table_name FROM object_reference WHERE version_id = %s ORDER BY table_name", (version_id,))
+def referring(uow: UnitOfWork, version_id: str, *, also_past: bool = False) -> list[str]:
+    """The names of the tables that refer to a version; also_past: and of those that once did."""
+    rows = uow.rows(
+        "SELECT table_name FROM object_reference WHERE version_id = %s AND (%s OR NOT is_past) ORDER BY table_name",
+        (version_id, also_past),
+    )
     return [row["table_name"] for row in rows]
 
 
@@ -222,7 +228,7 @@ def _version(row: DictRow) -> ObjectVersion:
 def referring_into_bucket(uow: UnitOfWork, bucket: str) -> list[str]:
     rows = uow.rows(
         "SELECT DISTINCT r.table_name FROM object_reference r JOIN object_version v ON v.id = r.version_id "
-        "WHERE v.bucket = %s",
+        "WHERE v.bucket = %s AND NOT r.is_past",
         (bucket,),
     )
     return [row["table_name"] for row in rows]

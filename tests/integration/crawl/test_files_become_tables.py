@@ -1,6 +1,7 @@
 """Uploaded files become tables that are read as they should be; what changes, comes, goes or is broken is followed."""
 
 import pyarrow as pa
+import pytest
 
 from pergamon import catalog, identity, lake, lineage, objects, query
 
@@ -223,3 +224,22 @@ def test_a_governed_query_reads_files_in_place_and_raw_reads_follow_the_table(wo
     world.crawl()
     with world.rt.begin(world.operator) as uow:
         assert objects.referring_tables(uow, in_place) == []
+
+
+def test_superseding_what_one_may_not_read_does_not_open_the_version_before(world: World) -> None:
+    """The holder may write the files and not read the table: its rules give the rows to somebody else."""
+    with world.rt.begin(world.operator) as uow:
+        reading = lake.AccessRuleSpec(ReadRoles=("researcher",))
+        lake.put_bucket(uow, "curated", lake.BucketSpec(access_rules=(reading,)))
+        lake.put_database(uow, "closed_db", lake.DatabaseSpec(bucket="curated", prefix="tables"))
+    world.deploy("closed", prefixes=("closed",), database="closed_db")
+    versions = [world.put_parquet("closed/a.parquet", id=[1]), world.put_csv("closed/b.csv", "id", "2")]
+    world.crawl()
+    world.put_parquet("closed/a.parquet", id=[3])
+    world.remove("closed/b.csv")
+    world.crawl()
+    for key, version in zip(("closed/a.parquet", "closed/b.csv"), versions, strict=True):
+        with pytest.raises(objects.RawClosed), world.rt.begin(HOLDER) as uow:
+            objects.read_object(uow, "assets", key, version=version)
+        with world.rt.begin(HOLDER) as uow:
+            objects.remove_object(uow, "assets", key, version=version, for_good=True)

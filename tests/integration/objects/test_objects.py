@@ -313,7 +313,9 @@ def test_what_a_table_refers_to_is_served_raw_only_to_whom_the_table_is_open(rt:
         objects.unrefer(uow, table, [version.id])
         lake.drop_table(uow, second)
         assert objects.referring_tables(uow, version.id) == []
-    assert get(rt, "open/t/a.parquet", version=version.id) == b"x"
+    with pytest.raises(objects.RawClosed):
+        get(rt, "open/t/a.parquet", version=version.id)
+    assert get(rt, "open/t/a.parquet", version=version.id, by=WRITER) == b"x"
     with rt.begin(KEEPER) as uow:
         objects.remove_object(uow, BUCKET, "open/t/a.parquet", for_good=True)
     assert rt.free_contents() == 1

@@ -125,6 +125,7 @@ def fill_empty_tables(connection: psycopg.Connection[dict[str, object]]) -> None
 
 
 VALUES = {
+    "json": "'{}'",
     "jsonb": "'{}'",
     "ARRAY": "'{}'",
     "bytea": "''",
