@@ -282,8 +282,17 @@ def other_table(rule: AnyRule) -> TableId | None:
 
 
 def speaks_of_values(rule: AnyRule) -> bool:
-    """Could one learn about single rows by writing such rules? Then only who may read the rows writes them."""
-    return not isinstance(rule, NotNull | Unique | Fresh)
+    """Could one learn about single rows by writing such rules? Then only who may read the rows writes them.
+
+    Whether a rule is kept is exact: many thresholds would count rows one by one, many ages find the newest value.
+    """
+    match rule:
+        case NotNull() | Unique():
+            return 0 < rule.threshold < 1
+        case Fresh():
+            return rule.column is not None
+        case _:
+            return True
 
 
 def iso_moment(text: str) -> date | datetime:

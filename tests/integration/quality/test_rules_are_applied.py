@@ -31,6 +31,7 @@ PATIENTS = pa.table(
 
 FOUND: list[tuple[dict[str, Any], int, int]] = [
     ({"check": "not-null", "columns": ["ward"]}, 100, 20),
+    ({"check": "not-null", "columns": ["ward", "WARD", "ward"]}, 100, 20),
     ({"check": "not-null", "columns": ["*"]}, 800, 20),
     ({"check": "unique", "columns": ["id"]}, 100, 1),
     ({"check": "unique", "columns": ["id", "patient"]}, 100, 0),

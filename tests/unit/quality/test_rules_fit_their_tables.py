@@ -103,3 +103,13 @@ def test_only_counts_of_missing_rows_tell_nothing_of_values() -> None:
     assert not any(map(speaks_of_values, harmless))
     telling = (rule("in-set", column="name", values=["HIV"]), rule("condition", condition="id = 17"))
     assert all(map(speaks_of_values, telling))
+
+
+def test_what_is_asked_in_many_steps_tells_of_values_too() -> None:
+    """Two hundred thresholds count the missing values exactly, two hundred ages find the day of the youngest."""
+    by_steps = (
+        rule("not-null", columns=["id"], threshold=0.997),
+        rule("unique", columns=["id"], threshold=0.5),
+        rule("fresh", column="born", within_hours=8760),
+    )
+    assert all(map(speaks_of_values, by_steps))
