@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Literal
 
+from pergamon.formats.infer import LONGEST_VALUE
 from pergamon.formats.model import FormatHints, Limits, Unreadable
 
 DELIMITERS = (",", ";", "\t", "|")
 HEAD_RECORDS = 200
 VALUE = re.compile(
-    r"\s*([-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|true|false)\s*", re.I
+    r"\s*([-+]?[.,]*\d[\d.,]*([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|true|false)\s*", re.I
 )
 
 
@@ -95,8 +96,13 @@ def _has_header(records: list[list[str]]) -> bool:
     votes = 0
     for place, cell in enumerate(first):
         below = [record[place] for record in rest if len(record) > place and record[place].strip()]
-        if below and all(VALUE.fullmatch(value) for value in below):
-            votes += -1 if VALUE.fullmatch(cell) else (1 if cell.strip() else 0)
+        if below and all(map(_is_value, below)):
+            votes += -1 if _is_value(cell) else (1 if cell.strip() else 0)
     if votes:
         return votes > 0
-    return not any(VALUE.fullmatch(cell) for cell in first)
+    return not any(map(_is_value, first))
+
+
+def _is_value(cell: str) -> bool:
+    """Does it look like a number, a date or a truth value? A long one would cost time by the square of its length."""
+    return len(cell) <= LONGEST_VALUE and VALUE.fullmatch(cell) is not None

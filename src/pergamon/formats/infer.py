@@ -29,7 +29,9 @@ COLUMNS_AT_ONCE = 64
 """Never FILTER: the engine keeps a copy of all columns for each filtered aggregate, so 100 of them fill its memory."""
 GLANCE_ROWS = 300
 WIDEST_DECIMAL = 38
-NUMBER = r" *[-+]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)? *"
+NUMBER = r" *[-+]?[.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)? *"
+LONGEST_VALUE = 200
+"""Nothing longer is a number, a date or a truth value: its pattern could cost time by the square of the length."""
 BOOLEAN = r" *(?i:true|false) *"
 DATE = r" *[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)? *"
 ONLY_THOUSANDS = r" *-?[1-9][0-9]{0,2}([.,])[0-9]{3} *"
@@ -97,7 +99,7 @@ def _glances(connection: Connection, source: str, columns: Sequence[int], words:
 
 
 def _all_match(values: Sequence[str], pattern: str) -> bool:
-    return bool(values) and all(re.fullmatch(pattern, text) for text in values)
+    return bool(values) and all(len(text) <= LONGEST_VALUE and re.fullmatch(pattern, text) for text in values)
 
 
 @dataclass(frozen=True)

@@ -243,3 +243,13 @@ def test_no_column_is_lost_for_its_name(tmp_path: Path, kind: str) -> None:
         (field.metadata or {}).get(b"pergamon.original_name", field.name.encode()).decode() for field in part.schema
     ]
     assert kept == names
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("cell", ["1" * 200_000 + "x", " " * 200_000 + "x", "-" * 200_000, "1." * 100_000 + "/"])
+def test_a_long_cell_that_is_almost_a_number_costs_no_more_than_any_other(tmp_path: Path, cell: str) -> None:
+    """By the square of its length, 20 kB would keep a crawler for a minute."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{cell},b\n{cell},2\n")
+    (part,) = inspect_file(path, "a.csv", FormatHints(), Limits(threads=1), this_year=2026)
+    assert len(part.schema) == 2
