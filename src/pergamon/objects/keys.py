@@ -18,7 +18,9 @@ LONGEST_TAG_NAME = 128
 LONGEST_TAG_VALUE = 256
 UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 
-_CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(; ?[A-Za-z0-9-]+=[^\x00-\x1f]+)?")
+_CONTENT_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(; ?[A-Za-z0-9-]+=[\x20-\x7e]*[\x21-\x7e])?"
+)
 _SUFFIXES = re.compile(r"(\.[a-z0-9]+){1,2}")
 _TAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/=+@-]*")
 _OWN_TYPES = {

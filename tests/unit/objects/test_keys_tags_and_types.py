@@ -123,7 +123,10 @@ def test_a_content_type_has_two_parts(content_type: str) -> None:
     assert require_content_type(content_type) == content_type
 
 
-@pytest.mark.parametrize("content_type", ["", "csv", "text/", "a/b\r\nX: y", "a/b; c=\x00", "a/ä", "a/" + "b" * 300])
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "csv", "text/", "a/b\r\nX: y", "a/b; c=\x00", "a/ä", "a/b; c= ", "a/b; c=\x7f", "a/" + "b" * 300],
+)
 def test_what_could_not_stand_in_a_header_is_no_content_type(content_type: str) -> None:
     with pytest.raises(BadContentType):
         require_content_type(content_type)
