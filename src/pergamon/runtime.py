@@ -8,7 +8,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,10 +31,21 @@ from pergamon.adapters.network_namespace import is_isolated, launch_module
 from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
 from pergamon.adapters.postgres_source import PostgresSource
 from pergamon.adapters.profile_engine import SandboxedProfiles
-from pergamon.kernel import Actor, ActorKind, Clock, Decision, PergamonError, SystemClock, make_durable_directory
+from pergamon.kernel import (
+    Actor,
+    ActorKind,
+    Clock,
+    Decision,
+    PergamonError,
+    SystemClock,
+    make_durable_directory,
+    require,
+)
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
 from pergamon.store import Store, UnitOfWork, apply_migrations, require_conninfo
+
+TRAIL = Resource("trail", "main")
 
 
 @dataclass(frozen=True)
@@ -294,6 +305,24 @@ class Runtime:
                 pass
         with self.begin(sequencer) as uow:
             return audit.seal(uow, self.head_file)
+
+    def read_trail(
+        self, actor: Actor, *, subject: str | None = None, code: str | None = None, limit: int = 50
+    ) -> list[audit.TrailEntry]:
+        """The newest entries, for who may read the trail."""
+        with self.begin(actor) as uow:
+            require(self.decide(uow, Action.AUDIT_READ, TRAIL))
+            return audit.read_trail(uow, subject=subject, code=code, limit=limit)
+
+    def verify_trail(self, actor: Actor) -> audit.Verdict:
+        """Seal what was committed, recompute the whole chain and hold it against the signed heads."""
+        with self.begin(actor) as uow:
+            require(self.decide(uow, Action.AUDIT_VERIFY, TRAIL))
+        with suppress(audit.ChainBroken, audit.SigningKeyMissing):  # the verdict will say where
+            self.seal_trail()
+        with self.begin(actor) as uow:
+            require(self.decide(uow, Action.AUDIT_VERIFY, TRAIL))
+            return audit.verify_trail(uow, self.head_file)
 
     @property
     def head_file(self) -> audit.HeadFile:

@@ -1,7 +1,9 @@
 """What one entry of the trail is, and how its hash is made (ADR 0009)."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +24,10 @@ class TrailEntry:
     code: str
     subject: str
     facts: str
+
+    def as_json(self) -> dict[str, Any]:  # Any: JSON
+        """The entry, its facts as values."""
+        return {**vars(self), "at": self.at.isoformat(), "facts": json.loads(self.facts)}
 
     def hash_after(self, previous: str) -> str:
         """SHA-256 over the previous hash and every field of this entry.

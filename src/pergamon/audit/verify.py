@@ -32,6 +32,17 @@ class Verdict:
     def intact(self) -> bool:
         return not self.faults
 
+    def as_json(self, public_key: str) -> dict[str, Any]:  # Any: JSON
+        """The verdict, with the verifying key (hexadecimal) for an auditor to keep elsewhere."""
+        return {
+            "intact": self.intact,
+            "length": self.length,
+            "sealed_length": self.sealed_length,
+            "unsealed": self.unsealed,
+            "faults": [vars(fault) for fault in self.faults],
+            "public_key": public_key,
+        }
+
 
 def verify_trail(uow: UnitOfWork, head_file: HeadFile) -> Verdict:
     """Verify the whole chain and say where it breaks. Cost: linear in the number of events.

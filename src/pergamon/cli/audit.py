@@ -1,16 +1,19 @@
-"""`pergamon audit`: read and verify the trail."""
+"""`pergamon audit`: read and verify the trail, as the operator or as an auditor at a server."""
 
 import json
-from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import click
 
-from pergamon import audit
+from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import Conflict, require
-from pergamon.policy import Action, Resource
+from pergamon.cli.query import server_option, token_file_option
+from pergamon.kernel import Conflict
 
-TRAIL = Resource("trail", "main")
+Told = dict[str, Any]  # Any: JSON
 
 
 class TrailBroken(Conflict):
@@ -25,31 +28,23 @@ def audit_group() -> None:
 
 
 @audit_group.command("verify")
+@server_option
+@token_file_option
 @json_option
 @click.pass_obj
-def verify_command(context: CliContext, as_json: bool) -> None:
+def verify_command(context: CliContext, server: str | None, token_file: Path | None, as_json: bool) -> None:
     """Recompute the whole chain and hold it against the signed heads."""
-    with context.open() as runtime:
-        actor = context.actor(runtime)
-        with suppress(audit.ChainBroken, audit.SigningKeyMissing):  # the verdict will say where
-            runtime.seal_trail()
-        with runtime.begin(actor) as uow:
-            require(runtime.decide(uow, Action.AUDIT_VERIFY, TRAIL))
-            verdict = audit.verify_trail(uow, runtime.head_file)
-        if as_json:
-            echo_json(
-                {
-                    "intact": verdict.intact,
-                    "length": verdict.length,
-                    "sealed_length": verdict.sealed_length,
-                    "unsealed": verdict.unsealed,
-                    "faults": [vars(fault) for fault in verdict.faults],
-                    "public_key": runtime.head_file.public_key_hex(),
-                }
-            )
-        else:
-            _print_verdict(verdict)
-    if not verdict.intact:
+    if server is not None:
+        verdict: Told = client_at(server, token_file).get("/api/v1/trail/verification")
+    else:
+        with context.open() as runtime:
+            found = runtime.verify_trail(context.actor(runtime))
+            verdict = found.as_json(runtime.head_file.public_key_hex())
+    if as_json:
+        echo_json(verdict)
+    else:
+        _print_verdict(verdict)
+    if not verdict["intact"]:
         raise TrailBroken("the trail is not what it was", hint="keep the database and the signed heads as they are")
 
 
@@ -57,19 +52,41 @@ def verify_command(context: CliContext, as_json: bool) -> None:
 @click.option("--subject", help="Only entries about this, as table:raw_db.patients.")
 @click.option("--code", help="Only entries of this kind, as query.ran.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@server_option
+@token_file_option
 @json_option
 @click.pass_obj
-def log_command(context: CliContext, subject: str | None, code: str | None, limit: int, as_json: bool) -> None:
+def log_command(
+    context: CliContext,
+    *,
+    subject: str | None,
+    code: str | None,
+    limit: int,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
+) -> None:
     """Print the newest entries, newest first."""
-    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
-        require(runtime.decide(uow, Action.AUDIT_READ, TRAIL))
-        entries = audit.read_trail(uow, subject=subject, code=code, limit=limit)
+    if server is not None:
+        asked = {"subject": subject, "code": code, "limit": limit}
+        words = urlencode({name: value for name, value in asked.items() if value is not None})
+        entries: list[Told] = client_at(server, token_file).get(f"/api/v1/trail?{words}")["entries"]
+    else:
+        with context.open() as runtime:
+            found = runtime.read_trail(context.actor(runtime), subject=subject, code=code, limit=limit)
+            entries = [entry.as_json() for entry in found]
     if as_json:
-        echo_json([{**vars(entry), "facts": json.loads(entry.facts)} for entry in entries])
+        echo_json(entries)
         return
     for entry in entries:
-        who = f"{entry.operator} as {entry.actor}" if entry.operator else entry.actor
-        click.echo(one_line(f"{entry.at:%Y-%m-%d %H:%M:%S}  {who:<24} {entry.code:<28} {entry.subject}  {entry.facts}"))
+        click.echo(_line(entry))
+
+
+def _line(entry: Told) -> str:
+    who = f"{entry['operator']} as {entry['actor']}" if entry["operator"] else entry["actor"]
+    at = datetime.fromisoformat(entry["at"])
+    facts = json.dumps(entry["facts"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return one_line(f"{at:%Y-%m-%d %H:%M:%S}  {who:<24} {entry['code']:<28} {entry['subject']}  {facts}")
 
 
 def one_line(text: str) -> str:
@@ -77,11 +94,13 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "·" for c in text)
 
 
-def _print_verdict(verdict: audit.Verdict) -> None:
-    for fault in verdict.faults:
-        where = f"entry {fault.seq}: " if fault.seq else ""
-        click.echo(f"✗ {where}{fault.what}" + (f" ({fault.event_id})" if fault.event_id else ""))
-    if verdict.intact:
-        click.echo(f"✓ {verdict.length} entries, chain intact, {verdict.sealed_length} sealed by a signed head")
-    if verdict.unsealed:
-        click.echo(f"  {verdict.unsealed} newer entries are not sealed yet")
+def _print_verdict(verdict: Told) -> None:
+    for fault in verdict["faults"]:
+        where = f"entry {fault['seq']}: " if fault["seq"] else ""
+        event = f" ({fault['event_id']})" if fault["event_id"] else ""
+        click.echo(one_line(f"✗ {where}{fault['what']}{event}"))
+    if verdict["intact"]:
+        sealed = verdict["sealed_length"]
+        click.echo(f"✓ {verdict['length']} entries, chain intact, {sealed} sealed by a signed head")
+    if verdict["unsealed"]:
+        click.echo(f"  {verdict['unsealed']} newer entries are not sealed yet")

@@ -95,7 +95,12 @@ class LazyGroup(click.Group):
 @click.pass_context
 def group(ctx: click.Context, home: Path | None, as_person: str | None) -> None:
     """Pergamon: an open, self-hosted health-data platform."""
-    ctx.obj = CliContext(settings=settings_from_environment(home), as_person=as_person)
+    ctx.obj = CliContext(settings=settings_from_environment(home), as_person=_principal(as_person))
+
+
+def _principal(name: str | None) -> str | None:
+    """`ada` is the person of that name."""
+    return f"person:{name}" if name and ":" not in name else name
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FACETS = ("type", "project", "node", "account", "unit", "term", "tag", "classification", "format", "freshness")
 SORTS = ("relevance", "name", "updated", "quality")
 VALUES_SHOWN = 8
+WIDE = 100_000
 
 Told = dict[str, Any]  # Any: JSON
 
@@ -98,7 +100,7 @@ def _make_anew(runtime: Runtime, actor: Actor) -> None:
 
 
 def _print(told: Told, *, with_facets: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)  # a program gets whole lines
     for hit in told["results"]:
         console.print(_head(hit), overflow="fold")
         for line in _lines(hit):

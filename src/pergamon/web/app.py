@@ -20,6 +20,7 @@ from pergamon.web.api import (
     queries,
     search,
     tables,
+    trail,
     uploads,
 )
 from pergamon.web.authentication import Authentication
@@ -47,6 +48,7 @@ MODULES = (
     catalog_projects,
     catalog_glossary,
     quality,
+    trail,
 )
 """The routes, module by module; each one thing that can be asked."""
 

@@ -68,6 +68,8 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/quality/{table}/run"): "asset.curate on an asset of the table",
     ("GET", "/api/v1/quality/{table}/rules"): "asset.find on an asset of the table, or table.read",
     ("POST", "/api/v1/quality/{table}/rules"): "asset.curate; table.read on every table whose values a rule speaks of",
+    ("GET", "/api/v1/trail"): "audit.read",
+    ("GET", "/api/v1/trail/verification"): "audit.verify",
 }
 
 
