@@ -5,13 +5,14 @@ Numbers in a workbook are doubles; whole ones are `long`. Dates are dates, with 
 
 import datetime
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import python_calamine as calamine
 
 from pergamon.formats.arrow_out import write_batches
+from pergamon.formats.formulas import formulas_without_value
 from pergamon.formats.model import NO_VALUES, FilePart, Limits, Misfit, Unreadable, WrittenPart
 from pergamon.formats.names import named_field, renamed_warning, safe_names
 from pergamon.formats.shapes import Shape, Value, maker
@@ -21,6 +22,7 @@ BATCH_ROWS = 8_192
 CHUNK = 1 << 20
 HEADER_ROWS = 50
 """How far down a header is looked for, below titles and notes."""
+SAVE_IT = "open and save the workbook in a spreadsheet program"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,21 @@ def inspect_excel(look: Look) -> list[FilePart]:
     if look.hints.sheet is not None and look.hints.sheet not in book.sheet_names:
         raise Unreadable("the sheet that the hint names is not in it", hint="hint: sheet")
     parts = [_part(look, name, rows) for name in wanted if (rows := _rows(book, name, look.limits))]
+    empty = formulas_without_value(look.path)
     if not parts:
-        raise Unreadable("its sheets have no values", hint="nothing to load")
-    return parts
+        raise Unreadable("its sheets have no values", hint=SAVE_IT if empty else "nothing to load")
+    return [_with_formulas_told(part, empty) for part in parts]
+
+
+def _with_formulas_told(part: FilePart, empty: Mapping[str, int]) -> FilePart:
+    count = empty.get(str(part.name), 0)
+    if not count:
+        return part
+    formulas = "1 formula has" if count == 1 else f"{count} formulas have"
+    told = (
+        f"sheet {part.name!r}: {formulas} no stored value and {'is' if count == 1 else 'are'} read as empty; {SAVE_IT}"
+    )
+    return replace(part, warnings=(*part.warnings, told))
 
 
 def write_excel(writing: Writing) -> WrittenPart:
