@@ -22,14 +22,15 @@ def means(text: str, value: Value, *, latest_year: int = 2026) -> bool:  # noqa:
     if isinstance(value, int):
         return plain == str(value) or plain == "-0" == f"-{value}"
     if isinstance(value, Decimal | float):
-        return Decimal(repr(value)) == _number(plain) if isinstance(value, float) else value == _number(plain)
+        return (Decimal(repr(value)) if isinstance(value, float) else value) in _numbers(plain)
     if isinstance(value, datetime.datetime):
         return value in _moments(plain, latest_year)
     return value in {moment.date() for moment in _moments(plain, latest_year) if ":" not in plain}
 
 
-def _number(text: str) -> Decimal | None:
-    """None for what no reading may take: leading zeros are names, signs between digits must be thousands."""
+def _numbers(text: str) -> set[Decimal]:
+    """Every number that the text may mean: leading zeros are names, signs between digits must be thousands."""
+    numbers = set()
     for mark, between in ((".", ","), (",", ".")):
         found = re.fullmatch(rf"-?([\d{re.escape(between)}]*)(?:[{mark}](\d*))?(?:[eE][-+]?\d+)?", text)
         if not found or not re.search(r"\d", text):
@@ -38,8 +39,8 @@ def _number(text: str) -> Decimal | None:
         grouped = re.fullmatch(rf"[1-9]\d{{0,2}}({re.escape(between)}\d{{3}})+", whole)
         if not (grouped or re.fullmatch(r"0|[1-9]\d*|", whole)):
             continue
-        return Decimal(text.replace(between, "").replace(mark, "."))
-    return None
+        numbers.add(Decimal(text.replace(between, "").replace(mark, ".")))
+    return numbers
 
 
 def _moments(text: str, latest_year: int) -> set[datetime.datetime]:

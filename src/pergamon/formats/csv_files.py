@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pergamon.formats.csv_dialect import Dialect, dialect_of
 from pergamon.formats.engine import MISFIT, Connection, EngineError, Trouble, engine, identifier, literal, said
-from pergamon.formats.infer import GLANCE_ROWS, Found, infer, null_words
+from pergamon.formats.infer import GLANCE_ROWS, Found, infer, null_words, settled
 from pergamon.formats.model import (
     NO_VALUES,
     Constant,
@@ -180,9 +180,11 @@ def _described(connection: Connection, text: _Text, look: Look, *, exact: bool) 
     (rows,) = connection.execute("SELECT count(*) FROM sample").fetchone() or (0,)
     is_whole = rows < sample_rows
     found = {} if exact and not is_whole else infer(connection, "sample", columns, text.hints, look.this_year)
-    still_open = [place for place in columns if place not in found or found[place].is_open]
+    guessed = settled(found, text.dialect.delimiter)
+    still_open = [place for place in columns if place not in guessed or guessed[place].is_open]
     if still_open and not is_whole:
         found |= infer(connection, relation, still_open, text.hints, look.this_year)
+    found = settled(found, text.dialect.delimiter)
     connection.execute("DROP TABLE sample")
     return _part(text, look, [found[place] for place in columns], rows if is_whole else None)
 

@@ -1,14 +1,15 @@
 """What is the type of each column of text? The narrowest reading that every value fits, asked of the engine in bulk.
 
 The same answer over a sample and over all rows, because the question is the same; what remains open after a sample
-(two orders of a date, no value at all) is said, so that it can be asked of all rows.
+(two orders of a date, no value at all) is said, so that it can be asked of all rows. A column whose numbers can be read
+in two ways (`1.234`) is decided by the other columns of its file, or not at all.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pergamon.formats.engine import Connection, literal
+from pergamon.formats.engine import Connection
 from pergamon.formats.model import FormatHints
 from pergamon.formats.readings import (
     LARGEST_SCALE,
@@ -34,10 +35,10 @@ LONGEST_VALUE = 200
 """Nothing longer is a number, a date or a truth value: its pattern could cost time by the square of the length."""
 BOOLEAN = r" *(?i:true|false) *"
 DATE = r" *[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)? *"
-ONLY_THOUSANDS = r" *-?[1-9][0-9]{0,2}([.,])[0-9]{3} *"
 
 
 POINTS_OR_THOUSANDS = "its numbers can be read with thousands or with decimals; hint: decimal"
+DAY_FIRST = "its dates with dots are read day first (day.month.year); hint: date_order"
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,17 @@ class Found:
     is_open: bool = False
     is_empty: bool = False
     note: str | None = None
+    other: Reading | None = None
+    """With a decimal comma, where `reading` has a point and every value fits both, with another meaning."""
+    shows_mark: bool = False
+    """Its values settle which sign is the decimal one."""
 
 
 def infer(
     connection: Connection, source: str, columns: Sequence[int], hints: FormatHints, this_year: int
 ) -> dict[int, Found]:
-    """The reading of the columns `c<number>` of a relation of texts (SQL)."""
+    """The readings of the columns `c<number>` of a relation of texts (SQL), each for itself; see `settled`."""
     found: dict[int, Found] = {}
-    doubtful: list[int] = []
     glances = _glances(connection, source, columns, null_words(hints))
     for start in range(0, len(columns), COLUMNS_AT_ONCE):
         some = columns[start : start + COLUMNS_AT_ONCE]
@@ -65,10 +69,37 @@ def infer(
         fitting = _fitting(connection, source, candidates, hints)
         for number in some:
             found[number] = _chosen(glances[number], looks.get(number), fitting[number], hints)
-        doubtful += [number for number in numbers if looks[number].only_thousands and looks[number].has_point]
-    if hints.decimal is None and any(one.reading.decimal_mark == "," for one in found.values()):
-        found |= {number: Found(TEXT, is_open=True, note=POINTS_OR_THOUSANDS) for number in doubtful}
     return found
+
+
+def settled(found: Mapping[int, Found], delimiter: str) -> dict[int, Found]:
+    """The readings of all columns of a file, where numbers like `1.234` are read as its other columns are written.
+
+    Where nothing in the file settles the decimal sign, they are text if they have commas, or if the file comes from
+    where commas are decimal signs, as a semicolon between fields and dots in dates say.
+    """
+    marks = {one.reading.decimal_mark for one in found.values() if one.shows_mark}
+    is_comma_country = delimiter == ";" or any(_is_time(one.reading) and _has_dots(one) for one in found.values())
+    return {number: _settled(one, marks, is_comma_country) for number, one in found.items()}
+
+
+def _settled(one: Found, marks: set[str], is_comma_country: bool) -> Found:
+    if one.other is None:
+        return one
+    if len(marks) == 1:
+        reading = one.other if "," in marks else one.reading
+        between = "," if reading.decimal_mark == "." else "."
+        taken = (
+            f"its {between!r} are read as signs between thousands, as its other columns have decimals; hint: decimal"
+        )
+        return Found(reading, note=taken if reading.grouped else None)
+    if marks or is_comma_country or one.reading.grouped:
+        return Found(TEXT, is_open=True, note=POINTS_OR_THOUSANDS)
+    return Found(one.reading)
+
+
+def _has_dots(one: Found) -> bool:
+    return one.reading.form.separator == "."
 
 
 def null_words(hints: FormatHints) -> tuple[str, ...]:
@@ -112,7 +143,6 @@ class _Look:
     has_point: bool
     has_comma: bool
     has_exponent: bool
-    only_thousands: bool
     digits: int
 
 
@@ -130,7 +160,6 @@ def _looks(connection: Connection, source: str, columns: Sequence[int], hints: F
             f"bool_or(contains({there}, '.'))",
             f"bool_or(contains({there}, ','))",
             f"bool_or(contains({there}, 'e') OR contains({there}, 'E'))",
-            f"bool_and(regexp_full_match({there}, {literal(ONLY_THOUSANDS)}))",
             f"max(length(regexp_replace({there}, '[^0-9]', '', 'g')))",
         ]
     if not asked:
@@ -210,15 +239,26 @@ def _chosen(values: Sequence[str], look: _Look | None, fitting: list[Reading], h
     if not fitting:
         return Found(TEXT)
     first = fitting[0]
-    orders = {reading.form.order for reading in fitting if reading.kind == first.kind} if _is_time(first) else set()
-    if len(orders) > 1:
-        return Found(TEXT, is_open=True, note="its dates can be read as day/month or month/day; hint: date_order")
-    if look is not None and look.only_thousands and look.has_comma and hints.decimal is None:
-        return Found(TEXT, is_open=True, note=POINTS_OR_THOUSANDS)
-    if _is_time(first) and first.form.latest_year is not None:
-        years = f"{first.form.latest_year - 99} to {first.form.latest_year}"
-        return Found(first, note=f"its two-digit years are read as {years}; hint: latest_year")
+    if _is_time(first):
+        return _chosen_time([reading for reading in fitting if reading.kind == first.kind])
+    if look is not None and (look.has_point or look.has_comma):
+        other = next((reading for reading in fitting if reading.decimal_mark != first.decimal_mark), None)
+        return Found(first, other=other, shows_mark=other is None and hints.decimal is None)
     return Found(first)
+
+
+def _chosen_time(fitting: list[Reading]) -> Found:
+    """A dot between the parts of a date is day first; other signs say nothing about the order."""
+    by_order = {reading.form.order: reading for reading in reversed(fitting)}
+    chosen, notes = fitting[0], []
+    if len(by_order) > 1:
+        if chosen.form.separator != "." or "dmy" not in by_order:
+            return Found(TEXT, is_open=True, note="its dates can be read as day/month or month/day; hint: date_order")
+        chosen, notes = by_order["dmy"], [DAY_FIRST]
+    latest = chosen.form.latest_year
+    if latest is not None:
+        notes.append(f"its two-digit years are read as {latest - 99} to {latest}; hint: latest_year")
+    return Found(chosen, note="; ".join(notes) or None)
 
 
 def _is_time(reading: Reading) -> bool:

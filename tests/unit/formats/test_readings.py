@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pergamon.formats import FormatHints, Limits, inspect_file, write_part
+from pergamon.formats import FormatHints, Limits, Misfit, inspect_file, write_part
 from pergamon.formats.engine import engine
 from pergamon.formats.readings import DateForm, Reading, fits, reading_from_text, surely_fits, value
 
@@ -56,6 +56,13 @@ def column(tmp_path: Path, texts: list[str], hints: FormatHints) -> tuple[list[A
     (["13/3/26", "13/3/27"], {"latest_year": 2030}, [D(2026, 3, 13), D(2027, 3, 13)]),
     (["29/2/00", "13/3/27"], {"latest_year": 1999}, ["29/2/00", "13/3/27"]),
     (["13.3.1939", "1.12.1940"], {}, [D(1939, 3, 13), D(1940, 12, 1)]),
+    (["01.03.2024", "12.04.2024"], {}, [D(2024, 3, 1), D(2024, 4, 12)]),
+    (["01.03.2024", "04.13.2024"], {}, [D(2024, 1, 3), D(2024, 4, 13)]),
+    (["01.03.2024", "12.04.2024"], {"date_order": "mdy"}, [D(2024, 1, 3), D(2024, 12, 4)]),
+    (["01.03.39"], {}, [D(1939, 3, 1)]),
+    (["01.03.2024 8:05"], {}, [datetime.datetime(2024, 3, 1, 8, 5)]),
+    (["01/03/2024"], {}, ["01/03/2024"]),
+    (["01-03-2024"], {}, ["01-03-2024"]),
     (["13/3/39", "3/13/39"], {}, ["13/3/39", "3/13/39"]),
     (["2020-01-01 10:00", "2020-01-02"], {}, [datetime.datetime(2020, 1, 1, 10), datetime.datetime(2020, 1, 2)]),
     (["2020-01-01T24:00:00"], {}, ["2020-01-01T24:00:00"]),
@@ -78,6 +85,8 @@ def test_a_column_is_read_as_all_its_values_allow(
 
 @pytest.mark.parametrize(("texts", "warning"), [
     (["3/3/39"], "day/month or month/day"), (["1,234"], "thousands or with decimals"), (["13/3/39"], "1927 to 2026"),
+    (["01.03.2024"], "day first"), (["01.03.39"], "day first"), (["01.03.39"], "1927 to 2026"),
+    (["1.234"], "thousands or with decimals"),
 ])  # fmt: skip
 def test_what_is_open_or_assumed_is_said(tmp_path: Path, texts: list[str], warning: str) -> None:
     _got, warnings = column(tmp_path, texts, FormatHints())
@@ -113,3 +122,71 @@ def test_a_reading_is_told_and_read_again() -> None:
         Reading("text"),
     ):
         assert reading_from_text(reading.as_text()) == reading
+
+
+ONE_GERMAN = "id;betrag\n1;1.234\n2;2.500\n"
+
+
+def read(tmp_path: Path, text: str, hints: FormatHints | None = None, rows: int = 1000) -> tuple[list[Any], str]:
+    """The values of `betrag`, and what the warnings say of it, once all rows were asked."""
+    path = tmp_path / "file"
+    path.write_text(text, encoding="utf-8")
+    limits = Limits(threads=1, sample_rows=rows)
+    (part,) = inspect_file(path, "x.csv", hints or FormatHints(), limits, this_year=2026)
+    try:
+        write_part(path, part, part.schema, tmp_path / "out", limits=limits)
+    except Misfit as misfit:
+        part = misfit.part
+        write_part(path, part, part.schema, tmp_path / "out", limits=limits)
+    told = " ".join(one for one in part.warnings if one.startswith("column betrag:"))
+    return pq.read_table(tmp_path / "out")["betrag"].to_pylist(), told
+
+
+@pytest.mark.parametrize(("text", "values", "warning"), [
+    (ONE_GERMAN, ["1.234", "2.500"], "hint: decimal"),
+    ("id;betrag\n1;1.234\n2;500\n", ["1.234", "500"], "hint: decimal"),
+    ("id;betrag\n1;-1.234\n2;NA\n", ["-1.234", "NA"], "hint: decimal"),
+    ("id;betrag\n1;1,234\n2;500\n", ["1,234", "500"], "hint: decimal"),
+    ("id;betrag\n1;1.234\n2;1.234.567\n", [Decimal(1234), Decimal(1234567)], ""),
+    ("id;betrag\n1;1.234\n2;0.500\n", [Decimal("1.234"), Decimal("0.500")], ""),
+    ("id;betrag\n1;1.234\n2;2.5\n", [Decimal("1.234"), Decimal("2.500")], ""),
+    ("kg;betrag\n70,5;1.234\n71;2.500\n", [Decimal(1234), Decimal(2500)], "thousands, as its other columns"),
+    ("kg;betrag\n70,5;1,234\n71;2,500\n", [Decimal("1.234"), Decimal("2.500")], ""),
+    ("kg;betrag\n70.5;1.234\n71;2.500\n", [Decimal("1.234"), Decimal("2.500")], ""),
+    ("kg;betrag\n70.5;1,234\n71;2,500\n", [Decimal(1234), Decimal(2500)], "thousands, as its other columns"),
+    ("kg;m;betrag\n70.5;1,80;1.234\n71;1,75;2.500\n", ["1.234", "2.500"], "hint: decimal"),
+    ("id,betrag\n1,1.234\n2,2.500\n", [Decimal("1.234"), Decimal("2.500")], ""),
+    ("am,betrag\n13.03.2024,1.234\n14.03.2024,2.500\n", ["1.234", "2.500"], "hint: decimal"),
+    ('kg,betrag\n"70,5",1.234\n71,2.500\n', [Decimal(1234), Decimal(2500)], "thousands, as its other columns"),
+])  # fmt: skip
+def test_thousands_and_decimals_are_never_guessed(tmp_path: Path, text: str, values: list[Any], warning: str) -> None:
+    got, told = read(tmp_path, text)
+    assert got == values
+    assert warning in told
+    assert bool(warning) == bool(told)
+
+
+@pytest.mark.parametrize(("decimal", "values"), [
+    (".", [Decimal("1.234"), Decimal("2.500")]), (",", [Decimal(1234), Decimal(2500)]),
+])  # fmt: skip
+def test_the_hint_says_which_sign_is_the_decimal_one(tmp_path: Path, decimal: Any, values: list[Decimal]) -> None:
+    assert read(tmp_path, ONE_GERMAN, FormatHints(decimal=decimal)) == (values, "")
+
+
+MANY = "".join(f"{n};1.234;70\n" for n in range(50))
+
+
+@pytest.mark.parametrize(("text", "first", "last"), [
+    ("id;betrag;kg\n" + MANY, "1.234", "1.234"),
+    ("id;betrag;kg\n" + MANY + "50;2.500;70,5\n", Decimal(1234), Decimal(2500)),
+    ("id;betrag;kg\n" + MANY + "50;2.5;70\n", Decimal("1.234"), Decimal("2.500")),
+    ("id;betrag;kg\n0;1.234;0.5\n" + MANY + "50;2.500;70\n", Decimal("1.234"), Decimal("2.500")),
+    ("id;betrag;kg\n0;1.234;0.5\n" + MANY + "50;2.500;unknown\n", "1.234", "2.500"),
+    ("id;betrag;kg\n0;1.234;0,5\n" + MANY + "50;2.500;70.5\n", "1.234", "2.500"),
+    ("id,betrag,kg\n" + MANY.replace(";", ",") + '50,2.500,"70,5"\n', Decimal(1234), Decimal(2500)),
+])  # fmt: skip
+def test_rows_beyond_the_sample_decide_as_those_in_it(tmp_path: Path, text: str, first: Any, last: Any) -> None:
+    got, _told = read(tmp_path, text, rows=5)
+    again, _told = read(tmp_path, text)
+    assert (got[0], got[-1]) == (first, last)
+    assert again == got
