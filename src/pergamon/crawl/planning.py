@@ -17,6 +17,9 @@ from pergamon.formats import Constant, Incompatible, Merged, merge_schemas
 PARTITION = b"pergamon.partition"
 """Metadata of a column whose values come from the folders' names."""
 SHARED = 0.5
+"""How much of the smaller one's columns two shapes must share, and at least two columns, to be one table."""
+MOST_COLUMNS = 5_000
+"""Of a table. What would make it wider becomes a table of its own."""
 WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 
 
@@ -84,8 +87,10 @@ def _home(shape: Shape, tables: Sequence[PlannedTable], *, one_table: bool) -> t
         if table.part_name != shape.part_name and not one_table:
             continue
         shared = shared_columns(table.columns, shape.columns)
+        if not (one_table or shared == 1.0 or (shared >= SHARED and _count_shared(table.columns, shape.columns) > 1)):
+            continue
         merged = merged_columns(table.columns, shape.columns, as_text=one_table or shared == 1.0)
-        if merged is None or not (one_table or shared >= SHARED):
+        if merged is None or len(merged.schema) > MOST_COLUMNS:
             continue
         if best is None or shared > best[0]:
             best = (shared, place, merged)
@@ -106,6 +111,11 @@ def shared_columns(a: pa.Schema, b: pa.Schema) -> float:
     ours, theirs = _own(a), _own(b)
     smaller = min(len(ours), len(theirs))
     return len(ours & theirs) / smaller if smaller else 1.0
+
+
+def _count_shared(a: pa.Schema, b: pa.Schema) -> int:
+    """How many own columns both have: one alone, an `id` most often, makes no kin of two files."""
+    return len(_own(a) & _own(b))
 
 
 def _own(columns: pa.Schema) -> set[str]:

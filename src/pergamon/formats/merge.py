@@ -65,14 +65,12 @@ def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False)
                 beyond.append(field.name)
         fields.append(_merged_field(field, other, kind))
     added = [field for field in b if field.name.casefold() in theirs]
-    ours = {field.name.casefold() for field in a}
+    there = {field.name.casefold() for field in b}
     return Merged(
         schema=pa.schema([*fields, *added], metadata=a.metadata),
         widened=tuple(widened),
         added=tuple(field.name for field in added),
-        missing=tuple(
-            field.name for field in a if field.name.casefold() in ours - {other.name.casefold() for other in b}
-        ),
+        missing=tuple(field.name for field in a if field.name.casefold() not in there),
         became_text=tuple(text),
         beyond_iceberg=tuple(beyond),
     )

@@ -23,9 +23,21 @@ def test_the_most_files_keep_the_folders_name() -> None:
 
 
 def test_half_of_the_columns_is_enough() -> None:
-    shapes = [shape("a", 2, id=INT, x=INT), shape("b", id=INT, y=INT), shape("c", z=INT, w=INT)]
+    shapes = [shape("a", 2, id=INT, day=DATE, x=INT), shape("b", id=INT, day=DATE, y=INT), shape("c", z=INT, w=INT)]
     plan = plan_folder("t", shapes, [])
-    assert named(plan) == {"t": ["id", "x", "y"], "t_c": ["z", "w"]}
+    assert named(plan) == {"t": ["id", "day", "x", "y"], "t_c": ["z", "w"]}
+
+
+def test_an_id_alone_makes_no_kin_of_two_files_unless_it_is_all_that_one_has() -> None:
+    shapes = [shape("a", 3, id=INT, x=INT), shape("b", 2, id=INT, v=DOUBLE), shape("c", id=INT)]
+    assert named(plan_folder("t", shapes, [])) == {"t": ["id", "x"], "t_b": ["id", "v"]}
+
+
+def test_a_table_does_not_grow_without_end() -> None:
+    wide = [shape(f"f{n}", 9 - n, id=INT, day=DATE, **{f"c{n}_{i}": INT for i in range(2_400)}) for n in range(3)]
+    halves = [Shape(s.digest, None, s.columns, s.files, s.digest, in_place=False) for s in wide]
+    plan = plan_folder("t", halves, [])
+    assert all(len(table.columns) <= 5_000 for table in plan.tables)
 
 
 def test_the_same_names_always_fit_and_become_text_where_nothing_else_holds_both() -> None:
