@@ -25,6 +25,9 @@ YEAR = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 TIME = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?"
 LOOSE_TIME = "([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6}0*)?)?"
 ZONE = "(Z|z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
+FIRST_MOMENT = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+LAST_MOMENT = "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+"""An offset can lead out of the years 1 to 9999, which is where most engines' calendars end."""
 SEPARATORS = {"/": "/", "-": "-", ".": "[.]"}
 
 
@@ -145,6 +148,8 @@ def fits(reading: Reading, text: str, value: str) -> str:
     """SQL: is the value exactly what the text says? NULL or false where not."""
     pattern = literal(f" *({pattern_of(reading)}) *")
     exact = f"regexp_full_match({text}, {pattern}) AND {value} IS NOT NULL"
+    if reading.kind == "timestamptz":
+        exact += f" AND {value} BETWEEN {FIRST_MOMENT} AND {LAST_MOMENT}"
     if reading.kind == "double":
         few = r" *[-+]?[0.]*([1-9]([.]?[0-9]){0,14})?[.]?([eE][+-]?[0-9]{1,3})? *"
         plain = _plain_number(reading, text)
