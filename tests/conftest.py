@@ -6,12 +6,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg.conninfo import make_conninfo
 
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.kernel import Actor, ActorKind
 from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy machine is slow, and that is no fault of what is tested
 
 
 @pytest.fixture(scope="session")
