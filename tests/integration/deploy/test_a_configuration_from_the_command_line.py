@@ -172,7 +172,7 @@ def test_every_schema_is_printed(pergamon: Pergamon, tmp_path: Path) -> None:
         assert parsed(pergamon("schema", name)[1])["title"].startswith("Pergamon: ")
     assert pergamon("schema", "--out", tmp_path / "s")[0] == 0
     assert len(list((tmp_path / "s").iterdir())) == len(names)
-    assert pergamon("schema", "crawler")[0] == 4
+    assert pergamon("schema", "streams")[0] == 4
 
 
 SOURCE = """

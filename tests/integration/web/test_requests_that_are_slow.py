@@ -79,7 +79,10 @@ def test_a_head_that_drips_is_cut_off_although_something_always_comes(address: s
 def test_a_second_head_on_a_kept_connection_has_the_same_clock(address: str) -> None:
     with connection(address) as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200 OK" in sock.recv(65536)
+        answer = b""
+        while b'{"status":"ok"}' not in answer:  # head and body may come apart
+            answer += sock.recv(65536)
+        assert b"200 OK" in answer
         time.sleep(0.8)  # between requests, the head's clock stands still
         begun = time.monotonic()
         sock.sendall(b"GET /healthz HT")
