@@ -4,6 +4,7 @@ A thread of its own: measuring a large table holds up neither a merge nor a craw
 process that is confined (ADR 0019); what happens in this thread is waiting.
 """
 
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ LOOK_EVERY_S = 0.3
 NOTICE_EVERY_S = 60.0
 REST_AFTER_TROUBLE_S = 5.0
 GRACE_S = 2.0
+NICENESS = 10
 
 
 @contextmanager
@@ -35,6 +37,7 @@ def measuring(runtime: Runtime, worker: str) -> Iterator[None]:
 
 
 def _run(runtime: Runtime, worker: str, stop: threading.Event) -> None:
+    _let_others_go_first()
     place = runtime.profile_place(worker)
     is_free, notice_at = False, 0.0
     while not stop.is_set():
@@ -53,6 +56,12 @@ def _run(runtime: Runtime, worker: str, stop: threading.Event) -> None:
             _keep_incident(runtime, bug)
             rest_s = REST_AFTER_TROUBLE_S
         stop.wait(rest_s)
+
+
+def _let_others_go_first() -> None:
+    """Who waits for an upload to be found does not wait for a profile: on Linux a thread has a niceness of its own, and
+    what it starts has it too."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _keep_incident(runtime: Runtime, bug: Exception) -> None:
