@@ -149,8 +149,7 @@ class Demo:
     def query_as_two_people(self) -> None:
         self.title("Query: two people with different rights, as clients with tokens")
         self.wait_until_up()
-        for name in ("ada", "ulla"):
-            self.pergamon("token", "issue", f"person:{name}", "--out", self.path(f"{name}.token"))
+        self.pergamon("token", "issue", "person:ada", "person:ulla", "--out-dir", self.path("."))
         self.query("ada", "SELECT count(*) AS patients FROM raw_db.patients")
         self.query("ulla", self.metrics)
 

@@ -39,8 +39,7 @@ def share_a_folder(demo: "Demo") -> None:
     demo.title("Sharing: a data holder uploads a folder of files, in seven formats")
     demo.pergamon("init", "ehds-governance", demo.path("ehds"), "--beside")
     demo.pergamon("deploy", "-C", demo.path("ehds"))
-    for name in ("hana", "rena"):
-        demo.pergamon("token", "issue", f"person:{name}", "--out", demo.path(f"{name}.token"))
+    demo.pergamon("token", "issue", "person:hana", "person:rena", "--out-dir", demo.path("."))
     demo.pergamon("sample", "medical-assets", demo.path("medical_assets"), "--patients", 200)
     began = datetime.now().astimezone()
     demo.as_client("hana", "put", demo.path("medical_assets"), "ehds-assets")

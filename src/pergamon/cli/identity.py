@@ -17,21 +17,34 @@ def token_group() -> None:
 
 
 @token_group.command("issue")
-@click.argument("principal")
+@click.argument("principals", metavar="PRINCIPAL…", nargs=-1, required=True)
 @click.option("--label", default="command line", show_default=True)
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 366))
 @click.option("--out", type=click.Path(path_type=Path), help="Write it to this file (0600) instead of printing it.")
+@click.option(
+    "--out-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each to the file NAME.token (0600) in this directory.",
+)
 @click.pass_obj
-def issue_command(context: CliContext, principal: str, label: str, days: int, out: Path | None) -> None:
-    """Issue a token for PRINCIPAL (person:<name> or service:<name>). It is shown once."""
+def issue_command(
+    context: CliContext, principals: tuple[str, ...], *, label: str, days: int, out: Path | None, out_dir: Path | None
+) -> None:
+    """Issue a token for each PRINCIPAL (person:<name> or service:<name>), for all or for none. It is shown once."""
+    if out is not None and (out_dir is not None or len(principals) > 1):
+        raise click.UsageError("--out takes one token; for several, name a directory with --out-dir")
+    secrets = {}
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
-        require(runtime.decide(uow, Action.IDENTITY_MANAGE, Resource("principal", principal)))
-        secret = identity.issue_token(uow, principal, label=label, lifetime=timedelta(days=days))
-    if out is None:
-        click.echo(secret)
-        return
-    durable_write(out.absolute(), secret.encode())
-    click.echo(f"written to {out}")
+        for principal in dict.fromkeys(principals):
+            require(runtime.decide(uow, Action.IDENTITY_MANAGE, Resource("principal", principal)))
+            secrets[principal] = identity.issue_token(uow, principal, label=label, lifetime=timedelta(days=days))
+    for principal, secret in secrets.items():
+        file = out if out_dir is None else out_dir / f"{principal.rpartition(':')[2]}.token"
+        if file is None:
+            click.echo(secret)
+        else:
+            durable_write(file.absolute(), secret.encode())
+            click.echo(f"written to {file}")
 
 
 @token_group.command("ls")
