@@ -53,8 +53,8 @@ class DurableRuns:
                 "executor_id": place.worker,
                 "serializer": DBOSPortableJSON,
                 "use_listen_notify": False,
-                "log_level": "ERROR",
-                "console_log_level": "ERROR",
+                "log_level": "CRITICAL",
+                "console_log_level": "CRITICAL",
             }
         )
         self._run, self._branch = self._register()
