@@ -110,8 +110,20 @@ def _print(told: Told, *, with_facets: bool) -> None:
     console.print(f"{counted_assets(told['total'])} found")
     if told["suggestion"]:
         console.print(Text("did you mean: ").append(_plain(told["suggestion"]), style="bold"))
+    for notice in told.get("notices", []):
+        console.print(_noticed(notice), soft_wrap=True)
     if told["after"]:
         console.print(f"more: --after {told['after']}", soft_wrap=True)
+
+
+def _noticed(notice: Told) -> Text:
+    """`unit cardio: nothing that you may find has this unit; did you mean clinic/cardiology?`"""
+    said = Text(f"{notice['facet']} {_plain(notice['value'])}: {notice['message']}")
+    if notice["near"]:
+        said.append("; did you mean ").append(" or ".join(_plain(one) for one in notice["near"]), style="bold").append(
+            "?"
+        )
+    return said
 
 
 def counted_assets(total: int) -> str:

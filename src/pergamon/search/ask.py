@@ -139,9 +139,19 @@ class Asked:
 
         return result
 
+    def values_seen(self, facets: Iterable[Facet]) -> dict[Facet, frozenset[str]]:
+        """By facet the most frequent values among everything that the asker may see, whatever is searched for."""
+        counted = self._counted(Query.boolean_query(self._may_be_told()), list(facets))
+        return {facet: frozenset(counts) for facet, (counts, _) in counted.items()}
+
+    def is_seen(self, facet: Facet, value: str) -> bool:
+        """Has anything that the asker may see this value?"""
+        has_it = Query.term_query(self.schema, FACET_FIELDS[facet], cut(value))
+        return int(self.searcher.search(Query.boolean_query([*self._may_be_told(), (Occur.Must, has_it)]), 1).count) > 0
+
     def _query(self, *, without: Facet | None = None, begin: Cursor | None = None, is_scored: bool = False) -> Any:
         """Seen by the asker, met by every word, in every selected facet; scored, if at all, by the words alone."""
-        parts = [(Occur.Must, self._seen())]
+        parts = self._may_be_told()
         parts += [(Occur.Must, Query.const_score_query(part, 0.0)) for part in self._filters(without)]
         words = self.words()
         if self.request.text.strip():
@@ -154,9 +164,14 @@ class Asked:
                 parts += [(Occur.Should, query) for query in self._whole_queries()]
         if begin is not None and self.sort is not Sort.RELEVANCE:
             parts.append((Occur.Must, Query.const_score_query(self._from(begin), 0.0)))
+        return Query.boolean_query(parts)
+
+    def _may_be_told(self) -> list[Any]:
+        """Everything that the asker may see and that the index holds as it is."""
+        parts = [(Occur.Must, self._seen())]
         if self.left_out:
             parts.append((Occur.MustNot, Query.term_set_query(self.schema, "id", list(self.left_out))))
-        return Query.boolean_query(parts)
+        return parts
 
     def _seen(self) -> Any:
         if self.seer.sees_all:

@@ -143,11 +143,28 @@ class FacetCounts:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """A selected value that nothing has which the asker may see; no error, for it may come with the next asset.
+
+    near: the values that were probably meant, the nearest first.
+    """
+
+    facet: Facet
+    value: str
+    near: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:  # Any: JSON
+        message = f"nothing that you may find has this {self.facet.value}"
+        return {"facet": self.facet.value, "value": self.value, "message": message, "near": list(self.near)}
+
+
+@dataclass(frozen=True)
 class SearchPage:
     """One page of what was found, and how much there is; nothing in it comes from what the asker may not see.
 
     suggestion: the text with its slips mended, when words were met only by forgiving slips.
     after: the cursor of the next page, None when this is the last.
+    notices: what was asked for in vain, because there is no such value.
     """
 
     hits: tuple[Hit, ...]
@@ -155,6 +172,7 @@ class SearchPage:
     facets: Mapping[Facet, FacetCounts]
     suggestion: str | None = None
     after: str | None = None
+    notices: tuple[Notice, ...] = ()
 
     def as_json(self) -> dict[str, Any]:  # Any: JSON
         return {
@@ -163,6 +181,7 @@ class SearchPage:
             "facets": {facet.value: counts.as_json() for facet, counts in self.facets.items()},
             "suggestion": self.suggestion,
             "after": self.after,
+            "notices": [notice.as_json() for notice in self.notices],
         }
 
 

@@ -13,6 +13,7 @@ from pergamon.search.follow import Follower
 from pergamon.search.highlight import Highlights, PageWords, with_met_columns
 from pergamon.search.index import View
 from pergamon.search.model import MOST_RELEVANT, Hit, SearchPage, SearchRequest, Sort
+from pergamon.search.near import notices
 from pergamon.search.ports import Feed
 
 
@@ -57,12 +58,14 @@ def answer(
     page = asked.page(cursor)
     told = [json.loads(view.searcher.doc(one.address)["told"][0]) for one in page.found]
     words = PageWords(told, asked.words())
+    counted = counts()
     return SearchPage(
         hits=tuple(_hit(asked, one, told[place], words.highlights(place)) for place, one in enumerate(page.found)),
         total=page.total,
-        facets=counts(),
+        facets=counted,
         suggestion=words.suggestion(),
         after=_next_cursor(asked, page.found, cursor) if page.has_more else None,
+        notices=notices(asked, counted),
     )
 
 

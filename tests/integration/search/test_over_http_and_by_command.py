@@ -133,3 +133,15 @@ def test_the_operator_has_the_index_made_anew_and_nobody_else(
     with pytest.raises(click.UsageError):
         group.main(["search", "--rebuild", "--server", server], standalone_mode=False)
     assert directories
+
+
+def test_a_misspelled_value_is_told_with_what_was_probably_meant(
+    world: World, get: Get, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.found("heart_db.patient_vitals", "id")
+    told = get("bea", format="cvs").json()
+    assert told["total"] == 0
+    message = "nothing that you may find has this format"
+    assert told["notices"] == [{"facet": "format", "value": "cvs", "message": message, "near": ["csv"]}]
+    group.main(["search", "--format", "cvs"], standalone_mode=False)
+    assert f"format cvs: {message}; did you mean csv?" in capsys.readouterr().out

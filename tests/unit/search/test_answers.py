@@ -153,6 +153,42 @@ def test_facets_count_as_if_nothing_of_themselves_were_selected(ask: Ask) -> Non
     assert told[Facet.UNIT] == [("clinic", 1, False), ("clinic/cardiology", 1, False)]
 
 
+def notices(page: SearchPage) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(one.facet.value, one.value, one.near) for one in page.notices]
+
+
+def test_a_value_that_nothing_has_is_told_with_the_nearest_ones(ask: Ask) -> None:
+    documents = [
+        replace(PLAIN, id="1", unit="clinic/cardiology", tags=("ward=heart",)),
+        replace(PLAIN, id="2", unit="clinic/oncology", format="parquet"),
+    ]
+    wrong = {Facet.UNIT: frozenset({"cardio"}), Facet.TAG: frozenset({"heart"}), Facet.FORMAT: frozenset({"xyz"})}
+    assert notices(ask(documents, facets=wrong)) == [
+        ("unit", "cardio", ("clinic/cardiology",)),
+        ("tag", "heart", ("ward=heart",)),
+        ("format", "xyz", ()),
+    ]
+
+
+def test_a_value_that_only_other_choices_leave_out_is_no_wrong_one(ask: Ask) -> None:
+    documents = [replace(PLAIN, id="1", format="csv"), replace(PLAIN, id="2", format="parquet", project="lung")]
+    page = ask(documents, "nowhere", facets={Facet.FORMAT: frozenset({"csv"}), Facet.PROJECT: frozenset({"lung"})})
+    assert (page.total, page.notices) == (0, ())
+
+
+def test_a_value_that_only_hidden_assets_have_is_neither_there_nor_near(ask: Ask) -> None:
+    hidden = replace(PLAIN, id="h", unit="oncology", tags=("trial=secret",), readers=frozenset({"auditor"}))
+    for unit in ("oncology", "oncolgy"):
+        assert notices(ask([PLAIN, hidden], facets={Facet.UNIT: frozenset({unit})})) == [("unit", unit, ())]
+
+
+def test_very_many_wrong_values_are_told_with_an_end_and_a_rare_one_is_right(ask: Ask) -> None:
+    documents = [replace(PLAIN, id=f"{n:04d}", tags=("all=yes", f"n={n}")) for n in range(1200)]
+    page = ask(documents, facets={Facet.TAG: frozenset({f"no={n}" for n in range(98)} | {"n=1", "n=1199"})})
+    assert len(page.notices) == 10
+    assert not {one.value for one in page.notices} & {"n=1", "n=1199"}
+
+
 def test_a_facet_of_very_many_values_tells_the_most_frequent(ask: Ask) -> None:
     documents = [replace(PLAIN, id=f"{n:04d}", tags=(f"n={n}", "all=yes")) for n in range(1200)]
     tags = ask(documents).facets[Facet.TAG]

@@ -44,5 +44,6 @@ class SearchQuery(BaseModel):
 
 @router.get("/api/v1/search")
 def find(rt: RuntimeDep, actor: ActorDep, asked: Annotated[SearchQuery, Query()]) -> JSONResponse:
-    """One page of what was found, how much there is, all facets with counts, and the cursor of the next page."""
+    """One page of what was found, how much there is exactly, all facets with counts, the cursor of the next page; and
+    notices of selected values that nothing has which the caller may find."""
     return JSONResponse(rt.search_catalog(actor, asked.request()).as_json(), headers=NEVER_STORED)
