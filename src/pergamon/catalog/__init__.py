@@ -58,6 +58,7 @@ from pergamon.catalog.glossary import (
 )
 from pergamon.catalog.lineage_sight import lineage_sight, read_lineage
 from pergamon.catalog.model import (
+    AccessConditions,
     Asset,
     AssetContent,
     AssetEdit,
@@ -98,10 +99,18 @@ from pergamon.catalog.rights import (
     resource_at,
 )
 from pergamon.catalog.specs import DataSourceSpec, DomainSpec, GlossarySpec, ProjectSpec, TermSpec, UnitSpec, units_of
+from pergamon.catalog.standing import (
+    standing_assets,
+    standing_places,
+    standing_project,
+    standing_version,
+    table_of,
+)
 from pergamon.catalog.tables import assets_of_tables
 
 __all__ = [
     "PROJECT_ROLES",
+    "AccessConditions",
     "Asset",
     "AssetContent",
     "AssetEdit",
@@ -198,9 +207,14 @@ __all__ = [
     "run_data_source",
     "run_due_data_source",
     "search_documents",
+    "standing_assets",
+    "standing_places",
+    "standing_project",
+    "standing_version",
     "suggest_term",
     "table_changed",
     "table_dropped",
+    "table_of",
     "units_of",
     "unpublish_asset",
     "version_differences",

@@ -81,6 +81,7 @@ class AssetView:
             "classification": content.classification,
             "contacts": [contact.model_dump(mode="json") for contact in content.contacts],
             "forms": {name: dict(values) for name, values in content.forms.items()},
+            "conditions": content.conditions.model_dump(mode="json"),
             "format": format_of(asset),
             "size_bytes": asset.facts.get("size_bytes"),
             "files": asset.facts.get("files"),

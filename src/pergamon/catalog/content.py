@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pergamon.catalog.model import AssetContent, AssetEdit, BadContent, Column, TableFacts
+from pergamon.catalog.model import AccessConditions, AssetContent, AssetEdit, BadContent, Column, TableFacts
 
 LONGEST_LIST = 20
 """How many names a message or an event holds."""
@@ -59,17 +59,38 @@ def edited(content: AssetContent, edit: AssetEdit) -> AssetContent:
 
 def _changed(content: AssetContent, name: str, value: Any) -> Any:  # Any: whatever the field holds
     before = getattr(content, name)
+    if isinstance(before, AccessConditions):
+        return before_with(before, value)
     if isinstance(before, Mapping):
-        if value is None:
-            return {}
-        if name == "forms":
-            return _merged(before, {form: _form(before.get(form, {}), fields) for form, fields in value.items()})
-        return _merged(before, value)
+        return {} if value is None else _changed_mapping(before, name, value)
     if value is None:
         return () if isinstance(before, tuple) else "" if name in ("description", "readme") else None
     if name in ("terms", "assets"):
         return tuple(dict.fromkeys(value))
     return value
+
+
+def _changed_mapping(before: Mapping[str, Any], name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+    if name == "forms":
+        patch = {form: _form(before.get(form, {}), fields) for form, fields in patch.items()}
+    return _merged(before, patch)
+
+
+def before_with(before: AccessConditions, given: AccessConditions | None) -> AccessConditions:
+    """The conditions with those that are given; None: none at all.
+
+    Raises:
+        BadContent: together they make no sense.
+    """
+    if given is None:
+        return AccessConditions()
+    named = {name: getattr(given, name) for name in given.model_fields_set}
+    try:
+        return AccessConditions(**{**dict(before), **named})
+    except ValueError:
+        raise BadContent(
+            "the conditions do not go together", hint="what is approved automatically needs one approval"
+        ) from None
 
 
 def _merged(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -237,8 +237,17 @@ def _look_at(uow: UnitOfWork, work: _Work, portion: Sequence[lake.TableRecord], 
             continue
         facts = facts_of(record, metadata, work.databases[record.id.database], cause="run")
         facts = replace(facts, formats=formats or facts.formats)
-        publish, project = work.spec.publish_automatically, work.spec.project
-        tally.add(follow_table(uow, record.id, facts, source=work.name, project=project, publish=publish))
+        tally.add(
+            follow_table(
+                uow,
+                record.id,
+                facts,
+                source=work.name,
+                project=work.spec.project,
+                publish=work.spec.publish_automatically,
+                conditions=work.spec.conditions,
+            )
+        )
 
 
 def _is_settled(asset: Asset, record: lake.TableRecord, work: _Work) -> bool:

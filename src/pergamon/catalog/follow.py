@@ -10,13 +10,14 @@ from typing import Literal
 from pergamon.catalog import tables, tables_of_places
 from pergamon.catalog.content import LONGEST_LIST, ColumnChanges, column_changes, with_table
 from pergamon.catalog.events import AssetHeld, AssetMade, AssetPublished, AssetTableChanged, AssetWithdrawn
-from pergamon.catalog.model import Asset, AssetContent, AssetKind, TableFacts
+from pergamon.catalog.model import AccessConditions, Asset, AssetContent, AssetKind, TableFacts
 from pergamon.catalog.readiness import lacks_for_publishing
 from pergamon.catalog.specs import DataSourceSpec
 from pergamon.kernel import new_id
 from pergamon.lake import TableId
 from pergamon.store import UnitOfWork
 
+NO_CONDITIONS = AccessConditions()
 MOST_TOLD = LONGEST_LIST
 """Names in one event."""
 
@@ -57,6 +58,7 @@ def table_changed(uow: UnitOfWork, table: TableId, facts: TableFacts) -> list[st
             source=found[0][0],
             project=project,
             publish=any(spec.publish_automatically for _, spec in found),
+            conditions=found[0][1].conditions,
         ).asset_id
         for project, found in sorted(by_project.items())
     ]
@@ -81,10 +83,17 @@ def quality_noted(uow: UnitOfWork, table: TableId, score: float | None) -> list[
 
 
 def follow_table(
-    uow: UnitOfWork, table: TableId, facts: TableFacts, *, source: str, project: str, publish: bool
+    uow: UnitOfWork,
+    table: TableId,
+    facts: TableFacts,
+    *,
+    source: str,
+    project: str,
+    publish: bool,
+    conditions: AccessConditions = NO_CONDITIONS,
 ) -> Followed:
-    """Bring the project's asset of a table up to date; make it when there is none."""
-    made = _make(uow, table, facts, source, project)
+    """Bring the project's asset of a table up to date; make it, with these conditions, when there is none."""
+    made = _make(uow, table, facts, source, project, conditions=conditions)
     if made is not None:
         return Followed(made.id, "added", _publish_first(uow, made, is_news=True) if publish else ())
     asset = tables.asset_of_table(uow, project, table)
@@ -100,7 +109,9 @@ def retire(uow: UnitOfWork, asset: Asset) -> None:
     uow.record(AssetWithdrawn(subject=asset.subject, table=asset.name))
 
 
-def _make(uow: UnitOfWork, table: TableId, facts: TableFacts, source: str, project: str) -> Asset | None:
+def _make(
+    uow: UnitOfWork, table: TableId, facts: TableFacts, source: str, project: str, *, conditions: AccessConditions
+) -> Asset | None:
     """A new asset; None when the project has one of this table."""
     if tables.asset_of_table(uow, project, table) is not None:
         return None
@@ -109,7 +120,7 @@ def _make(uow: UnitOfWork, table: TableId, facts: TableFacts, source: str, proje
         uow, asset_id, AssetKind.TABLE, project=project, name=str(table), table=table, source=source
     ):
         return None
-    tables.insert_version(uow, asset_id, 1, with_table(AssetContent(), facts), "found")
+    tables.insert_version(uow, asset_id, 1, with_table(AssetContent(conditions=conditions), facts), "found")
     tables.set_facts(uow, asset_id, facts, source)
     tables.tell(uow, asset_id)
     uow.record(AssetMade(subject=f"asset:{asset_id}", name=str(table), project=project, data_source=source))

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pergamon.kernel import Conflict, Invalid, NotFound
 from pergamon.store import FeedPosition
@@ -20,6 +20,8 @@ from pergamon.store import FeedPosition
 LOCAL_NODE = "local"
 """What stands for the node and the account as long as there is one node."""
 MOST_COLUMNS_SAID = 10_000
+MOST_APPROVALS = 5
+MOST_DAYS = 36_500
 LONGEST_README = 65_536
 """Characters."""
 
@@ -174,6 +176,33 @@ class Contact(Strict):
     role: Line | None = None
 
 
+class AccessConditions(Strict):
+    """What an owner demands of whoever asks for an asset, and what of it everybody who is granted it gets at most.
+
+    approval: `automatic` grants at once what is asked. approvals: how many different people must approve. text: what
+    the asker accepts. purposes: of these one; none: any, or none. longest_days: of a grant; None: without end.
+    masks: column -> mask, on every grant. rows: a filter on every grant. isolated: queries take the two-process route.
+    identifiers: columns that identify a person, on which masks that lead back to the value are refused.
+    """
+
+    approval: Literal["manual", "automatic"] = "manual"
+    approvals: Annotated[int, Field(ge=1, le=MOST_APPROVALS)] = 1
+    text: Text = ""
+    purposes: Annotated[tuple[Slug, ...], Field(max_length=100)] = ()
+    longest_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
+    renewable: bool = True
+    masks: Annotated[dict[ColumnName, Line], Field(max_length=MOST_COLUMNS_SAID)] = Field(default={})
+    rows: Text = ""
+    isolated: bool = False
+    identifiers: Annotated[tuple[ColumnName, ...], Field(max_length=MOST_COLUMNS_SAID)] = ()
+
+    @model_validator(mode="after")
+    def _a_machine_is_not_several_people(self) -> Self:
+        if self.approval == "automatic" and self.approvals > 1:
+            raise ValueError("what is approved automatically is not approved by several people")
+        return self
+
+
 class AssetContent(Strict):
     """What is said of an asset in one version. `columns` come from the table; the rest is people's."""
 
@@ -190,6 +219,7 @@ class AssetContent(Strict):
     classification: str | None = None
     contacts: tuple[Contact, ...] = ()
     forms: Mapping[str, Mapping[str, FormValue]] = {}
+    conditions: AccessConditions = AccessConditions()
     assets: tuple[str, ...] = ()
     """Of a product: the assets that it bundles, by id."""
 
@@ -201,7 +231,8 @@ class AssetContent(Strict):
 
 class AssetEdit(Strict):
     """What to change. What is not named stays. A list replaces the list; in a mapping each key replaces that key, and
-    `null` removes it; `null` for a text clears it (JSON merge patch, RFC 7396, for these fields)."""
+    `null` removes it; `null` for a text clears it (JSON merge patch, RFC 7396, for these fields). Of the conditions,
+    what is named is replaced as a whole and the rest stays; `null` leaves none."""
 
     title: Line | None = None
     description: Text | None = None
@@ -219,6 +250,7 @@ class AssetEdit(Strict):
     classification: Slug | None = None
     contacts: Annotated[tuple[Contact, ...], Field(max_length=20)] | None = None
     forms: Annotated[dict[Slug, dict[FieldName, FormValue] | None], Field(max_length=50)] | None = None
+    conditions: AccessConditions | None = None
     assets: Annotated[tuple[str, ...], Field(max_length=1_000)] | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from pergamon.catalog.model import Line, Slug, Strict, Text
+from pergamon.catalog.model import AccessConditions, Line, Slug, Strict, Text
 
 Relation = Literal["is-a", "has-a", "synonym", "related"]
 RELATIONS: tuple[Relation, ...] = ("is-a", "has-a", "synonym", "related")
@@ -109,7 +109,7 @@ class DataSourceSpec(Strict):
 
     include, exclude: patterns of table names (`lab_*`); exclude wins. schedule: five cron fields in UTC, when to look
     at all of its tables. on_event: also at once, when a table changes. publish_automatically: what it finds is
-    published, as far as the rules about forms allow.
+    published, as far as the rules about forms allow. conditions: what a new asset demands of whoever asks for it.
     """
 
     project: Slug
@@ -119,6 +119,7 @@ class DataSourceSpec(Strict):
     schedule: str | None = None
     on_event: bool = True
     publish_automatically: bool = False
+    conditions: AccessConditions = AccessConditions()
     description: Text = ""
 
     @field_validator("schedule")

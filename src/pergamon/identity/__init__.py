@@ -12,11 +12,12 @@ from pergamon.identity.events import (
 )
 from pergamon.identity.impersonate import ImpersonationRefused, operator_as
 from pergamon.identity.login import Login, LoginBusy, LoginTurns, TooManyAttempts, log_in
-from pergamon.identity.model import PolicySpec, PrincipalSpec, RoleSpec
+from pergamon.identity.model import AttributeName, AttributeValue, PolicySpec, PrincipalSpec, RoleSpec
 from pergamon.identity.passwords import LONGEST_PASSWORD, BadPassword, WeakPassword, set_password
 from pergamon.identity.principals import (
     EVERYONE,
     PersonInfo,
+    attributes_of,
     drop_principal,
     list_people,
     person_id,
@@ -40,6 +41,8 @@ from pergamon.identity.tokens import TokenInfo, issue_token, list_tokens, log_ou
 __all__ = [
     "EVERYONE",
     "LONGEST_PASSWORD",
+    "AttributeName",
+    "AttributeValue",
     "BadPassword",
     "ImpersonationRefused",
     "LoggedIn",
@@ -61,6 +64,7 @@ __all__ = [
     "Unauthenticated",
     "WeakPassword",
     "actions_of_roles",
+    "attributes_of",
     "authenticate_token",
     "drop_policy",
     "drop_principal",

@@ -26,11 +26,12 @@ class PolicySetChanged(Event):
 
 @dataclass(frozen=True)
 class PrincipalChanged(Event):
-    """A person or a service account was made, changed or deactivated."""
+    """A person or a service account was made, changed or deactivated; of attributes the names alone."""
 
     code: ClassVar[str] = "identity.principal_changed"
     roles: list[str]
     active: bool
+    attributes: list[str]
 
 
 @dataclass(frozen=True)

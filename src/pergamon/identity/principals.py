@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from psycopg.types.json import Jsonb
+
 from pergamon.identity.events import PrincipalChanged
 from pergamon.identity.model import PrincipalSpec
 from pergamon.kernel import Actor, ActorKind, Invalid, NotFound
@@ -39,9 +41,11 @@ def put_principal(uow: UnitOfWork, principal_id: str, spec: PrincipalSpec, tags:
     if not principal_id.startswith(f"{spec.kind}:"):
         raise Invalid(f"{principal_id} is not the identifier of a {spec.kind}", hint=f"write {spec.kind}:<name>")
     uow.execute(
-        "INSERT INTO principal (id, kind, display_name, active, created_at) VALUES (%s, %s, %s, %s, %s) "
-        "ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, active = excluded.active",
-        (principal_id, spec.kind, spec.display_name, spec.active, uow.now),
+        "INSERT INTO principal (id, kind, display_name, active, attributes, created_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (id) DO UPDATE SET display_name = excluded.display_name, active = excluded.active, "
+        "attributes = excluded.attributes",
+        (principal_id, spec.kind, spec.display_name, spec.active, Jsonb(spec.attributes), uow.now),
     )
     known = {row["name"] for row in uow.rows("SELECT name FROM role WHERE name = ANY (%s)", (sorted(spec.roles),))}
     if known != spec.roles:
@@ -50,18 +54,26 @@ def put_principal(uow: UnitOfWork, principal_id: str, spec: PrincipalSpec, tags:
     uow.execute("DELETE FROM membership WHERE principal_id = %s", (principal_id,))
     for role in sorted(spec.roles):
         uow.execute("INSERT INTO membership (principal_id, role) VALUES (%s, %s)", (principal_id, role))
-    uow.record(PrincipalChanged(subject=principal_id, roles=sorted(spec.roles), active=spec.active))
+    uow.record(
+        PrincipalChanged(
+            subject=principal_id, roles=sorted(spec.roles), active=spec.active, attributes=sorted(spec.attributes)
+        )
+    )
 
 
 def read_principals(uow: UnitOfWork) -> dict[str, PrincipalSpec]:
     rows = uow.rows(
-        "SELECT p.id, p.kind, p.display_name, p.active, "
+        "SELECT p.id, p.kind, p.display_name, p.active, p.attributes, "
         "coalesce(array_agg(m.role) FILTER (WHERE m.role IS NOT NULL), '{}') AS roles "
         "FROM principal p LEFT JOIN membership m ON m.principal_id = p.id GROUP BY p.id"
     )
     return {
         r["id"]: PrincipalSpec(
-            kind=r["kind"], display_name=r["display_name"], active=r["active"], roles=frozenset(r["roles"])
+            kind=r["kind"],
+            display_name=r["display_name"],
+            active=r["active"],
+            roles=frozenset(r["roles"]),
+            attributes=r["attributes"],
         )
         for r in rows
     }
@@ -91,9 +103,15 @@ def list_people(uow: UnitOfWork) -> list[PersonInfo]:
 
 def drop_principal(uow: UnitOfWork, principal_id: str) -> None:
     """Deactivate a principal and take its roles; the row stays, because the trail names it."""
-    uow.execute("UPDATE principal SET active = false WHERE id = %s", (principal_id,))
+    uow.execute("UPDATE principal SET active = false, attributes = '{}' WHERE id = %s", (principal_id,))
     uow.execute("DELETE FROM membership WHERE principal_id = %s", (principal_id,))
-    uow.record(PrincipalChanged(subject=principal_id, roles=[], active=False))
+    uow.record(PrincipalChanged(subject=principal_id, roles=[], active=False, attributes=[]))
+
+
+def attributes_of(uow: UnitOfWork, principal_id: str) -> dict[str, str]:
+    """What the configuration says of a principal; nothing of one that is not active, or that there is not."""
+    row = uow.row("SELECT attributes FROM principal WHERE id = %s AND active", (principal_id,))
+    return dict(row["attributes"]) if row else {}
 
 
 def principal_actor(uow: UnitOfWork, principal_id: str) -> Actor:

@@ -215,6 +215,25 @@ class EnvironmentEntry(CamelDocument):
     databases: list[str] = Field(default=[], description="`database:NAME`, or `database:DOMAIN/NAME`.")
 
 
+class ConditionsEntry(CamelDocument):
+    """What is demanded of whoever asks for an asset, and what everybody who is granted it gets at most."""
+
+    approval: Literal["manual", "automatic"] = Field(
+        default="manual", description="`automatic`: what is asked is granted at once."
+    )
+    approvals: int = Field(default=1, ge=1, le=5, description="How many different people must approve.")
+    text: str = Field(default="", description="What the asker accepts.")
+    purposes: list[str] = Field(default=[], description="The asker names one of these. None: any purpose.")
+    longest_days: int | None = Field(default=None, ge=1, description="How long a grant lasts at most. None: no end.")
+    renewable: bool = Field(default=True, description="Whether more time may be asked for before a grant ends.")
+    masks: dict[str, str] = Field(default={}, description="Column -> mask, on every grant: `age-band(10)`.")
+    rows: str = Field(default="", description="A filter on every grant: `site = attribute('site')`.")
+    isolated: bool = Field(default=False, description="Queries run in two processes, the reader apart from the SQL.")
+    identifiers: list[str] = Field(
+        default=[], description="Columns that identify a person: masks that lead back to the value are refused."
+    )
+
+
 class DataSourceEntry(CamelDocument):
     """Which tables become assets of the project, and when."""
 
@@ -226,6 +245,9 @@ class DataSourceEntry(CamelDocument):
     on_event: bool = Field(default=True, description="Also at once, when a table changes.")
     publish_automatically: bool = Field(
         default=False, description="What it finds is published, as far as the rules about forms allow."
+    )
+    conditions: ConditionsEntry = Field(
+        default=ConditionsEntry(), description="What a new asset demands of whoever asks for it."
     )
 
 
@@ -302,6 +324,7 @@ def _data_source(project: str, name: str, entry: DataSourceEntry, scope: Scope) 
         "schedule": entry.schedule,
         "on_event": entry.on_event,
         "publish_automatically": entry.publish_automatically,
+        "conditions": entry.conditions.model_dump(mode="json"),
     }
     return Desired("data-source", name, spec, path)
 

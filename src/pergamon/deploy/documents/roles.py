@@ -19,6 +19,7 @@ from pergamon.deploy.documents.base import (
 )
 from pergamon.deploy.problems import did_you_mean
 from pergamon.deploy.yaml_document import Json
+from pergamon.identity import AttributeName, AttributeValue
 
 
 class Statement(Document):
@@ -64,6 +65,9 @@ class AccountEntry(CamelDocument):
 
     display_name: str = Field(min_length=1, description="The name that pages and reports show.")
     roles: list[RoleReference] = Field(default=[], description="The roles that it holds.")
+    attributes: dict[AttributeName, AttributeValue] = Field(
+        default={}, description="What row filters of grants may ask for, as `site: north`. It gives no right by itself."
+    )
 
 
 class RolesDocument(CamelDocument):
@@ -121,7 +125,13 @@ def _role(document: RolesDocument, name: str, role: GeneratedRole, scope: Scope)
 def _account(kind: str, name: str, entry: AccountEntry, scope: Scope) -> Desired:
     path = ("people" if kind == "person" else "serviceAccounts", name)
     roles = role_names(entry.roles, scope, (*path, "roles"), trusted=kind)
-    return Desired(kind, name, {"kind": kind, "display_name": entry.display_name, "roles": [*roles]}, path)
+    spec: dict[str, Json] = {
+        "kind": kind,
+        "display_name": entry.display_name,
+        "roles": [*roles],
+        "attributes": {**entry.attributes},
+    }
+    return Desired(kind, name, spec, path)
 
 
 ROLES = ModuleType("roles", "Policies, roles, people and service accounts.", RolesDocument, declares, translate)
