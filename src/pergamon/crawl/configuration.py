@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pergamon import lake
+from pergamon import lake, objects
 from pergamon.crawl import tables
 from pergamon.crawl.model import CrawlerDropped, CrawlerHasTables, CrawlerPut, CrawlerSpec, UnknownCrawler
 from pergamon.store import UnitOfWork
@@ -27,6 +27,7 @@ def put_crawler(uow: UnitOfWork, name: str, spec: CrawlerSpec, tags: dict[str, s
             hint="deploy another crawler for the other place, and drop this one",
         )
     tables.save_crawler(uow, name, spec.model_dump(mode="json"), tags)
+    objects.govern_prefixes(uow, f"crawler:{name}", spec.bucket, spec.prefixes, spec.database)
     if spec.on_event and spec != deployed:
         tables.begin_listing(uow, name, "deployed")
     uow.record(
@@ -49,6 +50,7 @@ def drop_crawler(uow: UnitOfWork, name: str) -> None:
         raise UnknownCrawler(f"there is no crawler {name}")
     tables.remember_spec(uow, name, row["spec"])
     tables.delete_crawler(uow, name)
+    objects.release_prefixes(uow, f"crawler:{name}")
     uow.record(CrawlerDropped(subject=f"crawler:{name}"))
 
 

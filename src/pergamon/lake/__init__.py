@@ -4,7 +4,13 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 (commit) tells what happened. A reader's way: `list_tables`, `load_table`, `table_files`.
 """
 
-from pergamon.lake.access import access_rules, resources_of_tables, table_resource, table_resources
+from pergamon.lake.access import (
+    access_rules,
+    database_resource,
+    resources_of_tables,
+    table_resource,
+    table_resources,
+)
 from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
 from pergamon.lake.commit import (
@@ -22,7 +28,7 @@ from pergamon.lake.create import create_table, drop_table
 from pergamon.lake.databases import drop_database, put_database, read_database_tags, read_databases
 from pergamon.lake.evolve import evolve_table
 from pergamon.lake.lease import close_lease, open_lease, read_lease, unclosed_leases
-from pergamon.lake.locations import bucket_path, path_in_bucket, table_location
+from pergamon.lake.locations import bucket_path, database_path, path_in_bucket, table_location
 from pergamon.lake.metadata import MetadataMissing, read_metadata
 from pergamon.lake.model import (
     LEASE_PREFIX,
@@ -90,6 +96,8 @@ __all__ = [
     "change_of",
     "close_lease",
     "create_table",
+    "database_path",
+    "database_resource",
     "drop_bucket",
     "drop_database",
     "drop_table",

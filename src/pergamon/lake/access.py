@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pergamon.lake import tables
 from pergamon.lake.buckets import read_buckets
 from pergamon.lake.databases import read_databases
-from pergamon.lake.locations import path_in_bucket
+from pergamon.lake.locations import database_path, path_in_bucket
 from pergamon.lake.model import BucketSpec, DatabaseSpec, TableId, UnknownTable
 from pergamon.policy import AccessRule, Resource, normal_prefix, resource_for_path
 from pergamon.store import UnitOfWork
@@ -52,6 +52,15 @@ def resources_of_tables(uow: UnitOfWork, named: Iterable[TableId]) -> dict[Table
         for table in named
         if table.database in databases
     }
+
+
+def database_resource(uow: UnitOfWork, name: str) -> Resource:
+    """A database as the policy sees it: who is given the whole of it. Nobody is, of one that is not there."""
+    database = read_databases(uow).get(name)
+    bucket = read_buckets(uow).get(database.bucket) if database else None
+    if database is None or bucket is None:
+        return Resource("database", name)
+    return resource_for_path("database", name, database_path(name, database), access_rules(bucket))
 
 
 def _resource(table: TableId, database: DatabaseSpec, bucket: BucketSpec) -> Resource:

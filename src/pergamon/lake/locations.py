@@ -18,9 +18,14 @@ def bucket_path(root: Path, bucket: str) -> Path:
     return root / bucket
 
 
+def database_path(name: str, database: DatabaseSpec) -> str:
+    """A database's prefix inside its bucket: what reaches it reaches every table in it."""
+    return "/".join(part for part in (database.prefix, name) if part)
+
+
 def path_in_bucket(table: TableId, database: DatabaseSpec) -> str:
     """A table's prefix inside its bucket: what access rules are matched against."""
-    return "/".join(part for part in (database.prefix, table.database, table.name) if part)
+    return f"{database_path(table.database, database)}/{table.name}"
 
 
 def table_location(root: Path, table: TableId, database: DatabaseSpec) -> str:

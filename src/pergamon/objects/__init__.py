@@ -17,6 +17,7 @@ from pergamon.objects.drop_directories import (
 from pergamon.objects.drop_model import DropDirectorySpec, DropProblem, DropStatus, UnknownDropDirectory
 from pergamon.objects.drop_watch import LONGEST_STEP_S, DropPlace, drop_step
 from pergamon.objects.feed import read_events
+from pergamon.objects.governed import govern_prefixes, release_prefixes
 from pergamon.objects.keys import (
     BadContentType,
     BadKey,
@@ -122,6 +123,7 @@ __all__ = [
     "finish_upload",
     "forget_bucket",
     "free_contents",
+    "govern_prefixes",
     "guessed_content_type",
     "list_objects",
     "matches",
@@ -138,6 +140,7 @@ __all__ = [
     "receive_content",
     "refer",
     "referring_tables",
+    "release_prefixes",
     "remove_object",
     "require_content_type",
     "require_key",

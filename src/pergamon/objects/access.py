@@ -75,25 +75,36 @@ def require_write(
 
 
 def require_raw(uow: UnitOfWork, version: ObjectVersion) -> None:
-    """Let a raw read pass when each table whose data lies in it, or once lay, gives the actor everything (law 8).
-
-    Also once: else whoever may write could supersede what they may not read, wait for the crawl, and read the version.
+    """Let a raw read pass to who sent the content, or to whom everything that governs it gives the whole (law 8).
 
     Raises:
-        RawClosed: a table that refers to it may not be read by the actor, or only with obligations.
+        RawClosed: a table or a database that governs it may not be read by the actor, or only with obligations.
     """
-    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
-    for name in tables.referring(uow, version.id, also_past=True):
-        if name not in existing:
-            continue  # a table that was dropped governs nothing
-        decision = decide(uow.actor, Action.TABLE_READ, lake.table_resource(uow, existing[name]))
+    if version.owner == uow.actor.id:
+        return  # these are the very bytes that the actor sent
+    for governing in _governing(uow, version):
+        decision = decide(uow.actor, Action.TABLE_READ, governing)
         if not decision.allowed or decision.obligations:
             refusal = Decision(False, decision.action, version.subject, decision.reason, decision.decided_by)
             raise RawClosed(
-                f"{version.subject} holds a governed table's data, and is served raw only to whom it is open whole",
+                f"{version.subject} is data of a governed table, or may become it: it is served raw only to whom all "
+                "of that is open",
                 hint="query the table instead, or ask its owner",
                 decision=refusal,
             )
+
+
+def _governing(uow: UnitOfWork, version: ObjectVersion) -> list[Resource]:
+    """The tables whose data lies in a version, or once lay; and each database that it has not become a table of.
+
+    Also once: else whoever may write could supersede what they may not read, wait for the crawl, and read the version.
+    A table that was dropped governs nothing.
+    """
+    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
+    holding = [existing[name] for name in tables.referring(uow, version.id, also_past=True) if name in existing]
+    to_come = set(tables.governing_databases(uow, version.bucket, version.key)) - {table.database for table in holding}
+    of_tables = [lake.table_resource(uow, table) for table in holding]
+    return of_tables + [lake.database_resource(uow, database) for database in sorted(to_come)]
 
 
 def raise_unknown(bucket: str, key: str, decision: Decision | None = None) -> Never:

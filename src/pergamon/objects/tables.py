@@ -215,6 +215,27 @@ def referring(uow: UnitOfWork, version_id: str, *, also_past: bool = False) -> l
     return [row["table_name"] for row in rows]
 
 
+def add_governed(uow: UnitOfWork, governor: str, bucket: str, prefixes: Sequence[str], database: str) -> None:
+    uow.execute(
+        "INSERT INTO object_governed_prefix (governor, bucket, prefix, database) SELECT %s, %s, unnest(%s::text[]), %s",
+        (governor, bucket, list(prefixes), database),
+    )
+
+
+def drop_governed(uow: UnitOfWork, governor: str) -> None:
+    uow.execute("DELETE FROM object_governed_prefix WHERE governor = %s", (governor,))
+
+
+def governing_databases(uow: UnitOfWork, bucket: str, key: str) -> list[str]:
+    """The databases that an object with this key becomes a table of, or would."""
+    rows = uow.rows(
+        "SELECT DISTINCT database FROM object_governed_prefix WHERE bucket = %s AND starts_with(%s, prefix) "
+        "ORDER BY database",
+        (bucket, key),
+    )
+    return [row["database"] for row in rows]
+
+
 def known_contents(uow: UnitOfWork, version_ids: Sequence[str]) -> set[str]:
     """Those of these version ids that are objects."""
     rows = uow.rows("SELECT id FROM object_version WHERE id = ANY (%s)", (list(version_ids),))

@@ -281,7 +281,7 @@ RULES_UNAUDITED = lake.BucketSpec.model_validate(
 
 
 def test_what_a_table_refers_to_is_served_raw_only_to_whom_the_table_is_open(rt: Runtime) -> None:
-    version = put(rt, "open/t/a.parquet")
+    version = put(rt, "open/t/a.parquet", by=KEEPER)
     table = lake.TableId("db", "t")
     with rt.begin(OPERATOR) as uow:
         rules = [{"prefix": "db/t", "ReadRoles": ["keeper", "writer"]}, {"prefix": "db/u", "ReadRoles": ["keeper"]}]
