@@ -4,15 +4,16 @@ A suppression names a rule and a reason. It stands at the thing itself, or at th
 reason goes into the trail. A suppression that suppresses nothing is an error too: it would let the next mistake pass.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pergamon.crawl import CrawlerSpec
 from pergamon.deploy.configuration import Configuration, Module
 from pergamon.deploy.documents.base import Desired
 from pergamon.deploy.kinds import Spec
 from pergamon.deploy.problems import Problem, did_you_mean
 from pergamon.identity import PrincipalSpec, RoleSpec
-from pergamon.lake import AccessRuleSpec, BucketSpec
+from pergamon.lake import AccessRuleSpec, BucketSpec, DatabaseSpec, database_path
 from pergamon.policy import normal_prefix, prefix_covers
 
 EVERYONE = frozenset({"*", "everyone", "all", "public", "anonymous", "authenticated"})
@@ -119,6 +120,40 @@ def _impersonable_power(desired: Desired, world: World) -> Iterator[str]:
                 return
 
 
+def _read_past_the_table(desired: Desired, world: World) -> Iterator[str]:
+    """Roles that the bucket lets read what is uploaded, and that the tables made of it are not open to."""
+    crawler = world.specs[desired.subject]
+    if not isinstance(crawler, CrawlerSpec):
+        return
+    bucket, database = world.specs.get(f"bucket:{crawler.bucket}"), world.specs.get(f"database:{crawler.database}")
+    target = world.specs.get(f"bucket:{database.bucket}") if isinstance(database, DatabaseSpec) else None
+    if (
+        not isinstance(bucket, BucketSpec)
+        or not isinstance(database, DatabaseSpec)
+        or not isinstance(target, BucketSpec)
+    ):
+        return  # a reference that leads nowhere is told elsewhere
+    path = normal_prefix(database_path(crawler.database, database))
+    of_tables = _roles_of_all(
+        rule for rule in target.access_rules if not rule.tags and prefix_covers(normal_prefix(rule.prefix), path)
+    )
+    for prefix in crawler.prefixes:
+        of_files = _roles_of_all(rule for rule in bucket.access_rules if _meet(normal_prefix(rule.prefix), prefix))
+        more = sorted(of_files - of_tables)
+        if more:
+            roles = ", ".join(f"`{role}`" for role in more)
+            yield f"`{crawler.bucket}/{prefix}` is open to roles that may not read `{crawler.database}`: {roles}"
+
+
+def _roles_of_all(rules: Iterable[AccessRuleSpec]) -> frozenset[str]:
+    return frozenset[str]().union(*map(_roles_of, rules))
+
+
+def _meet(one: str, other: str) -> bool:
+    """Is there anything below both prefixes?"""
+    return one.startswith(other) or other.startswith(one)
+
+
 RULES: dict[str, Rule] = {
     rule.id: rule
     for rule in (
@@ -142,6 +177,13 @@ RULES: dict[str, Rule] = {
             "A role that may delete data for ever is not impersonable.",
             "write `impersonable: false`",
             _impersonable_power,
+        ),
+        Rule(
+            "PGM-H7",
+            "What is crawled is open to no more roles than the database that its tables go to.",
+            "give the bucket's prefix to holders alone, or the database to these roles too; raw files are served only "
+            "to whom the tables are open and to who sent them, but these roles learn which files there are",
+            _read_past_the_table,
         ),
     )
 }

@@ -10,6 +10,7 @@ from pergamon.deploy.check import parsed_specs
 from pergamon.deploy.encryption import encrypted_device
 from pergamon.deploy.hygiene import RULES, hygiene_problems
 from pergamon.deploy.problems import Problem
+from pergamon.starter_kits import copy_kit
 
 Spoil = Callable[[str, str, str], None]
 
@@ -71,7 +72,50 @@ def test_each_rule_finds_what_it_is_for(kit: Path, change: Spoil, rule: str) -> 
 
 
 def test_every_rule_has_its_case() -> None:
-    assert set(SPOILED) == set(RULES)
+    assert {*SPOILED, "PGM-H7"} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "tags", "rules"),
+    [
+        ("/", "", ["PGM-H7"]),
+        ("/in/deep/", "", ["PGM-H7"]),
+        ("/in/", 'tags: {seen: "yes"}', ["PGM-H7"]),
+        ("/out/", "", []),
+    ],
+)
+def test_who_may_read_what_is_crawled_may_read_its_tables(
+    tmp_path: Path, prefix: str, tags: str, rules: list[str]
+) -> None:
+    """A rule with tags, and one for a part of what is crawled, open files too."""
+    kit = tmp_path / "governance"
+    copy_kit("ehds-governance", kit)
+    datalake, crawler = kit / "datalake/datalake.yaml", kit / "dataops/crawler.yaml"
+    policy = f"""  ReaderPolicy:
+    rule:
+      prefix: {prefix}
+      {tags}
+      ReadRoles:
+        - ReaderRole
+
+  HolderReadPolicy:
+"""
+    text = datalake.read_text().replace("  HolderReadPolicy:\n", policy, 1)
+    text = text.replace("roles:\n", "roles:\n  ReaderRole:\n    - id: generated-role-id:researcher\n", 1)
+    text = text.replace("      - HolderUploadPolicy\n", "      - HolderUploadPolicy\n      - ReaderPolicy\n", 1)
+    datalake.write_text(text)
+    written = crawler.read_text()
+    crawler.write_text(written.replace("bucket:ehds-assets\n", "bucket:ehds-assets\n          prefix: in\n", 1))
+    assert rules_of(kit) == rules
+    if rules:
+        reason = "    suppressions: [{id: PGM-H7, reason: They check what comes in.}]\n"
+        crawler.write_text(crawler.read_text().replace("    targets:\n", f"{reason}    targets:\n", 1))
+        assert rules_of(kit) == []
+
+
+def test_a_kit_of_crawlers_is_clean(tmp_path: Path) -> None:
+    copy_kit("ehds-governance", tmp_path / "governance")
+    assert rules_of(tmp_path / "governance") == []
 
 
 def test_a_role_called_everyone_is_open_to_everyone(kit: Path, change: Spoil) -> None:

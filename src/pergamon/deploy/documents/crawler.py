@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from pergamon.deploy.documents.base import CamelDocument, Declared, Desired, ModuleType, Name, Scope
+from pergamon.deploy.documents.base import (
+    CamelDocument,
+    Declared,
+    Desired,
+    ModuleType,
+    Name,
+    Scope,
+    Suppression,
+    reasons,
+)
 from pergamon.deploy.problems import KeyPath
 from pergamon.deploy.yaml_document import Json
 
@@ -59,6 +68,7 @@ class CrawlerEntry(CamelDocument):
     schedule: str | None = Field(default=None, description="List everything: five cron fields in UTC, as `0 3 * * *`.")
     one_table: bool = Field(default=False, description="Everything below the one prefix is one table, named after it.")
     hints: Hints = Field(default=Hints(), description="How its files are to be read.")
+    suppressions: list[Suppression] = Field(default=[], description="Hygiene rules that may pass here, with reasons.")
 
 
 class CrawlerDocument(CamelDocument):
@@ -96,7 +106,7 @@ def _crawler(name: str, entry: CrawlerEntry, scope: Scope) -> Desired:
         "hints": entry.hints.model_dump(exclude_none=True),
         "description": entry.description,
     }
-    return Desired("crawler", name, spec, path)
+    return Desired("crawler", name, spec, path, reasons(entry.suppressions))
 
 
 CRAWLER = ModuleType("crawler", "Files that become tables.", CrawlerDocument, declares, translate)
