@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from pergamon.cli.object_place import (
@@ -81,6 +84,26 @@ def sources_of(given: Sequence[Path], target: ObjectName) -> Sources:
     if not sources:
         raise Invalid("there is no file to put", hint="links and hidden files are left out")
     return Sources(sources, left_out)
+
+
+@contextmanager
+def kept_input(stream: BinaryIO) -> Iterator[Path]:
+    """A 0600 file with everything that a stream gives, while this block lasts.
+
+    Raises:
+        FileNotUsable: the disk does not take it.
+    """
+    with TemporaryDirectory(prefix="pergamon-put-") as directory:
+        file = Path(directory) / "input"
+        try:
+            with file.open("xb") as kept:
+                shutil.copyfileobj(stream, kept, CHUNK_BYTES)
+        except OSError as error:
+            said = error.strerror or type(error).__name__
+            raise FileNotUsable(
+                f"standard input cannot be kept in {directory} ({said})", hint="TMPDIR names a directory with room"
+            ) from None
+        yield file
 
 
 def without_unchanged(place: ObjectPlace, sources: list[Source]) -> list[Source]:

@@ -13,9 +13,20 @@ import click
 from pergamon.cli.audit import one_line
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.object_bucket import telling_of_buckets
 from pergamon.cli.object_client import ServerPlace
 from pergamon.cli.object_place import LocalPlace, ObjectName, ObjectPlace, PutWish, every_object
-from pergamon.cli.object_transfer import Sent, Source, fetch, fetch_to_stdout, send, sources_of, without_unchanged
+from pergamon.cli.object_transfer import (
+    Sent,
+    Source,
+    Sources,
+    fetch,
+    fetch_to_stdout,
+    kept_input,
+    send,
+    sources_of,
+    without_unchanged,
+)
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Conflict, Invalid, Kind, PergamonError, require
 from pergamon.policy import Action, Resource
@@ -36,8 +47,16 @@ def object_group() -> None:
 
 
 @contextmanager
-def _place(context: CliContext, server: str | None, token_file: Path | None) -> Iterator[ObjectPlace]:
-    """Where to act: at the server, or here as a person."""
+def _place(
+    context: CliContext, server: str | None, token_file: Path | None, *names: ObjectName
+) -> Iterator[ObjectPlace]:
+    """Where to act on these names: at the server, or here as a person."""
+    with _somewhere(context, server, token_file) as place, telling_of_buckets(place, {name.bucket for name in names}):
+        yield place
+
+
+@contextmanager
+def _somewhere(context: CliContext, server: str | None, token_file: Path | None) -> Iterator[ObjectPlace]:
     if server is not None:
         if context.as_person is not None:
             raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
@@ -56,7 +75,11 @@ def _place(context: CliContext, server: str | None, token_file: Path | None) -> 
 
 @click.command("put")
 @click.argument(
-    "sources", metavar="FILE|FOLDER…", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
+    "sources",
+    metavar="FILE|FOLDER…|-",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, allow_dash=True),
 )
 @click.argument("target", metavar="BUCKET[/PREFIX]")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for each object; may stand often.")
@@ -83,16 +106,29 @@ def put_command(
     """Upload files, and folders with all that is in them, to BUCKET/PREFIX.
 
     What is in a FOLDER goes below PREFIX; a FILE keeps its name there, unless PREFIX ends with the file's own suffix:
-    then that is its name. Links and hidden files are left out, and counted. A broken upload of a large file goes on
-    where it stopped; after an interruption, run it again with --skip-unchanged.
+    then that is its name. `-` reads standard input to its end, and BUCKET/KEY is the object's whole name. Links and
+    hidden files are left out, and counted. A broken upload of a large file goes on where it stopped; after an
+    interruption, run it again with --skip-unchanged.
     """
     wish = PutWish(content_type, _pairs(tags), if_none_match)
-    found = sources_of(sources, ObjectName.parse(target))
-    if found.left_out:
-        click.echo(f"note: {counted(found.left_out, 'link or hidden file')} left out", err=True)
-    with _place(context, server, token_file) as place:
+    below = ObjectName.parse(target)
+    with _found(sources, below) as found, _place(context, server, token_file, below) as place:
+        if found.left_out:
+            click.echo(f"note: {counted(found.left_out, 'link or hidden file')} left out", err=True)
         wanted = without_unchanged(place, found.sources) if skip_unchanged else found.sources
         _put_all(place, wanted, wish, skipped=len(found.sources) - len(wanted), as_json=as_json)
+
+
+@contextmanager
+def _found(given: tuple[Path, ...], target: ObjectName) -> Iterator[Sources]:
+    """What is to be put; standard input lies on the disk while this block lasts, for its checksum goes ahead of it."""
+    if Path("-") not in given:
+        yield sources_of(given, target)
+        return
+    if len(given) > 1 or not target.key or target.key.endswith("/"):
+        raise click.UsageError("`-` stands alone, and the object is named whole: put - BUCKET/KEY")
+    with kept_input(sys.stdin.buffer) as file:
+        yield Sources([Source(file, target, file.stat().st_size)], 0)
 
 
 def _put_all(place: ObjectPlace, wanted: list[Source], wish: PutWish, *, skipped: int, as_json: bool) -> None:
@@ -101,7 +137,8 @@ def _put_all(place: ObjectPlace, wanted: list[Source], wish: PutWish, *, skipped
     with _progress(sum(source.size_bytes for source in wanted), quiet=as_json) as bar:
         for source in wanted:
             try:
-                sent.append(send(place, source, wish, bar.advance))
+                with telling_of_buckets(place, [source.target.bucket]):
+                    sent.append(send(place, source, wish, bar.advance))
             except PergamonError as error:
                 if len(wanted) == 1 or error.kind in STOPPING:
                     raise
@@ -142,7 +179,7 @@ def get_command(
     The checksum is verified before the file gets its name. A download that broke off goes on where it stopped.
     """
     wanted = ObjectName.parse(name)
-    with _place(context, server, token_file) as place:
+    with _place(context, server, token_file, wanted) as place:
         if wanted.key == "" or wanted.key.endswith("/"):
             if version is not None or target == "-":
                 raise click.UsageError("a folder has no version, and cannot go to standard output")
@@ -216,7 +253,7 @@ def rm_command(
             raise click.UsageError("with --recursive name BUCKET/PREFIX/, without it BUCKET/KEY")
     if version is not None and (len(wanted) > 1 or not for_good):
         raise click.UsageError("--version goes with one object and --for-good")
-    with _place(context, server, token_file) as place:
+    with _place(context, server, token_file, *wanted) as place:
         if recursive:
             wanted = [ObjectName(name.bucket, o["key"]) for name in wanted for o in every_object(place, *_parts(name))]
         if (for_good or recursive) and not yes:
@@ -247,11 +284,11 @@ def object_ls_command(
     as_json: bool,
 ) -> None:
     """List the objects that you may read, folder by folder; without a bucket, the buckets."""
-    with _place(context, server, token_file) as place:
-        if name is None:
+    wanted = None if name is None else ObjectName.parse(name)
+    with _place(context, server, token_file, *([wanted] if wanted else [])) as place:
+        if wanted is None:
             _print_buckets(place.buckets(), as_json=as_json)
             return
-        wanted = ObjectName.parse(name)
         delimiter = None if recursive else "/"
         count = 0
         listed: list[dict[str, Any]] = []
@@ -310,7 +347,7 @@ def tag_command(
 ) -> None:
     """Show the tags of an object; or set some, and take some away. Access rules may ask for tags."""
     wanted = ObjectName.parse(name)
-    with _place(context, server, token_file) as place:
+    with _place(context, server, token_file, wanted) as place:
         current = place.tags(wanted)
         if tags or removed:
             kept = {tag: value for tag, value in current.items() if tag not in removed}
@@ -332,8 +369,9 @@ def versions_command(
     context: CliContext, name: str, server: str | None, token_file: Path | None, as_json: bool
 ) -> None:
     """List the versions of an object, newest first."""
-    with _place(context, server, token_file) as place:
-        versions = place.versions(ObjectName.parse(name))
+    wanted = ObjectName.parse(name)
+    with _place(context, server, token_file, wanted) as place:
+        versions = place.versions(wanted)
     if as_json:
         echo_json({"versions": versions})
         return

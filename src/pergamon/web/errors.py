@@ -1,8 +1,9 @@
 """What an error looks like to a caller: `{code, message, hint, incident?}`, and a status from its kind."""
 
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -75,7 +76,7 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
         """Says where and what kind of fault, never what was sent: that may be somebody's data."""
-        faults = [f"{'.'.join(str(part) for part in fault['loc'])[:100]}: {fault['type']}" for fault in error.errors()]
+        faults = [_fault(fault) for fault in error.errors()]
         return _response(
             422, "web.request_not_valid", "the request is not as this route needs it", "; ".join(faults[:10])
         )
@@ -84,6 +85,13 @@ def add_error_handlers(app: FastAPI) -> None:
     def plain(request: Request, error: HTTPException) -> JSONResponse:
         code = {404: "web.no_such_route", 405: "web.method_not_allowed"}.get(error.status_code, "web.refused")
         return _response(error.status_code, code, "there is nothing to answer this request", None)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:  # Any: as pydantic tells them
+    """`path.bucket: string_pattern_mismatch (it is to match ^[a-z]+$)`: where, what, and for a form, which."""
+    where = ".".join(str(part) for part in fault["loc"])[:100]
+    pattern = fault.get("ctx", {}).get("pattern")
+    return f"{where}: {fault['type']}" + (f" (it is to match {pattern})" if pattern else "")
 
 
 class Incidents:

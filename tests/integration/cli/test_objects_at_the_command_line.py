@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pergamon import identity, objects
 from pergamon.cli import object_client
 from pergamon.cli.main import group
-from pergamon.kernel import Kind, PergamonError
+from pergamon.kernel import Kind, NotFound, PergamonError
 from pergamon.runtime import Runtime
 from pergamon.store import FeedPosition
 from tests.reference.shelves import OPERATOR, Shelves, shelves_in
@@ -42,10 +42,10 @@ def pergamon(shelves: Shelves, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """Run a command as a client; `by`: whose token."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
-    def run(*words: str, by: str = "wes") -> str:
+    def run(*words: str, by: str = "wes", given: bytes = b"") -> str:
         monkeypatch.setenv("PERGAMON_TOKEN", shelves.tokens[by])
         arguments = [*words, "--server", shelves.address]
-        outcome = CliRunner().invoke(group, arguments, standalone_mode=False)
+        outcome = CliRunner().invoke(group, arguments, standalone_mode=False, input=given)
         if outcome.exception is not None:
             raise outcome.exception
         return outcome.stdout
@@ -73,6 +73,43 @@ def test_a_file_keeps_its_name_unless_the_target_has_its_suffix(pergamon: Pergam
         pergamon("put", file, target)
     listed = json.loads(pergamon("object", "ls", "shelf/open/", "--recursive", "--json"))["objects"]
     assert [o["key"] for o in listed] == ["open/a/patients.csv", "open/b/patients.csv", "open/c.csv"]
+
+
+def test_standard_input_becomes_an_object_with_the_name_that_was_given(pergamon: Pergamon, tmp_path: Path) -> None:
+    pergamon("put", "-", "shelf/open/piped.csv", given=b"id\n7\n")
+    pergamon("get", "shelf/open/piped.csv", str(tmp_path / "piped.csv"))
+    assert (tmp_path / "piped.csv").read_bytes() == b"id\n7\n"
+    assert "1 unchanged" in pergamon("put", "-", "shelf/open/piped.csv", "--skip-unchanged", given=b"id\n7\n")
+    for words in (("put", "-", "shelf/open/"), ("put", "-", "shelf"), ("put", "-", str(tmp_path), "shelf/open/x")):
+        with pytest.raises(click.UsageError, match="stands alone"):
+            pergamon(*words, given=b"x")
+
+
+def test_a_misspelled_bucket_is_told_with_the_near_ones_that_one_reaches(pergamon: Pergamon, folder: Path) -> None:
+    file = str(folder / "patients.csv")
+    for wrong in ("shelff", "Shelf", "s_helf", "sh"):
+        for words in (
+            ("put", str(folder), f"{wrong}/open"),
+            ("put", file, f"{wrong}/open/p.csv", "--skip-unchanged"),
+            ("get", f"{wrong}/open/p.csv", "-"),
+            ("ls", f"{wrong}/open/"),
+            ("rm", f"{wrong}/open/p.csv"),
+            ("object", "tag", f"{wrong}/open/p.csv"),
+        ):
+            with pytest.raises(NotFound) as caught:
+                pergamon(*words)
+            assert caught.value.message == f"there is no bucket {wrong}, or you may not reach anything in it"
+            assert "did you mean shelf? a bucket's name has 3 to 63 of a-z, 0-9 and dash" in (caught.value.hint or "")
+
+
+def test_a_hidden_bucket_is_neither_near_nor_told_from_one_that_is_not_there(pergamon: Pergamon) -> None:
+    said = []
+    for name in ("cellar", "cellarr"):
+        with pytest.raises(NotFound) as caught:
+            pergamon("get", f"{name}/x", "-")
+        said.append(str(caught.value).replace(name, "NAME"))
+    assert said[0] == said[1]
+    assert "did you mean" not in said[0]
 
 
 def test_what_is_there_already_is_not_sent_again(pergamon: Pergamon, folder: Path) -> None:
