@@ -19,9 +19,9 @@ RUN_AT = datetime(2026, 6, 17, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def raw(postgres_url: str) -> Iterator[Raw]:
+def raw(empty_postgres_url: str) -> Iterator[Raw]:
     """The source's rows as the merge leaves them in raw: identifiers and documents as text."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(empty_postgres_url, autocommit=True) as connection:
         fill_hospital(connection, patients=30, until=RUN_AT)
         connection.execute("SET timezone = 'UTC'")
         yield {table: _rows(connection, table) for table in RAW_TABLES}

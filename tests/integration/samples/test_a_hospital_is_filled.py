@@ -13,8 +13,8 @@ UNTIL = datetime(2026, 6, 17, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(postgres_url, autocommit=True) as opened:
+def connection(empty_postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(empty_postgres_url, autocommit=True) as opened:
         yield opened
 
 

@@ -20,8 +20,8 @@ UNTIL = datetime(2026, 6, 17, 4, tzinfo=UTC)
 
 
 @pytest.fixture
-def connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(postgres_url, autocommit=True) as opened:
+def connection(empty_postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(empty_postgres_url, autocommit=True) as opened:
         fill_hospital(opened, patients=100, until=UNTIL)
         yield opened
 
@@ -145,10 +145,10 @@ def test_the_rate_and_the_bounds_are_kept(connection: psycopg.Connection[Any]) -
 
 
 def test_asked_to_end_the_command_finishes_its_transaction_and_prints_the_counts(
-    connection: psycopg.Connection[Any], postgres_url: str, tmp_path: Path
+    connection: psycopg.Connection[Any], empty_postgres_url: str, tmp_path: Path
 ) -> None:
     url = tmp_path / "source"
-    url.write_text(postgres_url)
+    url.write_text(empty_postgres_url)
     command = "from pergamon.cli.sample import sample_group; sample_group()"
     arguments = ["hospital", "--database-url-file", str(url), "--live", "30", "--json"]
     process = subprocess.Popen([sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, text=True)

@@ -23,15 +23,15 @@ from pergamon.store import (
 )
 
 
-def test_migrating_twice_changes_nothing(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, row_factory=dict_row) as connection:
+def test_migrating_twice_changes_nothing(empty_postgres_url: str) -> None:
+    with psycopg.connect(empty_postgres_url, row_factory=dict_row) as connection:
         assert apply_migrations(connection) == [migration.name for migration in known_migrations()]
         assert apply_migrations(connection) == []
 
 
-def test_each_migration_runs_on_the_filled_tables_of_the_one_before(postgres_url: str) -> None:
+def test_each_migration_runs_on_the_filled_tables_of_the_one_before(empty_postgres_url: str) -> None:
     """An empty table never walks a data migration's loop: every table gets a row as soon as it can hold one."""
-    with psycopg.connect(postgres_url, row_factory=dict_row) as connection:
+    with psycopg.connect(empty_postgres_url, row_factory=dict_row) as connection:
         for migration in known_migrations():
             apply_migrations(connection, up_to=migration.name)
             fill_empty_tables(connection)
@@ -39,8 +39,8 @@ def test_each_migration_runs_on_the_filled_tables_of_the_one_before(postgres_url
     assert {"outbox", "audit_event", "role", "principal"} <= set(filled)
 
 
-def test_a_migration_edited_after_it_was_applied_is_refused(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, row_factory=dict_row) as connection:
+def test_a_migration_edited_after_it_was_applied_is_refused(empty_postgres_url: str) -> None:
+    with psycopg.connect(empty_postgres_url, row_factory=dict_row) as connection:
         apply_migrations(connection)
         connection.execute("UPDATE schema_migration SET digest = 'other' WHERE name LIKE '0001%'")
         connection.commit()
@@ -48,8 +48,8 @@ def test_a_migration_edited_after_it_was_applied_is_refused(postgres_url: str) -
             apply_migrations(connection)
 
 
-def test_a_database_of_a_newer_version_is_refused(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, row_factory=dict_row) as connection:
+def test_a_database_of_a_newer_version_is_refused(empty_postgres_url: str) -> None:
+    with psycopg.connect(empty_postgres_url, row_factory=dict_row) as connection:
         apply_migrations(connection)
         connection.execute("INSERT INTO schema_migration (name, digest) VALUES ('9999_future', 'x')")
         connection.commit()
