@@ -21,6 +21,10 @@ class ActionGroup(StrEnum):
     """Changing what is said of something."""
     STEWARD = "steward"
     """Deciding on something as its owner."""
+    ASK = "ask"
+    """Asking for data in a project's name: its members who write, never the operator."""
+    GIVE = "give"
+    """Giving others a right on data, or taking it back: its owners alone, never the operator."""
 
 
 class Action(StrEnum):
@@ -52,6 +56,9 @@ class Action(StrEnum):
     ASSET_PUBLISH = "asset.publish"
     PROJECT_SEE = "project.see"
     PROJECT_MANAGE = "project.manage"
+    ACCESS_ASK = "access.ask"
+    ACCESS_DECIDE = "access.decide"
+    ACCESS_REVOKE = "access.revoke"
 
 
 GROUP_OF: dict[Action, ActionGroup] = {
@@ -83,5 +90,8 @@ GROUP_OF: dict[Action, ActionGroup] = {
     Action.ASSET_PUBLISH: ActionGroup.STEWARD,
     Action.PROJECT_SEE: ActionGroup.DESCRIBE,
     Action.PROJECT_MANAGE: ActionGroup.STEWARD,
+    Action.ACCESS_ASK: ActionGroup.ASK,
+    Action.ACCESS_DECIDE: ActionGroup.GIVE,
+    Action.ACCESS_REVOKE: ActionGroup.GIVE,
 }
 """The group of each action; a test checks that every action stands here."""

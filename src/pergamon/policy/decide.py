@@ -17,7 +17,8 @@ def decide(actor: Actor, action: Action, resource: Resource, *, actions: Iterabl
 
     Args: actions: what the actor's roles allow at all (`identity.actions_of_roles`); not needed for data acts,
         which the resource's access rules decide.
-    Returns: the verdict with the policies that made it. Anything that cannot be evaluated is a refusal.
+    Returns: the verdict with the policies that made it, and the resource's obligations when it allows. Anything that
+        cannot be evaluated is a refusal.
     """
     group = GROUP_OF[action]
     principal = {"type": actor.kind.value.capitalize(), "id": actor.id}
@@ -39,6 +40,7 @@ def decide(actor: Actor, action: Action, resource: Resource, *, actions: Iterabl
         resource=str(resource),
         reason=_reason(allowed, group, decided_by),
         decided_by=decided_by,
+        obligations=dict(resource.obligations) if allowed else {},
     )
 
 

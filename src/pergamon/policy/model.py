@@ -25,6 +25,7 @@ class Resource:
     """One governed thing with the roles that access rules give a right on it.
 
     kind: `table`, `object`, `workgroup`, `workflow`, `trail`, `deployment`, …; id: its name.
+    obligations: what an allowing decision demands of its caller (`table_rights.obligations`).
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Resource:
     readers: frozenset[str] = field(default_factory=frozenset)
     writers: frozenset[str] = field(default_factory=frozenset)
     supers: frozenset[str] = field(default_factory=frozenset)
+    obligations: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"

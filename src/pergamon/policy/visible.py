@@ -25,7 +25,7 @@ def _allows(actor: Actor, action: Action, resource: Resource, held: frozenset[st
             return action in held and _belongs(actor, action, resource)
         case ActionGroup.SERVE:
             return actor.kind is ActorKind.SERVICE and action in held
-        case ActionGroup.READ | ActionGroup.WRITE:
+        case ActionGroup.READ | ActionGroup.WRITE | ActionGroup.ASK | ActionGroup.GIVE:
             return not is_operator and bool(_roles_for(group, resource) & actor.roles)
         case ActionGroup.DESTROY:
             return bool(resource.supers & actor.roles)
@@ -38,7 +38,7 @@ def _roles_for(group: ActionGroup, resource: Resource) -> frozenset[str]:
     match group:
         case ActionGroup.READ | ActionGroup.DESCRIBE:
             return resource.readers
-        case ActionGroup.WRITE | ActionGroup.CURATE:
+        case ActionGroup.WRITE | ActionGroup.CURATE | ActionGroup.ASK:
             return resource.writers
         case _:
             return resource.supers
