@@ -27,7 +27,7 @@ class UploadLocked(Conflict):
 
 
 class UploadLimitReached(Conflict):
-    """The actor has as many uploads open, or as many bytes announced, as one may."""
+    """The actor has as many uploads open, or has announced as many bytes that have not come, as one may."""
 
     code = "objects.upload_limit_reached"
 
@@ -67,11 +67,23 @@ class UploadLimits:
     """How much one actor may have under way, and for how long nothing may come."""
 
     open_uploads: int = 32
-    open_bytes: int = 2 * 1024**4
+    unsent_bytes: int = 1024**4
+    """What all open uploads of an actor may still have to send: room is kept free for it."""
+    share_of_free: float = 0.5
+    """Nor may that be more of what is free for uploads: others find room too."""
     largest_bytes: int = 1024**4
     life: timedelta = timedelta(hours=24)
+    """How long an upload is kept after its last piece."""
+    unbegun_life: timedelta = timedelta(hours=1)
+    """And one of which nothing has come."""
+    longest_life: timedelta = timedelta(days=7)
+    """From its beginning, however often a piece comes."""
     spare_bytes: int = 256 * 1024**2
     """What an upload must leave free on the lake's disk."""
+
+    def expiry(self, begun_at: datetime, now: datetime) -> datetime:
+        """Until when an upload is kept of which a piece has come now."""
+        return min(now + self.life, begun_at + self.longest_life)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ _LOCK_SPACE = 62
 
 
 def open_of(uow: UnitOfWork, owner: str) -> tuple[int, int]:
-    """How many uploads an owner has open, and how many bytes they will have. Held until this transaction ends."""
+    """How many uploads an owner has open, and how many bytes are still to come. Held until the transaction ends."""
     uow.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (owner, _LOCK_SPACE))
     row = uow.row(
-        "SELECT count(*) AS uploads, coalesce(sum(size_bytes), 0)::bigint AS bytes FROM object_upload "
-        "WHERE owner = %s AND version_id IS NULL AND expires_at > %s",
+        "SELECT count(*) AS uploads, coalesce(sum(size_bytes - offset_bytes), 0)::bigint AS bytes "
+        "FROM object_upload WHERE owner = %s AND version_id IS NULL AND expires_at > %s",
         (owner, uow.now),
     )
     return (row["uploads"], row["bytes"]) if row else (0, 0)

@@ -63,21 +63,15 @@ def begin_upload(
 
     Raises:
         ContentTooLarge: larger than any upload may be.
-        UploadLimitReached: the actor has too much under way.
         StorageFull: the disk has no room for it.
+        UploadLimitReached: the actor has too much under way.
         and what `may_put` raises.
     """
     limits = limits or UploadLimits()
     may_put(uow, bucket, key, **options)
     if size_bytes > limits.largest_bytes:
         raise ContentTooLarge(f"an upload may have {limits.largest_bytes} bytes")
-    uploads, open_bytes = tables.open_of(uow, uow.actor.id)
-    if uploads >= limits.open_uploads or open_bytes + size_bytes > limits.open_bytes:
-        raise UploadLimitReached(
-            f"you have {uploads} uploads of {open_bytes} bytes open", hint="finish them, or end those you do not need"
-        )
-    if size_bytes + tables.announced(uow) + limits.spare_bytes > shutil.disk_usage(root).free:
-        raise StorageFull("the lake's disk has no room for this upload", hint="ask the operator for space")
+    _require_room(uow, root, size_bytes, limits)
     content_type = options.get("content_type")
     upload = Upload(
         id=new_id("upl"),
@@ -91,12 +85,36 @@ def begin_upload(
         size_bytes=size_bytes,
         offset_bytes=0,
         created_at=uow.now,
-        expires_at=uow.now + limits.life,
+        expires_at=uow.now + (limits.unbegun_life if size_bytes else limits.life),
         version_id=None,
     )
     tables.insert(uow, upload)
     uow.record(UploadBegun(subject=f"object:{bucket}/{key}", upload=upload.id, size_bytes=size_bytes))
     return upload
+
+
+def _require_room(uow: UnitOfWork, root: Path, size_bytes: int, limits: UploadLimits) -> None:
+    """Nobody keeps the disk from others by announcing: what has not come is bounded, by number and by what is free.
+
+    Raises:
+        StorageFull: the disk has no room for it.
+        UploadLimitReached: the actor would have more announced than one may.
+    """
+    uploads, unsent_bytes = tables.open_of(uow, uow.actor.id)
+    if uploads >= limits.open_uploads:
+        raise UploadLimitReached(
+            f"you have {uploads} uploads open, and may have {limits.open_uploads}",
+            hint="finish them, or end those you do not need",
+        )
+    free_bytes = shutil.disk_usage(root).free - limits.spare_bytes - tables.announced(uow)
+    if size_bytes > free_bytes:
+        raise StorageFull("the lake's disk has no room for this upload", hint="ask the operator for space")
+    most_bytes = min(limits.unsent_bytes, int(limits.share_of_free * (free_bytes + unsent_bytes)))
+    if unsent_bytes + size_bytes > most_bytes:
+        raise UploadLimitReached(
+            f"you have announced {unsent_bytes} bytes that have not come, and may announce {most_bytes} in all now",
+            hint="send them first, or end uploads you do not need; who needs more room asks the operator",
+        )
 
 
 def read_upload(uow: UnitOfWork, upload_id: str) -> Upload:
@@ -232,7 +250,7 @@ class _Piece:
         self.file.flush()
         os.fsync(self.file.fileno())
         with self.begin() as uow:
-            tables.save_offset(uow, self.upload.id, self.end_bytes, uow.now + self.limits.life)
+            tables.save_offset(uow, self.upload.id, self.end_bytes, self.limits.expiry(self.upload.created_at, uow.now))
         self.kept_bytes = self.end_bytes
 
 

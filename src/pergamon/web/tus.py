@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pergamon import objects
-from pergamon.web.errors import NEVER_STORED, WebError
+from pergamon.web.errors import NEVER_STORED, WebError, error_response
 from pergamon.web.ranges import http_date
 
 PATH = "/api/v1/uploads"
@@ -22,6 +22,8 @@ EXTENSIONS = "creation,creation-with-upload,checksum,termination,expiration"
 CHECKSUMS = ("sha256", "sha1")
 """sha1 because the protocol demands it: it finds what the line broke, not what somebody forged."""
 PIECE_TYPE = "application/offset+octet-stream"
+METHOD_OVERRIDE = b"x-http-method-override"
+METHODS = ("PATCH", "HEAD", "DELETE", "OPTIONS", "POST")
 LARGEST_NUMBER = 2**63 - 1
 
 
@@ -44,8 +46,18 @@ class NotAPiece(WebError):
     code, status = "web.not_a_piece", 415
 
 
+class BadMethodOverride(WebError):
+    """X-HTTP-Method-Override is for a POST to an upload, and names a method of tus."""
+
+    code, status = "web.bad_method_override", 400
+
+
 class TusHeaders:
-    """Says the version with every answer about uploads, errors too."""
+    """Says the version with every answer about uploads, errors too; and takes the method that the protocol says.
+
+    `X-HTTP-Method-Override` is for clients whose surroundings know only GET and POST: the method that it names is the
+    request's, before anybody asks who may do it. Only a POST can be another method: a GET never changes anything.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,8 +68,33 @@ class TusHeaders:
                 MutableHeaders(scope=message)["Tus-Resumable"] = VERSION
             await send(message)
 
-        is_ours = scope["type"] == "http" and (scope["path"] == PATH or scope["path"].startswith(f"{PATH}/"))
-        await self._app(scope, receive, with_version if is_ours else send)
+        if scope["type"] != "http" or not (scope["path"] == PATH or scope["path"].startswith(f"{PATH}/")):
+            await self._app(scope, receive, send)
+            return
+        try:
+            meant = {**scope, "method": method_of(scope)}
+        except BadMethodOverride as error:
+            await error_response(error)(scope, receive, with_version)
+            return
+        await self._app(meant, receive, with_version)
+
+
+def method_of(scope: Scope) -> str:
+    """The method of a request about uploads.
+
+    Raises:
+        BadMethodOverride: the header names no method of tus, stands twice, or the request is no POST.
+    """
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    written = [value.decode("latin-1").strip().upper() for name, value in headers if name == METHOD_OVERRIDE]
+    method: str = scope["method"]
+    if not written or written == [method]:
+        return method
+    if method != "POST" or len(written) != 1 or written[0] not in METHODS:
+        raise BadMethodOverride(
+            "X-HTTP-Method-Override cannot be taken", hint=f"send it with a POST, once, naming {', '.join(METHODS)}"
+        )
+    return written[0]
 
 
 def require_version(request: Request) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 import socket
 import threading
 import time
@@ -298,22 +299,66 @@ def test_an_upload_that_expired_is_swept_and_an_object_never(shelves: Shelves) -
 
 
 def test_one_actor_has_only_so_much_open(shelves: Shelves) -> None:
-    limits = objects.UploadLimits(open_uploads=3, open_bytes=100, life=timedelta(hours=1))
+    """What has not come counts, and what has come does not: nobody keeps a disk from others by announcing."""
+    limits = objects.UploadLimits(open_uploads=3, unsent_bytes=100)
     root, rt = shelves.rt.settings.lake, shelves.rt
-    with rt.begin(OPERATOR) as uow:
-        uow.execute("SELECT 1")
-    with rt.begin(rt.authenticate(shelves.tokens["wes"])) as uow:
-        for _ in range(2):
-            objects.begin_upload(uow, root, "shelf", "open/x", 40, limits=limits)
-        with pytest.raises(objects.UploadLimitReached):
-            objects.begin_upload(uow, root, "shelf", "open/x", 40, limits=limits)
-        objects.begin_upload(uow, root, "shelf", "open/x", 20, limits=limits)
-        with pytest.raises(objects.UploadLimitReached):
+    wes, sue = (rt.authenticate(shelves.tokens[name]) for name in ("wes", "sue"))
+    with rt.begin(wes) as uow:
+        one, _ = (objects.begin_upload(uow, root, "shelf", "open/x", 40, limits=limits) for _ in range(2))
+        with pytest.raises(objects.UploadLimitReached, match="80 bytes that have not come, and may announce 100"):
+            objects.begin_upload(uow, root, "shelf", "open/x", 21, limits=limits)
+    objects.append_to_upload(lambda: rt.begin(wes), root, one.id, 0, [b"x" * 39])
+    with rt.begin(wes) as uow:
+        objects.begin_upload(uow, root, "shelf", "open/x", 59, limits=limits)
+        with pytest.raises(objects.UploadLimitReached, match="3 uploads"):
             objects.begin_upload(uow, root, "shelf", "open/x", 0, limits=limits)
-    with rt.begin(rt.authenticate(shelves.tokens["sue"])) as uow:
+    free = shutil.disk_usage(root).free
+    with rt.begin(sue) as uow:
         objects.begin_upload(uow, root, "shelf", "open/x", 100, limits=limits)
         with pytest.raises(objects.StorageFull):
-            objects.begin_upload(uow, root, "shelf", "open/x", 2**40, limits=objects.UploadLimits())
+            objects.begin_upload(uow, root, "shelf", "open/x", free, limits=objects.UploadLimits(largest_bytes=2**60))
+        small = objects.UploadLimits(share_of_free=200 / free)
+        with pytest.raises(objects.UploadLimitReached):
+            objects.begin_upload(uow, root, "shelf", "open/x", 110, limits=small)
+
+
+def test_an_upload_that_nothing_comes_of_ends_soon_and_none_lasts_for_ever(shelves: Shelves) -> None:
+    limits = objects.UploadLimits()
+    begun, sent = begin(shelves.wes), begin(shelves.wes)
+    send(shelves.wes, sent, 0, CONTENT[:10])
+    with shelves.rt.begin(OPERATOR) as uow:
+        rows = uow.rows("SELECT id, expires_at - created_at AS life FROM object_upload")
+        lives = {row["id"]: row["life"] for row in rows}
+        uow.execute(
+            "UPDATE object_upload SET created_at = created_at - %s", (limits.longest_life - timedelta(hours=2),)
+        )
+    assert lives[begun.rpartition("/")[2]] == limits.unbegun_life
+    assert limits.life <= lives[sent.rpartition("/")[2]] < limits.life + timedelta(minutes=5)
+    send(shelves.wes, sent, 10, CONTENT[10:20])
+    with shelves.rt.begin(OPERATOR) as uow:
+        row = uow.row("SELECT expires_at - created_at AS life FROM object_upload WHERE offset_bytes = 20")
+    assert row is not None
+    assert row["life"] == limits.longest_life
+
+
+def test_a_method_that_the_line_does_not_know_comes_in_a_header(shelves: Shelves) -> None:
+    location = begin(shelves.wes)
+
+    def posted(method: str, *, by: str = "POST", **headers: str) -> httpx.Response:
+        said = TUS | {"X-HTTP-Method-Override": method} | headers
+        return shelves.wes.request(by, location, headers=said, content=CONTENT if "Upload-Offset" in headers else None)
+
+    piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    for wrong in (posted("PUT"), posted("DELETE", by="GET"), posted("DELETE", by="PATCH", **piece)):
+        assert (wrong.status_code, wrong.json()["code"]) == (400, "web.bad_method_override")
+        assert wrong.headers["tus-resumable"] == "1.0.0"
+    assert posted("HEAD").headers["upload-offset"] == "0"
+    assert posted("PATCH", **piece).status_code == 204
+    assert shelves.rea.get(f"{OBJECTS}/open/a.bin").content == CONTENT
+    assert posted("delete").status_code == 204
+    assert shelves.wes.head(location, headers=TUS).status_code == 404
+    removed = shelves.wes.post(f"{OBJECTS}/open/a.bin", headers={"X-HTTP-Method-Override": "DELETE"})
+    assert removed.status_code == 405, "elsewhere the header means nothing"
 
 
 @pytest.mark.parametrize("checksum", [False, True])
