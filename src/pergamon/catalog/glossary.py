@@ -3,7 +3,7 @@
 People write drafts; the owners of the unit approve them. Terms of the configuration only the configuration changes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from pergamon.policy import Action, Resource, visible
 from pergamon.store import UnitOfWork
 
 APPROVED, DRAFT = "approved", "draft"
+A_HIDDEN_DRAFT = "a draft that you may not see"
 MOST_ASSETS_TOLD = 100
 INVERSE = {"is-a": "broader-of", "has-a": "part-of", "synonym": "synonym", "related": "related"}
 """How a relation reads from its other end."""
@@ -95,23 +96,26 @@ def circle(is_a: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def faults_of(terms: Mapping[str, TermSpec]) -> list[str]:
-    """What is wrong with how terms stand to each other: unknown names, titles twice, a circle of `is-a`. Pure."""
+def faults_of(terms: Mapping[str, TermSpec], called: Callable[[str], str] = str) -> list[str]:
+    """What is wrong with how terms stand to each other: unknown names, titles twice, a circle of `is-a`. Pure.
+
+    called: what a term is called to whoever reads the faults.
+    """
     faults = [
-        f"{name} is {kind} {target}, which is not there"
+        f"{called(name)} is {kind} {target}, which is not there"
         for name, spec in terms.items()
         for kind, targets in spec.relations.items()
         for target in targets
         if target not in terms
     ]
-    faults += [f"{name} stands to itself" for name, spec in terms.items() if name in _targets(spec)]
+    faults += [f"{called(name)} stands to itself" for name, spec in terms.items() if name in _targets(spec)]
     first: dict[str, str] = {}
     for name, spec in terms.items():
         other = first.setdefault(spec.title.casefold(), name)
         if other != name:
-            faults.append(f"{name} has the title of {other}")
+            faults.append(f"{called(name)} has the title of {called(other)}")
     round_trip = circle({name: spec.relations.get("is-a", ()) for name, spec in terms.items()})
-    return faults + ([f"is-a goes in a circle: {' → '.join(round_trip)}"] if round_trip else [])
+    return faults + ([f"is-a goes in a circle: {' → '.join(map(called, round_trip))}"] if round_trip else [])
 
 
 def _targets(spec: TermSpec) -> set[str]:
@@ -182,11 +186,8 @@ def drop_glossary(uow: UnitOfWork, name: str) -> None:
 
 def list_terms(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[Term]:
     """The terms that the actor may see, by name: what is approved, and drafts of units that the actor writes for."""
-    terms = _all_terms(uow)
-    held = actions_of_roles(uow, uow.actor.roles)
-    writers = _writers_by_unit(uow)
-    resources = [_resource(term, writers) for name, term in terms.items() if name > after]
-    return [terms[found.id] for found in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)[:limit]]
+    terms = {name: term for name, term in _all_terms(uow).items() if name > after}
+    return [terms[name] for name in _seen(uow, terms)[:limit]]
 
 
 def read_term(uow: UnitOfWork, name: str) -> TermView:
@@ -197,10 +198,7 @@ def read_term(uow: UnitOfWork, name: str) -> TermView:
     """
     terms = _all_terms(uow)
     term = _visible_term(uow, terms.get(name), name)
-    held = actions_of_roles(uow, uow.actor.roles)
-    writers = _writers_by_unit(uow)
-    resources = [_resource(other, writers) for other in terms.values()]
-    seen = {found.id for found in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)}
+    seen = _seen(uow, terms)
     incoming: dict[str, list[str]] = {}
     for other in terms.values():
         for kind, targets in other.spec.relations.items():
@@ -282,15 +280,26 @@ def remove_term(uow: UnitOfWork, name: str) -> None:
     _require_writer(uow, term)
     _require_approver_of_approved(uow, term)
     _require_unused(uow, {name})
-    speaking = sorted(other.name for other in _all_terms(uow).values() if name in _targets(other.spec))
+    terms = _all_terms(uow)
+    speaking = {other.name for other in terms.values() if name in _targets(other.spec)}
     if speaking:
-        raise InUse(f"other terms speak of it: {listed(speaking)}", hint="change them first")
+        seen = sorted(speaking.intersection(_seen(uow, terms)))
+        told = [listed(seen)] * bool(seen) + [A_HIDDEN_DRAFT] * (speaking != set(seen))
+        raise InUse(f"other terms speak of it: {', '.join(told)}", hint="change them first")
     tables_of_places.delete_terms(uow, {name})
     uow.record(TermChanged(subject=f"term:{name}", act="removed", version=term.version))
 
 
 def _save(uow: UnitOfWork, term: Term, terms: Mapping[str, Term], act: str) -> None:
-    _require_sound({name: found.spec for name, found in terms.items()} | {term.name: term.spec})
+    seen = {term.name, *_seen(uow, terms)}
+    before = _targets(terms[term.name].spec) if term.name in terms else set()
+    there = seen | before  # what stands there already may stay, whoever may see it
+    unknown = sorted(_targets(term.spec) & set(terms) - there)
+    if unknown:  # as `faults_of` says it of a term that is not there
+        kind = next(kind for kind, targets in term.spec.relations.items() if unknown[0] in targets)
+        raise BadDomain(f"{term.name} is {kind} {unknown[0]}, which is not there")
+    changed = {name: found.spec for name, found in terms.items()} | {term.name: term.spec}
+    _require_sound(changed, lambda name: name if name in seen else A_HIDDEN_DRAFT)
     tables_of_places.save_term(uow, term.name, term.spec, glossary=None, unit=term.unit, version=term.version)
     tables.tell_of_terms(uow, {term.name})
     uow.record(TermChanged(subject=f"term:{term.name}", act=act, version=term.version))
@@ -363,8 +372,16 @@ def _differs(term: Term, spec: TermSpec, unit: str | None) -> bool:
     return term.spec != spec or term.unit != unit
 
 
-def _require_sound(terms: Mapping[str, TermSpec]) -> None:
-    faults = faults_of(terms)
+def _seen(uow: UnitOfWork, terms: Mapping[str, Term]) -> list[str]:
+    """The names of those terms that the actor may see, in their order."""
+    held = actions_of_roles(uow, uow.actor.roles)
+    writers = _writers_by_unit(uow)
+    resources = [_resource(term, writers) for term in terms.values()]
+    return [found.id for found in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)]
+
+
+def _require_sound(terms: Mapping[str, TermSpec], called: Callable[[str], str] = str) -> None:
+    faults = faults_of(terms, called)
     if faults:
         more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
         raise BadDomain("; ".join(faults[:10]) + more)

@@ -316,3 +316,28 @@ def test_the_operator_is_told_what_a_member_is_told_by_the_server(world: World, 
     pergamon("glossary", "approve", "other", by=None)
     pergamon("glossary", "rm", "other", by=None)
     pergamon("data-source", "run", "heart-tables", by=None)
+
+
+def test_no_answer_names_a_draft_that_the_asker_may_not_see(pergamon: Pergamon) -> None:
+    """What stands in a unit that steff does not write for is not there, and counts only where it must."""
+    af = ("--unit", "cardiology", "--title", "Atrial fibrillation")
+    pergamon("glossary", "suggest", "af", *af, by="steff")
+    pergamon("glossary", "suggest", "secret", "--unit", "closed", "--title", "Secret", "--is-a", "af", by="uma")
+    said = []
+    for words in (
+        ("suggest", "other", "--unit", "cardiology", "--title", "Other", "--related", "secret"),
+        ("edit", "af", "--title", "Atrial fibrillation", "--is-a", "secret"),
+        ("suggest", "other", "--unit", "cardiology", "--title", "Secret"),
+        ("rm", "af"),
+    ):
+        with pytest.raises(PergamonError) as caught:
+            pergamon("glossary", *words, by="steff")
+        said.append(caught.value.message)
+    assert said == [
+        "other is related secret, which is not there",
+        "af is is-a secret, which is not there",
+        "other has the title of a draft that you may not see",
+        "other terms speak of it: a draft that you may not see",
+    ]
+    with pytest.raises(PergamonError, match="speak of it: `secret`"):
+        pergamon("glossary", "rm", "af", by="uma")
