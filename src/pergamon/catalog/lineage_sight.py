@@ -31,7 +31,7 @@ def read_lineage(
     Raises:
         UnknownDataset: there is none, or the actor may not know of it.
     """
-    sight = lineage_sight(uow)
+    sight, start = lineage_sight(uow), _as_it_is_kept(uow, start)
     hidden = UnknownDataset(
         "there is no such dataset, or you may not know of it", hint="write DATABASE.TABLE, or pergamon://BUCKET/FOLDER/"
     )
@@ -42,6 +42,14 @@ def read_lineage(
         raise hidden
     walk = lineage.upstream if direction == "up" else lineage.downstream
     return walk(uow, start, sight, field=field, depth=depth)
+
+
+def _as_it_is_kept(uow: UnitOfWork, named: Dataset) -> Dataset:
+    """A folder whose final slash was left out, with it."""
+    if named.bucket is None or named.name.endswith("/") or lineage.is_known(uow, named):
+        return named
+    folder = Dataset.of_objects(named.bucket, f"{named.name}/")
+    return folder if lineage.is_known(uow, folder) else named
 
 
 def lineage_sight(uow: UnitOfWork) -> MaySee:

@@ -111,6 +111,18 @@ def test_what_is_not_there_is_answered_like_what_is_hidden(rt: Runtime, actors: 
         read_lineage(uow, Dataset("pergamon", "raw_db.nothing"))
 
 
+def test_a_folder_is_found_without_its_final_slash_by_who_may_know_of_it(
+    rt: Runtime, actors: Mapping[str, Actor]
+) -> None:
+    without = Dataset.of_objects("staging", LANDING.name.rstrip("/"))
+    with rt.begin(actors["engineer"]) as uow:
+        assert read_lineage(uow, without, direction="down").start == LANDING
+    with pytest.raises(UnknownDataset), rt.begin(actors["analyst"]) as uow:
+        read_lineage(uow, without, direction="down")
+    with pytest.raises(UnknownDataset), rt.begin(actors["engineer"]) as uow:
+        read_lineage(uow, Dataset.of_objects("staging", "landing/hda/patient"))
+
+
 def test_a_claim_opens_nothing_that_was_hidden(rt: Runtime, actors: Mapping[str, Actor]) -> None:
     """Whoever may tell lineage joins a source that it knows with a table that it sees, and learns nothing more."""
     with rt.begin(actors["stranger"]) as uow:
