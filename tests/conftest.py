@@ -20,6 +20,14 @@ from pergamon.store import apply_migrations
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is slow, and that is no fault of what is tested
 
+LONG_FILES = ("tests/journeys/", "tests/docs/", "tests/integration/pipeline/", "tests/integration/web/")
+"""What takes minutes in one file begins first, so that no process waits for another at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files, for those who divide them among processes; within a file nothing changes."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG_FILES) if item.nodeid.startswith(name)), 99))
+
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
