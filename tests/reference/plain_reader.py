@@ -7,6 +7,7 @@ what was read, and how often.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,7 +40,21 @@ class PlainReader:
 
     def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
         self.written += [str(request.path) for request in parts]
-        return [self._convert(request) for request in parts]
+        done: list[WrittenPart | Failed] = []
+        for out, group in groupby(parts, key=lambda request: request.out):
+            pieces = [self._convert(request) for request in group]
+            whole = [piece for piece in pieces if isinstance(piece, pa.Table)]
+            if whole:
+                pq.write_table(pa.concat_tables(whole), out, compression="zstd")
+                _sync(out)
+            first = 0
+            for piece in pieces:
+                if isinstance(piece, Failed):
+                    done.append(piece)
+                    continue
+                done.append(WrittenPart(out, piece.num_rows, out.stat().st_size, first))
+                first += piece.num_rows
+        return done
 
     def _look(self, request: ReadRequest) -> Inspected | Failed:
         try:
@@ -51,7 +66,7 @@ class PlainReader:
         kind = "parquet" if is_parquet else "csv"
         return Inspected(request, (FilePart(None, kind, "none", _plain(table.schema), rows, in_place=is_parquet),))
 
-    def _convert(self, request: WriteRequest) -> WrittenPart | Failed:
+    def _convert(self, request: WriteRequest) -> pa.Table | Failed:
         table = _read(request.path)
         columns = []
         for target in request.target:
@@ -71,13 +86,14 @@ class PlainReader:
                     return Failed(request, Misfit(f"values of {target.name} do not fit", part))
             else:
                 columns.append(pa.nulls(table.num_rows, target.type))
-        out = pa.Table.from_arrays(columns, schema=request.target)
-        pq.write_table(out, request.out, compression="zstd")
-        for path in (request.out, request.out.parent):
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        return WrittenPart(request.out, out.num_rows, request.out.stat().st_size)
+        return pa.Table.from_arrays(columns, schema=request.target)
+
+
+def _sync(out: Path) -> None:
+    for path in (out, out.parent):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
 
 
 def _is_parquet(path: Path) -> bool:

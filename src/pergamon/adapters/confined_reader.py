@@ -17,7 +17,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -28,6 +28,7 @@ from typing import Any
 from pergamon.adapters.child_process import ENVIRONMENT, Frames, bubblewrap, end, sent
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.formats import (
+    Constant,
     Failed,
     FilePart,
     Inspected,
@@ -92,12 +93,32 @@ class LandlockedReader:
         """See `formats.ConfinedReader`. Requests beside each other with one directory share a process."""
         done: list[WrittenPart | Failed] = []
         for directory, some in groupby(parts, key=lambda one: one.out.parent):
-            requests = list(some)
-            answers = self._all_done("write", directory, [_write_task(one) for one in requests])
-            done += [_written(request, answer) for request, answer in zip(requests, answers, strict=True)]
+            groups = [list(group) for _, group in groupby(some, key=lambda one: one.out)]
+            answers = self._all_done("write", directory, [_write_task(group) for group in groups])
+            for group, answer in zip(groups, answers, strict=True):
+                done += [_written(group[0], answer)] if len(group) == 1 else self._shared(group, answer)
             self._tidy(directory)
             fsync_directory(directory)
         return done
+
+    def _shared(self, group: list[WriteRequest], answer: Answer) -> list[WrittenPart | Failed]:
+        """What became of parts that share a file. When that failed as a whole, each eighth is tried by itself, and so
+        on: one file that ends the process ends alone, and few of the others are apart."""
+        answers = answer.get("answers")
+        if isinstance(answers, list) and len(answers) == len(group) and all(isinstance(one, dict) for one in answers):
+            for request, one in zip(group, answers, strict=True):
+                if "fault" in one:
+                    self._log(str(request.path), f"{one['fault']}: {one.get('text')}")
+            return _written_together(group, answers)
+        out = group[0].out
+        out.unlink(missing_ok=True)
+        size = -(-len(group) // 8)
+        return self.write(
+            [
+                replace(one, out=out.with_name(f"{out.stem}-{place // size}{out.suffix}"))
+                for place, one in enumerate(group)
+            ]
+        )
 
     def prewarm(self) -> None:
         """Start processes for the next batches, unless enough wait already."""
@@ -192,7 +213,7 @@ class LandlockedReader:
 
     def _some_done(self, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
         """The answers of one process: all of them, or those up to the task over which it ended."""
-        there = [task for task in tasks if Path(task["path"]).is_file()]
+        there = [task for task in tasks if all(path.is_file() for path in _paths(task))]
         if len(there) < len(tasks) and tasks[0] not in there:
             return [{"unreadable": "the file is not there any more"}]
         tasks = tasks[: next((place for place, task in enumerate(tasks) if task not in there), len(tasks))]
@@ -206,7 +227,8 @@ class LandlockedReader:
     def _conversation(
         self, child: "subprocess.Popen[bytes]", mode: str, directory: Path, tasks: list[Answer]
     ) -> list[Answer]:
-        walls = [self.least_wall_s + Path(task["path"]).stat().st_size // SLOWEST_BYTES_PER_S for task in tasks]
+        sizes = [sum(path.stat().st_size for path in _paths(task)) for task in tasks]
+        walls = [self.least_wall_s + size // SLOWEST_BYTES_PER_S for size in sizes]
         frames = Frames(child, time.monotonic() + START_TIMEOUT_S)
         answers: list[Answer] = []
         try:
@@ -218,7 +240,7 @@ class LandlockedReader:
                 frames.deadline = time.monotonic() + wall
                 frame = frames.next(ANSWER_BYTES, b"F")
                 if frame is None or frame[0] != b"F":
-                    self._log(task["path"], self._last_words(child))
+                    self._log(str(_paths(task)[0]), self._last_words(child))
                     return [*answers, _ENDED]
                 answers.append(self._answer(task, frame[1]))
         except TimeoutError:
@@ -235,7 +257,7 @@ class LandlockedReader:
         if not isinstance(answer, dict):
             return _ENDED
         if "fault" in answer:
-            self._log(task["path"], f"{answer['fault']}: {answer.get('text')}")
+            self._log(str(_paths(task)[0]), f"{answer['fault']}: {answer.get('text')}")
         return answer
 
     def _job(self, mode: str, directory: Path, tasks: list[Answer], wall_s: float) -> bytes:
@@ -303,6 +325,30 @@ def _written(request: WriteRequest, answer: Answer) -> WrittenPart | Failed:
         return _failed(request, _FAULT)
 
 
+def _written_together(group: list[WriteRequest], answers: list[Answer]) -> list[WrittenPart | Failed]:
+    """The parts of one shared file, made durable once; it is there when one of them is whole."""
+    out, whole = group[0].out, [answer for answer in answers if "rows" in answer]
+    try:
+        found = out.lstat() if whole else None
+        if found is not None:
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+                raise ValueError
+            fsync_file(out)
+        return [
+            WrittenPart(out, int(answer["rows"]), found.st_size, int(answer["first_row"]))
+            if found is not None and "rows" in answer
+            else _failed(request, answer)
+            for request, answer in zip(group, answers, strict=True)
+        ]
+    except (OSError, ValueError, TypeError, KeyError):
+        return [_failed(request, _FAULT) for request in group]
+
+
+def _paths(task: Answer) -> list[Path]:
+    """The files that a task is about."""
+    return [Path(one["path"]) for one in task.get("together", [task])]
+
+
 def _failed(request: ReadRequest | WriteRequest, answer: Answer) -> Failed:
     if "misfit" in answer:
         with contextlib.suppress(ValueError, KeyError, TypeError):
@@ -335,15 +381,15 @@ def _can_be_kept(told: object) -> bool:
     return not isinstance(told, Sequence) or all(_can_be_kept(one) for one in told)
 
 
-def _write_task(request: WriteRequest) -> Answer:
-    constants = {
-        name: {"decimal": str(value)} if isinstance(value, Decimal) else value
-        for name, value in request.constants.items()
-    }
-    return {
-        "path": str(request.path),
-        "part": request.part.as_json(),
-        "target": schema_as_json(request.target),
-        "out": str(request.out),
-        "constants": constants,
-    }
+def _write_task(group: Sequence[WriteRequest]) -> Answer:
+    """One part, or several that share a file."""
+    shared = {"target": schema_as_json(group[0].target), "out": str(group[0].out)}
+    sources = [
+        {"path": str(one.path), "part": one.part.as_json(), "constants": _constants_told(one.constants)}
+        for one in group
+    ]
+    return shared | (sources[0] if len(sources) == 1 else {"together": sources})
+
+
+def _constants_told(constants: Mapping[str, Constant]) -> Answer:
+    return {name: {"decimal": str(value)} if isinstance(value, Decimal) else value for name, value in constants.items()}

@@ -14,6 +14,7 @@ import pkgutil
 import resource
 import struct
 import sys
+import tempfile
 import zoneinfo
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +29,7 @@ from pergamon.formats import FilePart, FormatHints, Limits, Misfit, Unreadable, 
 from pergamon.formats import by_format as _loaded_now  # noqa: F401 - before the files of Python are out of reach
 from pergamon.formats.engine import database
 from pergamon.formats.schema_json import schema_from_json
+from pergamon.formats.together import Joined
 
 NOT_ON_LINUX = {"mbcs", "oem", "cp65001"}
 TIME_ZONES = "/usr/share/zoneinfo"
@@ -45,8 +47,29 @@ def main() -> int:
     _give_up_rights(job)
     limits = Limits(**job["limits"])
     for number, task in enumerate(job["tasks"]):
-        _send(stdout, b"F", {"number": number, **_done(task, job, limits)})
+        done = _done_together if "together" in task else _done
+        _send(stdout, b"F", {"number": number, **done(task, job, limits)})
     return 0
+
+
+def _done_together(task: dict[str, Any], job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Several files as one: each answers for itself, and only what is whole joins."""
+    out, answers = Path(task["out"]), list[dict[str, Any]]()
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as scratch,
+            Joined(out, schema_from_json(task["target"])) as joined,
+        ):
+            for one in task["together"]:
+                piece = Path(scratch) / "piece.parquet"
+                answer = _done({**one, "target": task["target"], "out": str(piece)}, job, limits)
+                if "rows" in answer:
+                    answer["first_row"] = joined.add(piece)
+                piece.unlink(missing_ok=True)
+                answers.append(answer)
+    except Exception as error:  # as below
+        return {"fault": type(error).__name__, "text": str(error)[:4000]}
+    return {"answers": answers}
 
 
 def _done(task: dict[str, Any], job: dict[str, Any], limits: Limits) -> dict[str, Any]:
@@ -109,7 +132,10 @@ def _give_up_rights(job: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     if job["landlock"]:
         zones = {TIME_ZONES} if Path(TIME_ZONES).is_dir() else set()
-        restrict_to_files({task["path"] for task in job["tasks"]} | zones, directory=job["directory"])
+        restrict_to_files(
+            {one["path"] for task in job["tasks"] for one in task.get("together", [task])} | zones,
+            directory=job["directory"],
+        )
     restrict_to_computing(writing=True)
 
 

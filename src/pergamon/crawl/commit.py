@@ -1,8 +1,9 @@
 """Bring a table up to date: one commit for a batch of files, together with their states (law 4, ADR 0015).
 
 Open the lease (commit) -> write what must be converted (no transaction) -> manifests, fsync -> one unit of work: the
-table's pointer, the states, the references to objects, what catalog, lineage and quality are told. A data file that
-holds rows of an outdated version goes, and its other rows are written again in the same snapshot.
+table's pointer, the states, the references to objects, what catalog, lineage and quality are told. Small files that are
+converted share a data file (ADR 0020). A data file that holds rows of an outdated version goes, and its other rows are
+written again, from their files, in the same snapshot.
 """
 
 import shutil
@@ -17,7 +18,16 @@ from pyiceberg.table.metadata import TableMetadata
 from pergamon import lake, objects
 from pergamon.crawl import tables, tell
 from pergamon.crawl.configuration import crawler_of
-from pergamon.crawl.model import PURPOSE, Claim, Did, FileQuarantined, FileState, TableBlocked, TableCrawled
+from pergamon.crawl.model import (
+    PURPOSE,
+    Claim,
+    Did,
+    FileQuarantined,
+    FileState,
+    Limits,
+    TableBlocked,
+    TableCrawled,
+)
 from pergamon.crawl.planning import constants, fits_in_place, is_partition, merged_columns, with_partition
 from pergamon.crawl.ports import Place
 from pergamon.crawl.tables import CrawlTable, DataFile, Part
@@ -25,8 +35,10 @@ from pergamon.formats import Constant, Failed, Misfit, Unreadable, WriteRequest,
 from pergamon.kernel import Conflict, make_durable_directory
 from pergamon.store import UnitOfWork
 
-TOGETHER = 100
-"""Files that are converted by one process, into one directory: a process of its own for each would take 0.4 s."""
+ONE_PROCESS = 100
+"""Files that are converted by one process, into one directory, at least: a process of its own for each takes 0.4 s."""
+MOST_SCHEMA = 50_000
+"""Columns times files that share a data file: what one process is told of them has bounds."""
 
 Require = Callable[[UnitOfWork], None]
 """Raises when the folder is in other hands."""
@@ -65,10 +77,10 @@ class _Opened:
 
 @dataclass(frozen=True)
 class _Written:
-    """A data file to be added, and the parts whose rows it holds."""
+    """A data file to be added, and the parts whose rows it holds: each with the place of its first, and how many."""
 
     file: lake.NewFile
-    parts: tuple[Part, ...]
+    held: tuple[tuple[Part, int, int], ...]
     in_place: bool
 
 
@@ -106,24 +118,36 @@ def _next_batch(uow: UnitOfWork, place: Place, table: CrawlTable) -> Batch | Non
         return Batch(
             table, tuple(dict.fromkeys([*files, *(part.file_id for part in come)])), tuple(come), tuple(going), True
         )
-    files = _within(uow, place, table, files)
-    going = tables.data_files_to_go(uow, table.id, files)
+    files, going = _within(uow, place, table, files)
     come = tables.parts_to_come(uow, table.id, files, [file.id for file in going])
     return Batch(table, tuple(files), tuple(come), tuple(going), False)
 
 
-def _within(uow: UnitOfWork, place: Place, table: CrawlTable, files: list[str]) -> list[str]:
-    """So many files that what must be converted stays within one commit's bounds; one at least."""
+def _within(
+    uow: UnitOfWork, place: Place, table: CrawlTable, files: list[str]
+) -> tuple[list[str], list[tables.DataFile]]:
+    """So many files that what must be converted stays within one commit's bounds, one at least; and the data files that
+    go with it. Of a data file that goes, every outdated file is in the same commit: none loses its rows before the
+    new ones are there."""
     sizes: dict[str, int] = {}
     for part in tables.parts_to_come(uow, table.id, files, []):
         sizes[part.file_id] = sizes.get(part.file_id, 0) + (0 if part.part.in_place else part.size_bytes)
-    total, taken = 0, list[str]()
+    shared = tables.shared_with(uow, table.id, files)
+    total_bytes, total_files, taken, counted = 0, 0, list[str](), set[int]()
     for file in files:
-        total += sizes.get(file, 0)
-        if taken and total > place.limits.commit_bytes:
+        again = {data_file: cost for data_file, cost in shared.get(file, {}).items() if data_file not in counted}
+        total_bytes += sizes.get(file, 0) + sum(size for _, size in again.values())
+        total_files += 1 + sum(many for many, _ in again.values())
+        if taken and (total_bytes > place.limits.commit_bytes or total_files > place.limits.commit_files):
             break
+        counted.update(again)
         taken.append(file)
-    return taken
+    while True:
+        going = tables.data_files_to_go(uow, table.id, taken)
+        left = tables.outdated_files_in(uow, [file.id for file in going], taken)
+        if not left:
+            return taken, going
+        taken += left
 
 
 def must_be_rewritten(table: CrawlTable) -> bool:
@@ -246,39 +270,73 @@ def _target(opened: _Opened, columns: lake.NewColumns) -> pa.Schema:
 def _write(
     place: Place, opened: _Opened, target: pa.Schema, divided_by: Sequence[str]
 ) -> tuple[list[_Written], list[tuple[Part, Unreadable | Misfit]]]:
-    """The data files of a batch: those that stay where they lie, and those that are converted."""
+    """The data files of a batch: those that stay where they lie, and those that are converted, small ones together."""
     stay, convert = list[Part](), list[Part]()
     for part in opened.batch.come:
         fits = part.part.in_place and part.rows is not None
         fits = fits and fits_in_place(part.part.schema, target, divided_by, part.partition)
         (stay if fits else convert).append(part)
-    written = [_in_place(part, target, divided_by) for part in stay]
-    requests = [_request(opened, target, number, part) for number, part in enumerate(convert)]
+    groups = together(convert, place.limits, target, divided_by)
+    requests = _requests(_directory(opened, opened.lease.id), groups, target)
     failed: list[tuple[Part, Unreadable | Misfit]] = []
+    held: dict[Path, list[tuple[Part, WrittenPart]]] = {}
+    convert = [part for group in groups for part in group]
     for part, said in zip(convert, place.reader.write(requests) if requests else [], strict=True):
         if isinstance(said, Failed):
             failed.append((part, said.error))
         else:
-            written.append(_converted(part, said, target, divided_by))
-    return written, failed
+            held.setdefault(said.path, []).append((part, said))
+    return [
+        *(_in_place(part, target, divided_by) for part in stay),
+        *(_converted(each, target, divided_by) for each in held.values()),
+    ], failed
 
 
-def _request(opened: _Opened, target: pa.Schema, number: int, part: Part) -> WriteRequest:
-    directory = _directory(opened, opened.lease.id) / f"{number // TOGETHER:04d}"
-    make_durable_directory(directory)
-    return WriteRequest(
-        part.path, part.part, target, directory / f"{number % TOGETHER:03d}.parquet", _constants(part, target)
-    )
+def together(parts: Sequence[Part], limits: Limits, target: pa.Schema, divided_by: Sequence[str]) -> list[list[Part]]:
+    """Which parts share a data file: small ones of one partition, up to a size; a large one has its own."""
+    most = max(1, min(limits.together_files, MOST_SCHEMA // max(1, len(target))))
+    groups: list[list[Part]] = []
+    open_groups: dict[tuple[lake.PartitionValue, ...], tuple[list[Part], int]] = {}
+    for part in parts:
+        values = _partition(part, target, divided_by)
+        group, size = open_groups.get(values, ([], 0))
+        is_small = part.size_bytes <= limits.small_bytes
+        if is_small and group and len(group) < most and size + part.size_bytes <= limits.together_bytes:
+            group.append(part)
+            open_groups[values] = group, size + part.size_bytes
+            continue
+        groups.append([part])
+        if is_small:
+            open_groups[values] = groups[-1], part.size_bytes
+    return groups
+
+
+def _requests(place: Path, groups: Sequence[Sequence[Part]], target: pa.Schema) -> list[WriteRequest]:
+    """One `out` for each group; so many groups in one directory that a process has enough to do."""
+    requests: list[WriteRequest] = []
+    directory, inside, files = 0, 0, 0
+    for group in groups:
+        if files >= ONE_PROCESS:
+            directory, inside, files = directory + 1, 0, 0
+        if not inside:
+            make_durable_directory(place / f"{directory:04d}")
+        out = place / f"{directory:04d}" / f"{inside:03d}.parquet"
+        requests += [WriteRequest(part.path, part.part, target, out, _constants(part, target)) for part in group]
+        inside, files = inside + 1, files + len(group)
+    return requests
 
 
 def _in_place(part: Part, target: pa.Schema, divided_by: Sequence[str]) -> _Written:
     file = lake.NewFile(part.path, part.rows or 0, part.size_bytes, _partition(part, target, divided_by))
-    return _Written(file, (part,), in_place=True)
+    return _Written(file, ((part, 0, part.rows or 0),), in_place=True)
 
 
-def _converted(part: Part, said: WrittenPart, target: pa.Schema, divided_by: Sequence[str]) -> _Written:
-    file = lake.NewFile(said.path, said.rows, said.size_bytes, _partition(part, target, divided_by))
-    return _Written(file, (part,), in_place=False)
+def _converted(held: Sequence[tuple[Part, WrittenPart]], target: pa.Schema, divided_by: Sequence[str]) -> _Written:
+    """One data file, of one part or of several."""
+    part, said = held[0]
+    rows = sum(each.rows for _, each in held)
+    file = lake.NewFile(said.path, rows, said.size_bytes, _partition(part, target, divided_by))
+    return _Written(file, tuple((part, said.first_row, said.rows) for part, said in held), in_place=False)
 
 
 def _partition(part: Part, target: pa.Schema, divided_by: Sequence[str]) -> tuple[lake.PartitionValue, ...]:
@@ -332,8 +390,11 @@ def _widened_for(uow: UnitOfWork, columns: pa.Schema, part: Part, error: Misfit)
 
 
 def _quarantined(uow: UnitOfWork, claim: Claim, bucket: str, part: Part, error: Unreadable | Misfit) -> bool:
-    """False when the file has another version by now."""
-    if not tables.set_aside(uow, part.file_id, part.version_id, FileState.QUARANTINED, str(error)):
+    """False when the file has another version by now, or when its rows are in the table: they were read before, and are
+    tried again."""
+    if part.data_file_id is not None or not tables.set_aside(
+        uow, part.file_id, part.version_id, FileState.QUARANTINED, str(error)
+    ):
         return False
     uow.record(
         FileQuarantined(
@@ -365,7 +426,7 @@ def _hook(
         tables.add_data_files(uow, batch.table.id, [_row(item, spec_id) for item in written])
         tables.mark_committed(uow, batch.table, batch.table.columns, divided_by)
         tables.settle_files(uow, batch.files)
-        here = {part.version_id for item in written for part in item.parts}
+        here = {part.version_id for item in written for part, _, _ in item.held}
         objects.refer(uow, batch.id, here)
         objects.unrefer(uow, batch.id, gone - here)
         uow.record(
@@ -391,5 +452,5 @@ def _row(item: _Written, spec_id: int) -> dict[str, Any]:
         "size_bytes": item.file.size_bytes,
         "partition": list(item.file.partition),
         "spec_id": spec_id,
-        "parts": [part.id for part in item.parts],
+        "parts": [{"id": part.id, "first_row": first, "rows": rows} for part, first, rows in item.held],
     }

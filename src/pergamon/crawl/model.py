@@ -233,6 +233,11 @@ class Limits:
     commit_files: int = 5_000
     commit_bytes: int = 2 * 1024**3
     """Of files that are converted, in one commit."""
+    small_bytes: int = 4 * 1024**2
+    """Converted files up to this size share data files."""
+    together_bytes: int = 32 * 1024**2
+    """Of the files that share one: so much is written again at most when one of them changes."""
+    together_files: int = 500
     page: int = 1_000
     silence_s: float = 30.0
     """A worker that has not been heard of for so long has lost its folder."""

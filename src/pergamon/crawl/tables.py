@@ -526,7 +526,7 @@ def files_with_work(uow: UnitOfWork, table_id: str, limit: int) -> list[str]:
 def forget_table(uow: UnitOfWork, table_id: str) -> None:
     """The lake's table was dropped: nothing is in it, and it is made anew."""
     uow.execute(
-        "UPDATE crawl_part SET data_file_id = NULL WHERE data_file_id IN "
+        "UPDATE crawl_part SET data_file_id = NULL, first_row = NULL, rows_held = NULL WHERE data_file_id IN "
         "(SELECT id FROM crawl_data_file WHERE table_id = %s)",
         (table_id,),
     )
@@ -559,6 +559,34 @@ def data_files_to_go(uow: UnitOfWork, table_id: str, files: Sequence[str]) -> li
         (table_id, list(files)),
     )
     return [_data_file(row) for row in rows]
+
+
+def shared_with(uow: UnitOfWork, table_id: str, files: Sequence[str]) -> dict[str, dict[int, tuple[int, int]]]:
+    """File -> the data files that its outdated rows are in -> how many files have rows there, and their size in bytes:
+    what is to be written again."""
+    rows = uow.rows(
+        "SELECT DISTINCT f.id AS file_id, d.id AS data_file_id, held.files, held.size_bytes FROM crawl_file f "
+        "JOIN crawl_part p ON p.file_id = f.id JOIN crawl_data_file d ON d.id = p.data_file_id, LATERAL ("
+        "SELECT count(*) AS files, sum(o.size_bytes)::bigint AS size_bytes FROM crawl_part s "
+        "JOIN crawl_file o ON o.id = s.file_id WHERE s.data_file_id = d.id) AS held "
+        "WHERE d.table_id = %s AND f.id = ANY (%s) AND (f.version_id IS NULL OR p.version_id <> f.version_id)",
+        (table_id, list(files)),
+    )
+    found: dict[str, dict[int, tuple[int, int]]] = {}
+    for row in rows:
+        found.setdefault(row["file_id"], {})[row["data_file_id"]] = row["files"], row["size_bytes"]
+    return found
+
+
+def outdated_files_in(uow: UnitOfWork, going: Sequence[int], besides: Sequence[str]) -> list[str]:
+    """The files with outdated rows in these data files, besides those that are known."""
+    rows = uow.rows(
+        "SELECT DISTINCT f.id FROM crawl_part p JOIN crawl_file f ON f.id = p.file_id "
+        "WHERE p.data_file_id = ANY (%s) AND NOT f.id = ANY (%s) AND (f.version_id IS NULL "
+        "OR (p.version_id <> f.version_id AND f.state IN ('inspected', 'added'))) ORDER BY f.id",
+        (list(going), list(besides)),
+    )
+    return [row["id"] for row in rows]
 
 
 def data_files(uow: UnitOfWork, table_id: str) -> list[DataFile]:
@@ -605,12 +633,15 @@ def formats_of(uow: UnitOfWork, table_id: str) -> tuple[str, ...]:
 
 def unlink_data_files(uow: UnitOfWork, going: Sequence[int]) -> None:
     """The rows of these data files are gone; parts of versions that nobody needs are forgotten."""
-    uow.execute("UPDATE crawl_part SET data_file_id = NULL WHERE data_file_id = ANY (%s)", (list(going),))
+    uow.execute(
+        "UPDATE crawl_part SET data_file_id = NULL, first_row = NULL, rows_held = NULL WHERE data_file_id = ANY (%s)",
+        (list(going),),
+    )
     uow.execute("DELETE FROM crawl_data_file WHERE id = ANY (%s)", (list(going),))
 
 
 def add_data_files(uow: UnitOfWork, table_id: str, files: Sequence[dict[str, Any]]) -> None:
-    """Any: JSON. Each with the ids of its parts under `parts`."""
+    """Any: JSON. Each with its parts under `parts`: their ids, and where in it their rows are."""
     uow.execute(
         """
         WITH given AS (
@@ -620,9 +651,10 @@ def add_data_files(uow: UnitOfWork, table_id: str, files: Sequence[dict[str, Any
             INSERT INTO crawl_data_file (table_id, path, row_count, size_bytes, partition, spec_id)
             SELECT %(table)s, path, row_count, size_bytes, partition, spec_id FROM given RETURNING id, path
         )
-        UPDATE crawl_part SET data_file_id = made.id FROM made JOIN given USING (path),
-            LATERAL jsonb_array_elements_text(given.parts) AS part (id)
-        WHERE crawl_part.id = part.id::bigint
+        UPDATE crawl_part SET data_file_id = made.id, first_row = part.first_row, rows_held = part.rows
+        FROM made JOIN given USING (path),
+            LATERAL jsonb_to_recordset(given.parts) AS part (id bigint, first_row bigint, rows bigint)
+        WHERE crawl_part.id = part.id
         """,
         {"files": Jsonb(list(files)), "table": table_id},
     )
@@ -659,7 +691,12 @@ def files(uow: UnitOfWork, crawler: str, state: str | None, after: str, limit: i
     return uow.rows(
         "SELECT f.key, f.folder, f.version_id, f.size_bytes, f.state, f.reason, f.warnings, f.changed_at, "
         "(SELECT coalesce(jsonb_agg(DISTINCT t.database || '.' || t.name), '[]') FROM crawl_part p "
-        "JOIN crawl_table t ON t.id = p.table_id WHERE p.file_id = f.id) AS tables "
+        "JOIN crawl_table t ON t.id = p.table_id WHERE p.file_id = f.id) AS tables, "
+        "(SELECT coalesce(jsonb_agg(jsonb_build_object('table', t.database || '.' || t.name, 'version_id', "
+        "p.version_id, 'data_file', regexp_replace(d.path, '^.*/(data|[.]objects)/', '\\1/'), "
+        "'first_row', p.first_row, 'rows', p.rows_held) ORDER BY p.id), '[]') FROM crawl_part p "
+        "JOIN crawl_data_file d ON d.id = p.data_file_id JOIN crawl_table t ON t.id = d.table_id "
+        "WHERE p.file_id = f.id) AS rows_in "
         "FROM crawl_file f WHERE f.crawler = %s AND (%s::text IS NULL OR f.state = %s) "
         'AND f.key > %s COLLATE "C" ORDER BY f.key LIMIT %s',
         (crawler, state, state, after, limit),

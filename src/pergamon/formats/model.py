@@ -144,11 +144,15 @@ class FilePart:
 
 @dataclass(frozen=True)
 class WrittenPart:
-    """A Parquet file with exactly the target's columns, durable on disk when the confined reader returns it."""
+    """A Parquet file with exactly the target's columns, durable on disk when the confined reader returns it.
+
+    rows: of this part. first_row: where they begin, from 0, in a file that several parts share. size_bytes: the file's.
+    """
 
     path: Path
     rows: int
     size_bytes: int
+    first_row: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,11 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class WriteRequest:
-    """A part to write as one Parquet file. The directory of `out` is there, and private to this write."""
+    """A part to write as Parquet. The directory of `out` is there, and private to this write.
+
+    Requests beside each other with one `out`, and then with one target, share that file: their rows stand in it one
+    part after another.
+    """
 
     path: Path
     part: FilePart

@@ -27,6 +27,9 @@ class ConfinedReader(Protocol):
     def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
         """Write each part to its `out`. Files and their directories are synced to disk when this returns.
 
+        Parts that share a file: one that fails is not in it, and the others are. When the process ends over one of
+        them, the others are in several files instead; `WrittenPart.path` and `first_row` say where.
+
         Raises:
             Unavailable: the host cannot confine a process.
         """

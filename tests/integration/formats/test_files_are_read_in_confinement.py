@@ -8,7 +8,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -305,3 +307,37 @@ def test_a_name_with_zero_bytes_comes_back_as_it_was() -> None:
     told = schema_as_json(schema)
     assert "\\u0000" not in json.dumps(told)
     assert schema_from_json(told).field("a_b").metadata == {b"k": b"\x00a\x00\x00b"}
+
+
+class MortalReader(LandlockedReader):
+    """A reader whose process ends over every file that is called `deadly`."""
+
+    def _answer(self, task: dict[str, Any], frame: bytes) -> dict[str, Any]:
+        paths = [one["path"] for one in task.get("together", [task])]
+        return {"number": 0} if any(path.endswith("deadly") for path in paths) else super()._answer(task, frame)
+
+
+@pytest.mark.parametrize("bad", ["ragged", "deadly"])
+def test_files_that_share_an_output_fail_one_by_one(tmp_path: Path, bad: str) -> None:
+    reader = MortalReader(tmp_path, tmp_path / "log" / "reader.log", LIMITS)
+    names = [*(f"{number}.csv" for number in range(20)), bad]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text("a,b\n" + f"{number},x\n" * number)
+    part = FilePart(None, "csv", "none", pa.schema([("a", pa.int64()), ("b", pa.string())]), None, in_place=False)
+    looked = reader.inspect([ReadRequest(tmp_path / "1.csv", "1.csv")])[0]
+    assert isinstance(looked, Inspected)
+    part = replace(part, dialect=looked.parts[0].dialect)
+    (tmp_path / "ragged").write_text("a,b\n1\n")
+    (tmp_path / "out").mkdir()
+    asked = [WriteRequest(tmp_path / name, part, part.schema, tmp_path / "out" / "all.parquet") for name in names]
+    done = reader.write(asked)
+    reader.close()
+    assert [isinstance(one, Failed) for one in done] == [False] * 20 + [True]
+    written = [one for one in done if isinstance(one, WrittenPart)]
+    files = {one.path for one in written}
+    assert len(files) == (1 if bad == "ragged" else 6 + 2)  # six of three files each, two of one
+    assert sorted((tmp_path / "out").iterdir()) == sorted(files)
+    for number, one in enumerate(written):
+        rows = pq.read_table(one.path).slice(one.first_row, one.rows)
+        assert rows["a"].to_pylist() == [number] * number
+    assert sum(pq.read_metadata(path).num_rows for path in files) == sum(range(20))

@@ -46,6 +46,8 @@ CREATE TABLE crawl_part (
     row_count    bigint,
     table_id     text REFERENCES crawl_table (id),  -- NULL: not planned yet
     data_file_id bigint REFERENCES crawl_data_file (id),
+    first_row    bigint,                            -- where its rows begin in that data file, which others share
+    rows_held    bigint,
     UNIQUE (file_id, version_id, number)
 );
 CREATE INDEX crawl_part_table ON crawl_part (table_id);
