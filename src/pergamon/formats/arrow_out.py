@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pergamon.formats.blame import blame
 from pergamon.formats.carried import DoesNotFit, fitted
 from pergamon.formats.model import FilePart, Misfit, Unreadable, WrittenPart
 from pergamon.formats.work import Writing
@@ -36,9 +37,10 @@ def write_batches(
     except (Misfit, Unreadable):
         writing.out.unlink(missing_ok=True)
         raise
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         writing.out.unlink(missing_ok=True)
-        raise Unreadable(f"it is damaged ({type(error).__name__})", hint="make the file again") from None
+        damaged = Unreadable(f"it is damaged ({type(error).__name__})", hint="make the file again")
+        raise blame(error, damaged) from None
     if pq.read_metadata(writing.out).num_rows != rows:
         raise Unreadable("rows were lost while it was written", hint="tell the operator: this should not happen")
     return WrittenPart(writing.out, rows, writing.out.stat().st_size)

@@ -10,6 +10,7 @@ import fastavro
 import pyarrow as pa
 
 from pergamon.formats.arrow_out import write_batches
+from pergamon.formats.blame import blame
 from pergamon.formats.model import FilePart, Unreadable, WrittenPart
 from pergamon.formats.names import named_field, renamed_warning, safe_names
 from pergamon.formats.shapes import batch_of
@@ -96,7 +97,7 @@ def _batches(writing: Writing) -> Iterator[pa.RecordBatch]:
             while rows := list(islice(records, BATCH_ROWS)):
                 yield batch_of(rows, writing.part.schema)
         except (*DAMAGED, pa.ArrowException) as error:
-            raise _unreadable(error) from None
+            raise blame(error, _unreadable(error)) from None
 
 
 def _unreadable(error: Exception) -> Unreadable:

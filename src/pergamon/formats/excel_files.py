@@ -12,6 +12,7 @@ import pyarrow as pa
 import python_calamine as calamine
 
 from pergamon.formats.arrow_out import write_batches
+from pergamon.formats.blame import blame
 from pergamon.formats.formulas import formulas_without_value
 from pergamon.formats.model import NO_VALUES, FilePart, Limits, Misfit, Unreadable, WrittenPart
 from pergamon.formats.names import named_field, renamed_warning, safe_names
@@ -155,8 +156,8 @@ def _rows(book: calamine.CalamineWorkbook, name: str, limits: Limits) -> list[li
         if sheet.total_height * max(sheet.total_width, 1) > limits.sheet_cells:
             raise Unreadable(f"sheet {name!r} has more than {limits.sheet_cells} cells", hint="save it as CSV")
         rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
-    except (calamine.CalamineError, ValueError, OSError, KeyError):
-        raise _damaged() from None
+    except (calamine.CalamineError, ValueError, OSError, KeyError) as error:
+        raise blame(error, _damaged()) from None
     while rows and all(cell is None for cell in rows[-1]):
         rows.pop()
     return rows if any(cell is not None for row in rows for cell in row) else []
@@ -194,8 +195,8 @@ def _opened(look: Look) -> calamine.CalamineWorkbook:
         return calamine.load_workbook(str(look.path))
     except calamine.PasswordError:
         raise Unreadable("it is protected by a password", hint="save it without one") from None
-    except (calamine.CalamineError, ValueError, OSError, KeyError):
-        raise _damaged() from None
+    except (calamine.CalamineError, ValueError, OSError, KeyError) as error:
+        raise blame(error, _damaged()) from None
 
 
 def _damaged() -> Unreadable:
@@ -221,5 +222,5 @@ def _refuse_bombs(look: Look) -> None:
                             )
     except RuntimeError:
         raise Unreadable("it is protected by a password", hint="save it without one") from None
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError):
-        raise _damaged() from None
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+        raise blame(error, _damaged()) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pergamon.formats.blame import hosts_troubles_told
 from pergamon.formats.magic import kind_of
 from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, WrittenPart
 from pergamon.formats.ports import Progress
@@ -35,8 +36,8 @@ def inspect_file(
 
     hints, limits = hints or FormatHints(), limits or Limits()
     year = this_year or datetime.datetime.now(datetime.UTC).year
-    kind = kind_of(path, name, hints, limits)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="look-") as place:
+    with hosts_troubles_told(), tempfile.TemporaryDirectory(dir=scratch, prefix="look-") as place:
+        kind = kind_of(path, name, hints, limits)
         parts = INSPECTORS[kind.format](Look(path, kind.compression, hints, limits, Path(place), year))
     return [replace(part, warnings=(*kind.warnings, *part.warnings)) for part in parts]
 
@@ -61,6 +62,6 @@ def write_part(
     """
     from pergamon.formats.by_format import WRITERS  # as above
 
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as place:
+    with hosts_troubles_told(), tempfile.TemporaryDirectory(dir=out.parent, prefix="write-") as place:
         told, allowed = progress or (lambda _rows: None), limits or Limits()
         return WRITERS[part.format](Writing(path, part, target, out, constants or {}, allowed, told, Path(place)))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pergamon.formats.blame import blame
 from pergamon.formats.model import Compression, Format, FormatHints, Limits, Unreadable
 from pergamon.formats.text_file import head
 
@@ -93,8 +94,9 @@ def _zip_kind(path: Path, compression: Compression) -> Format:
         try:
             with zipfile.ZipFile(path) as archive:
                 names = set(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            raise Unreadable("it is a zip archive or a workbook, damaged or cut off", hint="upload it again") from None
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            damaged = Unreadable("it is a zip archive or a workbook, damaged or cut off", hint="upload it again")
+            raise blame(error, damaged) from None
         if names & {"xl/workbook.xml", "xl/workbook.bin"} or {"content.xml", "mimetype"} <= names:
             return "excel"
     raise Unreadable("it is a zip archive", hint="upload the files in it, each by itself")

@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyarrow import orc
 
 from pergamon.formats.arrow_out import write_batches
+from pergamon.formats.blame import blame
 from pergamon.formats.carried import NotCarried, carried_fields
 from pergamon.formats.model import FilePart, Unreadable, WrittenPart
 from pergamon.formats.names import renamed_warning
@@ -65,4 +66,4 @@ def _batches(writing: Writing) -> Iterator[pa.RecordBatch]:
 def _unreadable(error: Exception) -> Unreadable:
     if "ime zone" in str(error) or "imezone" in str(error):
         return Unreadable("its timestamps are in a time zone of its writer", hint="write them in UTC")
-    return Unreadable("it is ORC, but damaged or cut off", hint="make the file again, or upload it again")
+    return blame(error, Unreadable("it is ORC, but damaged or cut off", hint="make the file again, or upload it again"))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as is_
 
 from pergamon.formats.arrow_out import write_batches
+from pergamon.formats.blame import blame
 from pergamon.formats.carried import NotCarried, carried_fields
 from pergamon.formats.model import FilePart, Unreadable, WrittenPart
 from pergamon.formats.names import renamed_warning
@@ -36,8 +37,8 @@ def inspect_parquet(look: Look) -> FilePart:
             fields = carried_fields(list(arrow))
         except NotCarried as error:
             raise Unreadable(f"a column has a type that tables do not have: {error}", hint="leave it out") from None
-        except pa.ArrowException:
-            raise _damaged() from None
+        except pa.ArrowException as error:
+            raise blame(error, _damaged()) from None
         if not fields:
             raise Unreadable("it has no columns", hint="nothing to load")
         if len(fields) > look.limits.columns:
@@ -65,15 +66,15 @@ def write_parquet(writing: Writing) -> WrittenPart:
     try:
         with pq.ParquetFile(writing.path, pre_buffer=False) as file:
             return write_batches(writing, _batches(file))
-    except (pa.ArrowException, OSError):
-        raise _damaged() from None
+    except (pa.ArrowException, OSError) as error:
+        raise blame(error, _damaged()) from None
 
 
 def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     try:
         yield from file.iter_batches(BATCH_ROWS, use_threads=False)
-    except (pa.ArrowException, OSError):
-        raise _damaged() from None
+    except (pa.ArrowException, OSError) as error:
+        raise blame(error, _damaged()) from None
 
 
 def _opened(look: Look) -> pq.ParquetFile:
@@ -88,9 +89,9 @@ def _opened(look: Look) -> pq.ParquetFile:
     except pa.ArrowException as error:
         if "ncrypt" in str(error):
             raise Unreadable("it is encrypted", hint="upload it decrypted") from None
-        raise _damaged() from None
-    except OSError:
-        raise _damaged() from None
+        raise blame(error, _damaged()) from None
+    except OSError as error:
+        raise blame(error, _damaged()) from None
 
 
 def _damaged() -> Unreadable:
@@ -110,8 +111,8 @@ def _read_some(file: pq.ParquetFile) -> None:
         for group in sorted({0, groups - 1}) if groups else ():
             for batch in islice(file.iter_batches(BATCH_ROWS, row_groups=[group], use_threads=False), 64):
                 batch.validate(full=True)
-    except (pa.ArrowException, OSError):
-        raise _damaged() from None
+    except (pa.ArrowException, OSError) as error:
+        raise blame(error, _damaged()) from None
 
 
 def _is_as_we_write_it(file: pq.ParquetFile, arrow: pa.Schema, fields: list[pa.Field]) -> bool:

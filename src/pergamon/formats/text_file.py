@@ -16,6 +16,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from charset_normalizer import from_bytes
 
+from pergamon.formats.blame import blame
 from pergamon.formats.model import Compression, Limits, Unreadable
 
 CHUNK = 1 << 20
@@ -239,8 +240,9 @@ def _stream(file: io.IOBase, kind: str) -> Iterator[bytes]:
     try:
         while piece := file.read(CHUNK):
             yield piece
-    except (OSError, EOFError, ValueError):
-        raise Unreadable(f"its {kind} packing is damaged or cut off", hint="upload it again") from None
+    except (OSError, EOFError, ValueError) as error:
+        damaged = Unreadable(f"its {kind} packing is damaged or cut off", hint="upload it again")
+        raise blame(error, damaged) from None
 
 
 def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
