@@ -70,10 +70,11 @@ class ServerPlace:
             "Content-Type": wish.content_type or "",
             "Content-Length": str(outgoing.size_bytes),
             "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(outgoing.sha256)).decode()}:",
-            "X-Pergamon-Tags": urlencode(dict(wish.tags or {})),
             "If-None-Match": wish.if_none_match or "",
         }
         given = {key: value for key, value in headers.items() if value}
+        if wish.tags is not None:
+            given["X-Pergamon-Tags"] = urlencode(dict(wish.tags))
         return self._json("PUT", _address(name, "objects"), content=chunks_of(outgoing.file, advance), headers=given)
 
     @contextmanager
@@ -155,9 +156,14 @@ class _Resumable:
             "bucket": self._name.bucket,
             "key": self._name.key,
             "filetype": self._wish.content_type or "",
-            "tags": urlencode(dict(self._wish.tags or {})),
+            "tags": None if self._wish.tags is None else urlencode(dict(self._wish.tags)),
         }
-        pairs = (f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in meant.items() if value)
+        given = {key: value for key, value in meant.items() if value or (key == "tags" and value is not None)}
+        pairs = (
+            f"{key} {base64.b64encode(value.encode()).decode()}".strip()
+            for key, value in given.items()
+            if value is not None
+        )
         headers = {
             "Tus-Resumable": TUS,
             "Upload-Length": str(self._outgoing.size_bytes),
@@ -220,7 +226,7 @@ class _Resumable:
 def _memory_of(server: str, name: ObjectName, outgoing: Outgoing, wish: PutWish) -> Path:
     """Where a begun upload is remembered: one file for what is sent, where to, and how."""
     meant = [server, name.bucket, name.key, outgoing.size_bytes, outgoing.sha256, wish.content_type]
-    meant += [sorted((wish.tags or {}).items()), wish.if_none_match]
+    meant += [None if wish.tags is None else sorted(wish.tags.items()), wish.if_none_match]
     return logins_directory() / "uploads" / hashlib.sha256(json.dumps(meant).encode()).hexdigest()[:32]
 
 

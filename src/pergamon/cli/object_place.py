@@ -41,7 +41,7 @@ class ObjectName:
 
 @dataclass(frozen=True)
 class PutWish:
-    """How an object is to be put."""
+    """How an object is to be put. tags: None leaves an object that is replaced those that it has."""
 
     content_type: str | None = None
     tags: Mapping[str, str] | None = None
@@ -156,7 +156,7 @@ class LocalPlace:
             name.key,
             chunks,
             content_type=wish.content_type,
-            tags=wish.tags or {},
+            tags=wish.tags,
             if_none_match=wish.if_none_match,
             expect_bytes=outgoing.size_bytes,
             expect_sha256=outgoing.sha256,

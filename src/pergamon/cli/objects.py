@@ -82,7 +82,14 @@ def _somewhere(context: CliContext, server: str | None, token_file: Path | None)
     type=click.Path(path_type=Path, exists=True, allow_dash=True),
 )
 @click.argument("target", metavar="BUCKET[/PREFIX]")
-@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag for each object; may stand often.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A tag for each object; may stand often. Left out: a replaced object keeps its tags.",
+)
+@click.option("--no-tags", is_flag=True, help="A replaced object loses its tags.")
 @click.option("--content-type", help="What to say of the content [by the file's suffix].")
 @click.option("--if-none-match", metavar="*", type=click.Choice(["*"]), help="`*`: only where nothing stands yet.")
 @click.option("--skip-unchanged", is_flag=True, help="Leave out files whose content is there already.")
@@ -96,6 +103,7 @@ def put_command(
     sources: tuple[Path, ...],
     target: str,
     tags: tuple[str, ...],
+    no_tags: bool,
     content_type: str | None,
     if_none_match: str | None,
     skip_unchanged: bool,
@@ -110,7 +118,9 @@ def put_command(
     hidden files are left out, and counted. A broken upload of a large file goes on where it stopped; after an
     interruption, run it again with --skip-unchanged.
     """
-    wish = PutWish(content_type, _pairs(tags), if_none_match)
+    if tags and no_tags:
+        raise click.UsageError("--tag and --no-tags do not go together")
+    wish = PutWish(content_type, _pairs(tags) if tags or no_tags else None, if_none_match)
     below = ObjectName.parse(target)
     with _found(sources, below) as found, _place(context, server, token_file, below) as place:
         if found.left_out:

@@ -23,6 +23,7 @@ from pergamon.objects.events import DroppedFileCopied, DroppedFileNotTaken
 from pergamon.objects.keys import BadKey, require_key
 from pergamon.objects.model import ReceivedContent
 from pergamon.objects.put import put_object
+from pergamon.policy import NO_TAGS
 from pergamon.store import UnitOfWork
 
 LOOK_EVERY_S = 1.0
@@ -181,7 +182,8 @@ def _take(  # noqa: PLR0917 - what was found, where, and what was made of it
     there = tables.current(uow, spec.bucket, key)
     is_new = there is None or there.is_deletion or there.sha256 != content.sha256
     if there is None or is_new:
-        there = put_object(uow, content, spec.bucket, key, tags=spec.object_tags)
+        kept = there.tags if there and not there.is_deletion else NO_TAGS
+        there = put_object(uow, content, spec.bucket, key, tags={**kept, **spec.object_tags})
         uow.record(DroppedFileCopied(subject=f"drop-directory:{name}", path=path, version=there.id))
     drop_tables.save_copied(uow, name, path, identity, there)
     return is_new

@@ -10,7 +10,6 @@ from pergamon.objects.content import require_intact
 from pergamon.objects.events import ObjectPut, ObjectTagged
 from pergamon.objects.keys import guessed_content_type, require_content_type, require_key, require_tags
 from pergamon.objects.model import ObjectEventKind, ObjectVersion, ReceivedContent
-from pergamon.policy import NO_TAGS
 from pergamon.store import UnitOfWork
 
 
@@ -19,7 +18,7 @@ def may_put(
     bucket: str,
     key: str,
     *,
-    tags: Mapping[str, str] = NO_TAGS,
+    tags: Mapping[str, str] | None = None,
     content_type: str | None = None,
     if_match: str | None = None,
     if_none_match: str | None = None,
@@ -33,7 +32,7 @@ def may_put(
         ConditionFailed: the object is not what the writer expects.
     """
     found = tables.current(uow, bucket, require_key(key))
-    require_write(uow, bucket, key, found, new_tags=require_tags(tags))
+    require_write(uow, bucket, key, found, new_tags=_tags(found, tags))
     if content_type is not None:
         require_content_type(content_type)
     require_condition(_etag(found), if_match=if_match, if_none_match=if_none_match)
@@ -46,13 +45,14 @@ def put_object(
     key: str,
     *,
     content_type: str | None = None,
-    tags: Mapping[str, str] = NO_TAGS,
+    tags: Mapping[str, str] | None = None,
     if_match: str | None = None,
     if_none_match: str | None = None,
 ) -> ObjectVersion:
     """Make an object of a received content; it supersedes the version before it, and one event tells so.
 
     Args: content_type: as the sender says, or by the key's suffix; nothing here relies on it.
+        tags: these and no others; None: those of the object that it replaces, because access rules may ask for them.
     Raises:
         ContentGone: the content was received too long ago, and has been swept.
         and what `may_put` raises.
@@ -60,7 +60,7 @@ def put_object(
     tables.lock_key(uow, bucket, require_key(key))
     tables.hold_off_sweep(uow)
     found = tables.current(uow, bucket, key)
-    tags = require_tags(tags)
+    tags = _tags(found, tags)
     require_write(uow, bucket, key, found, new_tags=tags)
     require_condition(_etag(found), if_match=if_match, if_none_match=if_none_match)
     require_intact(content)
@@ -129,6 +129,14 @@ def written(tags: Mapping[str, str]) -> tuple[str, ...]:
 
 def _there(found: ObjectVersion | None) -> ObjectVersion | None:
     return None if found is None or found.is_deletion else found
+
+
+def _tags(found: ObjectVersion | None, named: Mapping[str, str] | None) -> dict[str, str]:
+    """Tags say something of the object, not of one content: they stay unless the put names others (ADR 0013)."""
+    there = _there(found)
+    if named is None:
+        return dict(there.tags) if there else {}
+    return require_tags(named)
 
 
 def _etag(found: ObjectVersion | None) -> str | None:

@@ -9,7 +9,6 @@ from pergamon.kernel import PergamonError
 from pergamon.objects.content import discard_content, receive_content
 from pergamon.objects.model import ObjectVersion, ReceivedContent
 from pergamon.objects.put import may_put, put_object
-from pergamon.policy import NO_TAGS
 from pergamon.store import UnitOfWork
 
 Begin = Callable[[], AbstractContextManager[UnitOfWork]]
@@ -19,7 +18,7 @@ class PutOptions(TypedDict, total=False):
     """What a writer may say of an object besides its name; see `put_object`."""
 
     content_type: str | None
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] | None
     if_match: str | None
     if_none_match: str | None
 
@@ -79,7 +78,7 @@ def finish_upload(
 def _of_object(options: UploadOptions) -> PutOptions:
     return {
         "content_type": options.get("content_type"),
-        "tags": options.get("tags", NO_TAGS),
+        "tags": options.get("tags"),
         "if_match": options.get("if_match"),
         "if_none_match": options.get("if_none_match"),
     }

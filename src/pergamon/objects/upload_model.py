@@ -96,14 +96,17 @@ class PieceChecksum:
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that arrives in pieces. `offset_bytes`: how much of it is on the disk; `version_id`: what it became."""
+    """An upload that arrives in pieces. `offset_bytes`: how much of it is on the disk; `version_id`: what it became.
+
+    tags: as in `put_object`.
+    """
 
     id: str
     owner: str
     bucket: str
     key: str
     content_type: str | None
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] | None
     if_match: str | None
     if_none_match: str | None
     size_bytes: int

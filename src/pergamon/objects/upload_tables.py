@@ -43,7 +43,7 @@ def insert(uow: UnitOfWork, upload: Upload) -> None:
             upload.bucket,
             upload.key,
             upload.content_type,
-            Jsonb(dict(upload.tags)),
+            None if upload.tags is None else Jsonb(dict(upload.tags)),
             upload.if_match,
             upload.if_none_match,
             upload.size_bytes,

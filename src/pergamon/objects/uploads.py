@@ -39,7 +39,6 @@ from pergamon.objects.upload_model import (
     UploadLost,
     WrongOffset,
 )
-from pergamon.policy import NO_TAGS
 from pergamon.store import UnitOfWork
 
 UPLOADS_FOLDER = "uploads"
@@ -72,14 +71,14 @@ def begin_upload(
     if size_bytes > limits.largest_bytes:
         raise ContentTooLarge(f"an upload may have {limits.largest_bytes} bytes")
     _require_room(uow, root, size_bytes, limits)
-    content_type = options.get("content_type")
+    content_type, tags = options.get("content_type"), options.get("tags")
     upload = Upload(
         id=new_id("upl"),
         owner=uow.actor.id,
         bucket=bucket,
         key=key,
         content_type=require_content_type(content_type) if content_type else None,
-        tags=require_tags(options.get("tags", NO_TAGS)),
+        tags=None if tags is None else require_tags(tags),
         if_match=options.get("if_match"),
         if_none_match=options.get("if_none_match"),
         size_bytes=size_bytes,

@@ -131,13 +131,15 @@ def metadata_in(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def tags_in(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The value `tags` of the metadata: `name=value&name=value`, percent-encoded.
+def tags_in(metadata: Mapping[str, str]) -> dict[str, str] | None:
+    """The value `tags` of the metadata: `name=value&name=value`, percent-encoded; None when it is not named.
 
     Raises:
         BadTusHeader: it is not of that form, or a name stands twice.
     """
-    written = metadata.get("tags", "")
+    written = metadata.get("tags")
+    if written is None:
+        return None
     try:
         pairs = parse_qsl(written, keep_blank_values=True, strict_parsing=bool(written), errors="strict")
     except ValueError:

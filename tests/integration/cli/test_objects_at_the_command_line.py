@@ -133,6 +133,12 @@ def test_versions_tags_and_removal(pergamon: Pergamon, folder: Path, tmp_path: P
     assert (tmp_path / "old.csv").read_bytes() == b"id\n1\n"
     pergamon("object", "tag", name, "a=1", "b=2")
     assert pergamon("object", "tag", name, "--remove", "a", "c=") == "b=2\nc=\n"
+    pergamon("put", str(file), name)
+    assert pergamon("object", "tag", name) == "b=2\nc=\n"
+    pergamon("put", str(file), name, "--tag", "d=4")
+    assert pergamon("object", "tag", name) == "d=4\n"
+    pergamon("put", str(file), name, "--no-tags")
+    assert pergamon("object", "tag", name) == ""
     with pytest.raises(PergamonError) as caught:
         pergamon("rm", name, "--for-good", "--yes")
     assert caught.value.kind is Kind.DENIED

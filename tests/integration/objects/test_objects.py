@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Unpack
 
 import pyarrow as pa
 import pytest
@@ -159,6 +160,32 @@ def test_tags_change_without_a_new_version(rt: Runtime) -> None:
     for missing in ("open/none", "nowhere/x"):
         with pytest.raises(objects.UnknownObject), rt.begin(WRITER) as uow:
             objects.put_tags(uow, BUCKET, missing, {})
+
+
+def test_a_new_version_keeps_the_tags_unless_the_put_names_others(rt: Runtime) -> None:
+    """What an access rule asks for never vanishes because somebody did not repeat it."""
+    put(rt, "own/a", tags={"public": "yes"})
+    put(rt, "own/a", b"two")
+    assert get(rt, "own/a", by=VISITOR) == b"two"
+    upload = _uploaded(rt, "own/a")
+    assert dict(upload.tags) == {"public": "yes"}
+    assert dict(put(rt, "own/a", tags={"b": "2"}).tags) == {"b": "2"}
+    assert dict(put(rt, "own/a").tags) == {"b": "2"}
+    assert dict(_uploaded(rt, "own/a", tags={}).tags) == {}
+    put(rt, "own/a", tags={"public": "yes"})
+    with rt.begin(WRITER) as uow:
+        objects.remove_object(uow, BUCKET, "own/a")
+    assert dict(put(rt, "own/a").tags) == {}, "a removed object leaves its tags to nobody"
+
+
+def _uploaded(rt: Runtime, key: str, **options: Unpack[objects.PutOptions]) -> objects.ObjectVersion:
+    """The object, put in pieces."""
+    root = rt.settings.lake
+    with rt.begin(WRITER) as uow:
+        upload = objects.begin_upload(uow, root, BUCKET, key, 3, **options)
+    objects.append_to_upload(lambda: rt.begin(WRITER), root, upload.id, 0, [b"two"])
+    with rt.begin(WRITER) as uow:
+        return objects.describe_object(uow, BUCKET, key)
 
 
 MAY = {

@@ -5,7 +5,7 @@ CREATE TABLE object_upload (
     bucket        text NOT NULL,
     key           text NOT NULL,
     content_type  text,
-    tags          jsonb NOT NULL DEFAULT '{}',
+    tags          jsonb,                              -- NULL: those of the object that it replaces
     if_match      text,
     if_none_match text,
     size_bytes    bigint NOT NULL CHECK (size_bytes >= 0),

@@ -155,7 +155,10 @@ def put(
     content_digest: Digest = None,
     repr_digest: Digest = None,
     x_pergamon_tags: Annotated[
-        str | None, Header(max_length=16_384, description="name=value&name=value, percent-encoded.")
+        str | None,
+        Header(
+            max_length=16_384, description="name=value&name=value, percent-encoded; left out: as the object has them."
+        ),
     ] = None,
 ) -> ObjectTold:
     """Keep the body as the object's new version. Whether it may be is answered before the body is read."""
@@ -318,14 +321,16 @@ def content_headers(version: objects.ObjectVersion) -> dict[str, str]:
     }
 
 
-def read_tags(header: str | None) -> dict[str, str]:
-    """The tags of a header.
+def read_tags(header: str | None) -> dict[str, str] | None:
+    """The tags of a header; None when there is none: then the object keeps those that it has.
 
     Raises:
         BadTagsHeader: it is not of its form, or a name stands twice.
     """
+    if header is None:
+        return None
     try:
-        pairs = parse_qsl(header or "", keep_blank_values=True, strict_parsing=bool(header), errors="strict")
+        pairs = parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header), errors="strict")
     except ValueError:
         pairs = [("", ""), ("", "")]
     if len(dict(pairs)) != len(pairs):
