@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from pergamon import lake, objects
+from pergamon import catalog, lake, objects
 from pergamon.deploy import tables
 from pergamon.deploy.events import (
     CommandFinished,
@@ -131,6 +131,7 @@ def drop_resource(uow: UnitOfWork, step: Drop) -> None:
     if step.delete_data and step.kind == "database":
         for record in lake.list_tables(uow, step.name):
             lake.drop_table(uow, record.id)
+            catalog.table_dropped(uow, record.id)
     if step.name in kind.read(uow):
         kind.drop(uow, step.name)
     tables.forget_resource(uow, step.kind, step.name)

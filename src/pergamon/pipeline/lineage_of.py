@@ -7,7 +7,7 @@ table's pointer, so table, lineage and trail change together. What a SELECT does
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from pergamon import catalog, lake
+from pergamon import catalog, lake, quality
 from pergamon.lineage import (
     OWN_NAMESPACE,
     BadDataset,
@@ -63,7 +63,7 @@ def lineage_of_files(folders: Iterable[tuple[str, str]], columns: Mapping[str, s
 
 
 def tell_of_commit(uow: UnitOfWork, lease: lake.Lease, run: LineageRun, *, every_time: bool) -> None:
-    """Tell lineage, and then the catalog, of a table that a lease's commit has just changed.
+    """Tell lineage, the catalog and quality of a table that a lease's commit has just changed.
 
     every_time: each commit is an event of its own, as a job's run is; a merge that goes on and on tells what is new.
     """
@@ -77,6 +77,7 @@ def tell_of_commit(uow: UnitOfWork, lease: lake.Lease, run: LineageRun, *, every
     if catalog.is_followed(uow, lease.table):
         cause: Literal["job", "replication"] = "job" if every_time else "replication"
         catalog.table_changed(uow, lease.table, catalog.read_facts(uow, lease.table, cause=cause))
+    quality.request_profile(uow, lease.table)
 
 
 def _facts(inputs: Sequence[Dataset], columns: Sequence[tuple[int, str, str]]) -> Facts:

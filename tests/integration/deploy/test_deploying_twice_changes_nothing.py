@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pergamon import deploy, identity, lake, pipeline
+from pergamon import catalog, deploy, identity, lake, pipeline
 from pergamon.kernel import AccessDenied, Actor, ActorKind, Conflict, NotFound
 from pergamon.runtime import Runtime
 from pergamon.starter_kits import copy_kit
@@ -224,6 +224,13 @@ def test_data_is_never_deleted_unless_asked_for_by_name(rt: Runtime, deployed: P
 
 def test_data_is_deleted_when_it_is_asked_for_by_name(rt: Runtime, deployed: Path) -> None:
     file = fill(rt)
+    with rt.begin(rt.operator()) as uow:
+        catalog.put_domain(uow, "hospital", catalog.DomainSpec.model_validate({"units": {"clinic": {}}}), {})
+        catalog.put_project(uow, "heart", catalog.ProjectSpec(unit="clinic"), {})
+        catalog.put_data_source(uow, "raw", catalog.DataSourceSpec(project="heart", databases=("raw_db",)), {})
+        table = lake.TableId("raw_db", "t")
+        (asset,) = catalog.table_changed(uow, table, catalog.read_facts(uow, table, cause="job"))
+        assert [document.id for document in catalog.search_documents(uow, [asset])] == [asset]
     apply(rt, deployed, remove(rt, delete_data=True))
     assert not file.exists()
     with rt.begin(rt.operator()) as uow:
@@ -232,6 +239,8 @@ def test_data_is_deleted_when_it_is_asked_for_by_name(rt: Runtime, deployed: Pat
     assert not live.deployments
     assert not lake_names(rt)
     assert "bucket:staging" in events(rt, "deploy.files_deleted")
+    with rt.begin(rt.operator()) as uow:
+        assert not catalog.search_documents(uow, [asset]), "a table that is gone is not found any more"
 
 
 def test_what_a_room_would_refuse_is_refused_before_the_first_step(rt: Runtime, deployed: Path) -> None:

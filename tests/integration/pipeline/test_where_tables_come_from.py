@@ -52,6 +52,9 @@ def test_a_job_is_followed_through_raw_to_the_landed_file(bench: Bench) -> None:
             (str(LANDING), "a", "a"),
         }
         (run,) = uow.rows("SELECT * FROM lineage_run WHERE kind = 'job'")
+        asked = uow.rows("SELECT database, name, snapshot_id FROM quality_request ORDER BY database")
+        heads = [lake.read_table(uow, lake.TableId.parse(name)) for name in ("curated_db.ages", "raw_db.patients")]
+    assert [tuple(row.values()) for row in asked] == [(t.id.database, t.id.name, t.snapshot_id) for t in heads]
     assert (run["job"], run["run_id"], run["told_by"]) == ("job:ages", "run1", "platform")
 
 
