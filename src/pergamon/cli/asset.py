@@ -14,15 +14,17 @@ from pergamon.cli.catalog import (
     Door,
     Json,
     LoadedWhenUsed,
-    door_options,
+    answering,
+    asking,
     echo_table,
     in_path,
     limit_option,
+    listing,
     note_if_more,
     plain,
     plain_lines,
 )
-from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.context import counted, echo_json, json_option
 from pergamon.kernel import Invalid
 
 if TYPE_CHECKING:
@@ -42,63 +44,66 @@ def asset_group() -> None:
     """Assets: tables and data products, with what is said of them."""
 
 
+def _echo_assets(found: list[Json]) -> None:
+    echo_table(
+        ("name", "title", "project", "state", "version", "rows"),
+        ((a["name"], _other(a["title"], a["name"]), a["project"], _state(a), a["version"], a["rows"]) for a in found),
+    )
+
+
 @asset_group.command("ls")
 @click.option("--project", help="Only of this project.")
 @click.option("--state", type=click.Choice(["published", "unpublished", "retired"]), help="Only these.")
 @click.option("--kind", type=click.Choice(["table", "product"]), help="Only these.")
 @click.option("--data-source", help="Only what this data source found.")
-@limit_option
-@door_options
-@json_option
-@click.pass_obj
+@listing(_echo_assets)
 def list_command(
-    context: CliContext,
-    *,
-    project: str | None,
-    state: Any,
-    kind: str | None,
-    data_source: str | None,
-    limit: int,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+    door: Door, *, project: str | None, state: Any, kind: str | None, data_source: str | None, limit: int
+) -> list[Json]:
     """List the assets that you may find, by name; those that are retired only with `--state retired`."""
-    selected = {"project": project, "state": state, "kind": kind, "data_source": data_source}
-    found = _listed(Door(context, server, token_file), "/api/v1/assets", "assets", limit, selected)
-    if as_json:
-        echo_json(found)
-        return
-    echo_table(
-        ("name", "title", "project", "state", "version", "rows"),
-        ((a["name"], _other(a["title"], a["name"]), a["project"], _state(a), a["version"], a["rows"]) for a in found),
-    )
-    note_if_more(found, limit)
+    return _listed(door, limit, {"project": project, "state": state, "kind": kind, "data_source": data_source})
+
+
+def _echo_asset(asset: Json) -> None:
+    click.echo(f"{plain(asset['title'])}  [{asset['kind']}, {_state(asset)}, version {asset['version']}]")
+    for name, value in _facts(asset).items():
+        if value not in (None, ""):
+            click.echo(f"  {name:<14}  {plain(value)}")
+    for text in (asset["description"], asset["readme"]):
+        if text:
+            click.echo("")
+            click.echo("\n".join(plain_lines(text)))
+    for form, values in asset["forms"].items():
+        click.echo(f"\n{form}")
+        for field, value in values.items():
+            click.echo(f"  {field}: {plain(value)}")
+    if asset["columns"]:
+        click.echo("")
+        echo_table(
+            ("column", "type", "meaning"),
+            ((c["name"], c["type"], _meaning(c, asset["term_titles"])) for c in asset["columns"]),
+        )
+    for bundled in asset.get("assets", ()):
+        click.echo(f"  bundles {plain(bundled['name'])}  {bundled['id']}")
 
 
 @asset_group.command("show")
 @click.argument("asset")
 @click.option("--version", type=click.IntRange(1, 2**31 - 1), help="An earlier version; for members of its project.")
-@click.option("--listing", is_flag=True, help="As others see it.")
-@door_options
-@json_option
-@click.pass_obj
-def show_command(
-    context: CliContext,
-    *,
-    asset: str,
-    version: int | None,
-    listing: bool,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+@click.option("--listing", "as_listing", is_flag=True, help="As others see it.")
+@answering(_echo_asset)
+def show_command(door: Door, *, asset: str, version: int | None, as_listing: bool) -> Json:
     """Show all that is said of an ASSET, by its id or its name."""
-    told = _read(Door(context, server, token_file), asset, version=version, listing=listing)
-    if as_json:
-        echo_json(told)
-    else:
-        _echo_asset(told)
+    return _read(door, asset, version=version, as_listing=as_listing)
+
+
+def _echo_edited(told: Json | list[Json]) -> None:
+    if isinstance(told, list):
+        click.echo(f"{counted(len(told), 'asset')} edited")
+        return
+    click.echo(f"{plain(told['name'])} is at version {told['version']}")
+    if told.get("has_draft"):
+        click.echo("others see the change once it is published: `pergamon asset publish`", err=True)
 
 
 @asset_group.command("edit")
@@ -106,28 +111,15 @@ def show_command(
 @edit_options
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML file with edits of many assets.")
 @click.option("--expected-version", type=click.IntRange(1, 2**31 - 1), help="Refuse when it is another one by now.")
-@door_options
-@json_option
-@click.pass_obj
+@answering(_echo_edited)
 def edit_command(
-    context: CliContext,
-    /,
-    *,
-    asset: str | None,
-    file: Path | None,
-    expected_version: int | None,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+    door: Door, /, *, asset: str | None, file: Path | None, expected_version: int | None, **given: Any
+) -> Json | list[Json]:
     """Change what is said of an ASSET, or of many with `--file`. Others see it once it is published."""
-    door = Door(context, server, token_file)
     if file is not None:
         if asset is not None or any(given.values()):
             raise click.UsageError("--file stands alone: it names the assets and the changes itself")
-        _edit_many(door, file, as_json=as_json)
-        return
+        return _edit_many(door, file)
     if asset is None:
         raise click.UsageError("name an asset, or give --file")
     current = _read(door, asset)
@@ -135,81 +127,61 @@ def edit_command(
     if not edit:
         raise click.UsageError("nothing to change: see --help for what can be said")
     expected = expected_version or current.get("working_version") or current["version"]
-    told = _edit(door, current["id"], edit, expected)
-    if as_json:
-        echo_json(told)
-        return
-    click.echo(f"{plain(told['name'])} is at version {told['version']}")
-    if told.get("has_draft"):
-        click.echo("others see the change once it is published: `pergamon asset publish`", err=True)
+    return _edit(door, current["id"], edit, expected)
 
 
-@asset_group.command("publish")
-@click.argument("assets", nargs=-1, required=True)
-@door_options
-@json_option
-@click.pass_obj
-def publish_command(
-    context: CliContext, *, assets: tuple[str, ...], server: str | None, token_file: Path | None, as_json: bool
-) -> None:
-    """Make the working version of each of ASSETS what others see."""
-    door = Door(context, server, token_file)
-    told = [door.post(f"/api/v1/assets/{in_path(name)}/publish", {}, partial(_publish, name)) for name in assets]
-    if as_json:
-        echo_json(told)
-        return
+def _echo_published(told: list[Json]) -> None:
     for one in told:
         click.echo(f"{plain(one['name'])}: version {one['version']} is published")
 
 
+@asset_group.command("publish")
+@click.argument("assets", nargs=-1, required=True)
+@answering(_echo_published)
+def publish_command(door: Door, *, assets: tuple[str, ...]) -> list[Json]:
+    """Make the working version of each of ASSETS what others see."""
+    return [door.post(f"/api/v1/assets/{in_path(name)}/publish", {}, partial(_publish, name)) for name in assets]
+
+
 @asset_group.command("unpublish")
 @click.argument("asset")
-@door_options
-@click.pass_obj
-def unpublish_command(context: CliContext, *, asset: str, server: str | None, token_file: Path | None) -> None:
+@asking
+def unpublish_command(door: Door, *, asset: str) -> None:
     """Take the listing of an ASSET back. No data source publishes it again; you may."""
-    Door(context, server, token_file).post(
-        f"/api/v1/assets/{in_path(asset)}/unpublish",
-        {},
-        lambda uow: catalog.unpublish_asset(uow, asset).id,
-    )
+    path = f"/api/v1/assets/{in_path(asset)}/unpublish"
+    door.post(path, {}, lambda uow: catalog.unpublish_asset(uow, asset).id)
     click.echo(f"{plain(asset)} is not published any more; only its project finds it")
+
+
+def _echo_versions(found: list[Json]) -> None:
+    echo_table(
+        ("version", "made", "by", "because of"), ((v["version"], v["made_at"], v["made_by"], v["cause"]) for v in found)
+    )
 
 
 @asset_group.command("versions")
 @click.argument("asset")
 @click.option("--diff", nargs=2, type=click.IntRange(1, 2**31 - 1), metavar="OLD NEW", help="What NEW says otherwise.")
 @limit_option
-@door_options
+@asking
 @json_option
-@click.pass_obj
-def versions_command(
-    context: CliContext,
-    *,
-    asset: str,
-    diff: tuple[int, int] | None,
-    limit: int,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+def versions_command(door: Door, *, asset: str, diff: tuple[int, int] | None, limit: int, as_json: bool) -> None:
     """List the versions of an ASSET, newest first; or what differs between two of them."""
-    door = Door(context, server, token_file)
-    if diff:
-        _differences(door, asset, diff, as_json=as_json)
-        return
+    told = _differences(door, asset, diff) if diff else _versions(door, asset, limit)
+    if as_json:
+        echo_json(told)
+    elif diff:
+        _echo_differences(told)
+    else:
+        _echo_versions(told)
+        note_if_more(told, limit)
 
+
+def _versions(door: Door, asset: str, limit: int) -> list[Json]:
     def here(uow: UnitOfWork) -> list[Json]:
         return [version.as_json() for version in catalog.list_versions(uow, asset, limit=limit)]
 
-    found = door.pages(f"/api/v1/assets/{in_path(asset)}/versions", "versions", limit, here)
-    if as_json:
-        echo_json(found)
-        return
-    echo_table(
-        ("version", "made", "by", "because of"), ((v["version"], v["made_at"], v["made_by"], v["cause"]) for v in found)
-    )
-    note_if_more(found, limit)
+    return door.pages(f"/api/v1/assets/{in_path(asset)}/versions", "versions", limit, here)
 
 
 @click.group("product")
@@ -217,61 +189,35 @@ def product_group() -> None:
     """Data products: assets bundled under a text of their own."""
 
 
+def _echo_products(found: list[Json]) -> None:
+    echo_table(("name", "title", "project", "state"), ((p["name"], p["title"], p["project"], _state(p)) for p in found))
+
+
 @product_group.command("ls")
 @click.option("--project", help="Only of this project.")
-@limit_option
-@door_options
-@json_option
-@click.pass_obj
-def list_products_command(
-    context: CliContext,
-    *,
-    project: str | None,
-    limit: int,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+@listing(_echo_products)
+def list_products_command(door: Door, *, project: str | None, limit: int) -> list[Json]:
     """List the data products that you may find."""
-    selected = {"project": project, "kind": "product"}
-    found = _listed(Door(context, server, token_file), "/api/v1/assets", "assets", limit, selected)
-    if as_json:
-        echo_json(found)
-        return
-    echo_table(("name", "title", "project", "state"), ((p["name"], p["title"], p["project"], _state(p)) for p in found))
-    note_if_more(found, limit)
+    return _listed(door, limit, {"project": project, "kind": "product"})
+
+
+def _echo_made(told: Json) -> None:
+    click.echo(f"{plain(told['name'])} ({told['id']}) is there, and not published yet")
 
 
 @product_group.command("create")
 @click.argument("project")
 @click.argument("name")
 @edit_options
-@door_options
-@json_option
-@click.pass_obj
-def create_product_command(
-    context: CliContext,
-    /,
-    *,
-    project: str,
-    name: str,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@answering(_echo_made)
+def create_product_command(door: Door, /, *, project: str, name: str, **given: Any) -> Any:
     """Make a data product NAME of PROJECT. Describe and publish it as an asset, by this name."""
-    door = Door(context, server, token_file)
     edit = edit_of(_with_ids(door, given), lambda: {"terms": []}, lambda: _forms(door))
-    told = door.post(
+    return door.post(
         f"/api/v1/projects/{in_path(project)}/products",
         {"name": name, "edit": edit},
         lambda uow: catalog.make_product(uow, project, name, _checked(edit)).as_json(),
     )
-    if as_json:
-        echo_json(told)
-    else:
-        click.echo(f"{plain(told['name'])} ({told['id']}) is there, and not published yet")
 
 
 def _with_ids(door: Door, given: Json) -> Json:
@@ -284,7 +230,7 @@ def _publish(asset: str, uow: UnitOfWork) -> Json:
     return catalog.publish_asset(uow, asset).as_json()
 
 
-def _listed(door: Door, path: str, key: str, limit: int, selected: Json) -> list[Json]:
+def _listed(door: Door, limit: int, selected: Json) -> list[Json]:
     def here(uow: UnitOfWork) -> list[Json]:
         kind = catalog.AssetKind(selected["kind"]) if selected.get("kind") else None
         views = catalog.list_assets(
@@ -297,14 +243,14 @@ def _listed(door: Door, path: str, key: str, limit: int, selected: Json) -> list
         )
         return [view.summary() for view in views]
 
-    return door.pages(path, key, limit, here, **selected)
+    return door.pages("/api/v1/assets", "assets", limit, here, **selected)
 
 
-def _read(door: Door, asset: str, *, version: int | None = None, listing: bool = False) -> Json:
-    asked = "&".join(([f"version={version}"] if version else []) + (["listing=true"] if listing else []))
+def _read(door: Door, asset: str, *, version: int | None = None, as_listing: bool = False) -> Json:
+    asked = "&".join(([f"version={version}"] if version else []) + (["listing=true"] if as_listing else []))
     told: Json = door.get(
         f"/api/v1/assets/{in_path(asset)}" + (f"?{asked}" if asked else ""),
-        lambda uow: catalog.read_asset(uow, asset, version=version, listing=listing).as_json(),
+        lambda uow: catalog.read_asset(uow, asset, version=version, listing=as_listing).as_json(),
     )
     return told
 
@@ -326,7 +272,7 @@ def _edit(door: Door, asset: str, edit: Json, expected: int) -> Json:
     return told
 
 
-def _edit_many(door: Door, file: Path, *, as_json: bool) -> None:
+def _edit_many(door: Door, file: Path) -> list[Json]:
     def version_of(asset: str) -> int:
         current = _read(door, asset)
         return int(current.get("working_version") or current["version"])
@@ -337,11 +283,8 @@ def _edit_many(door: Door, file: Path, *, as_json: bool) -> None:
         named = [_named(one, number) for number, one in enumerate(edits, start=1)]
         return {"assets": [view.summary() for view in catalog.edit_assets(uow, named)]}
 
-    told = door.post("/api/v1/assets/edits", {"edits": edits}, here)["assets"]
-    if as_json:
-        echo_json(told)
-    else:
-        click.echo(f"{counted(len(told), 'asset')} edited")
+    told: list[Json] = door.post("/api/v1/assets/edits", {"edits": edits}, here)["assets"]
+    return told
 
 
 def _named(one: Json, number: int) -> Any:
@@ -372,7 +315,7 @@ def _faults(error: Any) -> str:
     return "; ".join(told[:10])
 
 
-def _differences(door: Door, asset: str, diff: tuple[int, int], *, as_json: bool) -> None:
+def _differences(door: Door, asset: str, diff: tuple[int, int]) -> list[Json]:
     older, newer = diff
 
     def here(uow: UnitOfWork) -> Json:
@@ -380,10 +323,11 @@ def _differences(door: Door, asset: str, diff: tuple[int, int], *, as_json: bool
         return {"differences": [difference.as_json() for difference in found]}
 
     path = f"/api/v1/assets/{in_path(asset)}/differences?older={older}&newer={newer}"
-    told = door.get(path, here)["differences"]
-    if as_json:
-        echo_json(told)
-        return
+    told: list[Json] = door.get(path, here)["differences"]
+    return told
+
+
+def _echo_differences(told: list[Json]) -> None:
     for one in told:
         if one["before"] is not None:
             click.echo(f"- {plain(one['field'])}: {_short(one['before'])}")
@@ -408,9 +352,8 @@ def _other(title: str, name: str) -> str:
     return "" if title == name else title
 
 
-def _echo_asset(asset: Json) -> None:
-    click.echo(f"{plain(asset['title'])}  [{asset['kind']}, {_state(asset)}, version {asset['version']}]")
-    facts = {
+def _facts(asset: Json) -> Json:
+    return {
         "name": asset["name"],
         "id": asset["id"],
         "project": asset["project"],
@@ -424,25 +367,6 @@ def _echo_asset(asset: Json) -> None:
         "quality": asset["quality_score"],
         "data changed": asset["data_changed_at"],
     }
-    for name, value in facts.items():
-        if value not in (None, ""):
-            click.echo(f"  {name:<14}  {plain(value)}")
-    for text in (asset["description"], asset["readme"]):
-        if text:
-            click.echo("")
-            click.echo("\n".join(plain_lines(text)))
-    for form, values in asset["forms"].items():
-        click.echo(f"\n{form}")
-        for field, value in values.items():
-            click.echo(f"  {field}: {plain(value)}")
-    if asset["columns"]:
-        click.echo("")
-        echo_table(
-            ("column", "type", "meaning"),
-            ((c["name"], c["type"], _meaning(c, asset["term_titles"])) for c in asset["columns"]),
-        )
-    for bundled in asset.get("assets", ()):
-        click.echo(f"  bundles {plain(bundled['name'])}  {bundled['id']}")
 
 
 def _meaning(column: Json, titles: Json) -> str:

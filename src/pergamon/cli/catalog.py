@@ -1,10 +1,15 @@
-"""How the verbs of the catalog ask: this host as the operator, or a server with one's token; in the same words."""
+"""How the verbs of the catalog ask: this host as the operator, or a server with one's token; in the same words.
+
+A verb says what it asks and how a person is told; its options `--server`, `--token-file`, `--json` and `--limit`, and
+what they do, are written here once.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -12,7 +17,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from pergamon.cli.client import Client, client_at
-from pergamon.cli.context import CliContext
+from pergamon.cli.context import CliContext, echo_json, json_option
 from pergamon.cli.query import server_option, token_file_option
 
 if TYPE_CHECKING:
@@ -90,9 +95,57 @@ class Door:
             return here(uow)
 
 
-def door_options(command: Command) -> Command:
-    """`--server` and `--token-file`, as every verb of the catalog has them."""
-    return server_option(token_file_option(command))
+def asking(work: Command) -> Command:
+    """A verb with `--server` and `--token-file`: it is handed the door that they name, and tells by itself."""
+
+    @server_option
+    @token_file_option
+    @click.pass_obj
+    @wraps(work)
+    def command(context: CliContext, /, *, server: str | None, token_file: Path | None, **given: Any) -> None:
+        work(Door(context, server, token_file), **given)
+
+    return command
+
+
+def answering(echo: Callable[[Any], None]) -> Callable[[Command], Command]:
+    """An asking verb that returns what is told: as JSON with `--json`, else as `echo` says it."""
+
+    def frame(work: Command) -> Command:
+        @asking
+        @json_option
+        @wraps(work)
+        def command(door: Door, /, *, as_json: bool, **given: Any) -> None:
+            told = work(door, **given)
+            if as_json:
+                echo_json(told)
+            else:
+                echo(told)
+
+        return command
+
+    return frame
+
+
+def listing(echo: Callable[[list[Json]], None]) -> Callable[[Command], Command]:
+    """An asking verb that returns a list, of `limit` at the most; that there may be more is said."""
+
+    def frame(work: Command) -> Command:
+        @limit_option
+        @asking
+        @json_option
+        @wraps(work)
+        def command(door: Door, /, *, as_json: bool, limit: int, **given: Any) -> None:
+            found = work(door, limit=limit, **given)
+            if as_json:
+                echo_json(found)
+                return
+            echo(found)
+            note_if_more(found, limit)
+
+        return command
+
+    return frame
 
 
 def limit_option(command: Command) -> Command:

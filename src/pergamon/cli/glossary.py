@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,15 +11,14 @@ from pergamon.cli.catalog import (
     Door,
     Json,
     LoadedWhenUsed,
-    door_options,
+    answering,
+    asking,
     echo_table,
     in_path,
-    limit_option,
-    note_if_more,
+    listing,
     plain,
     plain_lines,
 )
-from pergamon.cli.context import CliContext, echo_json, json_option
 from pergamon.kernel import Invalid
 
 if TYPE_CHECKING:
@@ -38,40 +36,23 @@ def glossary_group() -> None:
     """The glossary: terms, how they stand to each other, and which assets carry them."""
 
 
+def _echo_terms(found: list[Json]) -> None:
+    rows = ((t["name"], t["title"], t["state"], t["definition"].replace("\n", " ")) for t in found)
+    echo_table(("term", "title", "state", "definition"), rows)
+
+
 @glossary_group.command("ls")
-@limit_option
-@door_options
-@json_option
-@click.pass_obj
-def list_command(
-    context: CliContext, *, limit: int, server: str | None, token_file: Path | None, as_json: bool
-) -> None:
+@listing(_echo_terms)
+def list_command(door: Door, *, limit: int) -> list[Json]:
     """List the terms: what is approved, and drafts that you may write."""
 
     def here(uow: UnitOfWork) -> list[Json]:
         return [term.as_json() for term in catalog.list_terms(uow, limit=limit)]
 
-    found = Door(context, server, token_file).pages(TERMS, "terms", limit, here)
-    if as_json:
-        echo_json(found)
-        return
-    rows = ((t["name"], t["title"], t["state"], t["definition"].replace("\n", " ")) for t in found)
-    echo_table(("term", "title", "state", "definition"), rows)
-    note_if_more(found, limit)
+    return door.pages(TERMS, "terms", limit, here)
 
 
-@glossary_group.command("show")
-@click.argument("term")
-@door_options
-@json_option
-@click.pass_obj
-def show_command(context: CliContext, *, term: str, server: str | None, token_file: Path | None, as_json: bool) -> None:
-    """Show a TERM, how it stands to others, and assets that carry it."""
-    path = f"{TERMS}/{in_path(term)}"
-    told = Door(context, server, token_file).get(path, lambda uow: catalog.read_term(uow, term).as_json())
-    if as_json:
-        echo_json(told)
-        return
+def _echo_term(told: Json) -> None:
     click.echo(f"{plain(told['title'])}  [{told['name']}, {told['state']}, version {told['version']}]")
     for text in (told["definition"], told["description"]):
         if text:
@@ -80,6 +61,18 @@ def show_command(context: CliContext, *, term: str, server: str | None, token_fi
         click.echo(f"  {kind}: {', '.join(names)}")
     for asset in told["assets"]:
         click.echo(f"  on {plain(asset['name'])}  {asset['id']}")
+
+
+@glossary_group.command("show")
+@click.argument("term")
+@answering(_echo_term)
+def show_command(door: Door, *, term: str) -> Any:
+    """Show a TERM, how it stands to others, and assets that carry it."""
+    return door.get(f"{TERMS}/{in_path(term)}", lambda uow: catalog.read_term(uow, term).as_json())
+
+
+def _echo_state(term: Json) -> None:
+    click.echo(f"{plain(term['title'])} [{term['name']}] is {term['state']}, version {term['version']}")
 
 
 def _term_options(command: Command) -> Command:
@@ -101,102 +94,52 @@ def _term_options(command: Command) -> Command:
 @click.argument("name")
 @click.option("--unit", required=True, help="The domain unit whose owners approve it.")
 @_term_options
-@door_options
-@json_option
-@click.pass_obj
-def suggest_command(
-    context: CliContext,
-    /,
-    *,
-    name: str,
-    unit: str,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@answering(_echo_state)
+def suggest_command(door: Door, /, *, name: str, unit: str, **given: Any) -> Any:
     """Write a new term NAME, as a draft."""
     term = _term_of(given)
-    told = Door(context, server, token_file).post(
+    return door.post(
         TERMS,
         {"name": name, "unit": unit, "term": term},
         lambda uow: catalog.suggest_term(uow, name, _checked(term), unit=unit).as_json(),
     )
-    _tell(told, as_json=as_json)
 
 
 @glossary_group.command("edit")
 @click.argument("name")
 @_term_options
 @click.option("--expected-version", type=click.IntRange(1, 2**31 - 1), help="Refuse when it is another one by now.")
-@door_options
-@json_option
-@click.pass_obj
-def edit_command(
-    context: CliContext,
-    /,
-    *,
-    name: str,
-    expected_version: int | None,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@answering(_echo_state)
+def edit_command(door: Door, /, *, name: str, expected_version: int | None, **given: Any) -> Any:
     """Write the term NAME anew, all of it. One that is approved is for those who may approve it."""
-    door, path, term = Door(context, server, token_file), f"{TERMS}/{in_path(name)}", _term_of(given)
+    path, term = f"{TERMS}/{in_path(name)}", _term_of(given)
     expected = expected_version or door.get(path, lambda uow: catalog.read_term(uow, name).as_json())["version"]
-    told = door.post(
+    return door.post(
         f"{path}/edit",
         {"expected_version": expected, "term": term},
         lambda uow: catalog.edit_term(uow, name, _checked(term), expected_version=expected).as_json(),
     )
-    _tell(told, as_json=as_json)
 
 
 @glossary_group.command("approve")
 @click.argument("name")
-@door_options
-@json_option
-@click.pass_obj
-def approve_command(
-    context: CliContext, *, name: str, server: str | None, token_file: Path | None, as_json: bool
-) -> None:
+@answering(_echo_state)
+def approve_command(door: Door, *, name: str) -> Any:
     """Make the draft NAME a term that everyone sees."""
-    told = Door(context, server, token_file).post(
-        f"{TERMS}/{in_path(name)}/approve", {}, lambda uow: catalog.approve_term(uow, name).as_json()
-    )
-    _tell(told, as_json=as_json)
+    path = f"{TERMS}/{in_path(name)}/approve"
+    return door.post(path, {}, lambda uow: catalog.approve_term(uow, name).as_json())
 
 
 @glossary_group.command("rm")
 @click.argument("name")
-@door_options
-@click.pass_obj
-def remove_command(context: CliContext, *, name: str, server: str | None, token_file: Path | None) -> None:
+@asking
+def remove_command(door: Door, *, name: str) -> None:
     """Remove the term NAME, which people wrote and nothing carries."""
-    Door(context, server, token_file).delete(f"{TERMS}/{in_path(name)}", lambda uow: catalog.remove_term(uow, name))
+    door.delete(f"{TERMS}/{in_path(name)}", lambda uow: catalog.remove_term(uow, name))
     click.echo(f"{plain(name)} is removed")
 
 
-@glossary_group.command("forms")
-@door_options
-@json_option
-@click.pass_obj
-def forms_command(context: CliContext, *, server: str | None, token_file: Path | None, as_json: bool) -> None:
-    """Show the metadata forms with their fields, and where they must be filled in."""
-
-    def here(uow: UnitOfWork) -> Json:
-        forms, rules = catalog.read_forms(uow).items(), catalog.read_rules(uow).items()
-        return {
-            "forms": [{"name": name, **spec.model_dump(mode="json")} for name, spec in forms],
-            "rules": [{"name": name, **spec.model_dump(mode="json")} for name, spec in rules],
-        }
-
-    told = Door(context, server, token_file).get("/api/v1/metadata-forms", here)
-    if as_json:
-        echo_json(told)
-        return
+def _echo_forms(told: Json) -> None:
     for form in told["forms"]:
         click.echo(f"{form['name']}  {plain(form['title'] or '')}".rstrip())
         for name, field in form["fields"].items():
@@ -206,6 +149,21 @@ def forms_command(context: CliContext, *, server: str | None, token_file: Path |
     for rule in told["rules"]:
         where = ", ".join([*rule["units"], *rule["projects"], *rule["asset_kinds"]]) or "everywhere"
         click.echo(f"at {rule['when']}, {where}: {', '.join(rule['forms'])}")
+
+
+@glossary_group.command("forms")
+@answering(_echo_forms)
+def forms_command(door: Door) -> Any:
+    """Show the metadata forms with their fields, and where they must be filled in."""
+
+    def here(uow: UnitOfWork) -> Json:
+        forms, rules = catalog.read_forms(uow).items(), catalog.read_rules(uow).items()
+        return {
+            "forms": [{"name": name, **spec.model_dump(mode="json")} for name, spec in forms],
+            "rules": [{"name": name, **spec.model_dump(mode="json")} for name, spec in rules],
+        }
+
+    return door.get("/api/v1/metadata-forms", here)
 
 
 def _term_of(given: Json) -> Json:
@@ -226,10 +184,3 @@ def _checked(term: Json) -> TermSpec:
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         raise Invalid("; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:10])) from None
-
-
-def _tell(term: Json, *, as_json: bool) -> None:
-    if as_json:
-        echo_json(term)
-    else:
-        click.echo(f"{plain(term['title'])} [{term['name']}] is {term['state']}, version {term['version']}")

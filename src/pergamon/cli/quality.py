@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pergamon.cli.catalog import Door, Json, door_options, echo_table, in_path, limit_option, note_if_more, plain
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.catalog import Door, Json, answering, asking, echo_table, in_path, limit_option, note_if_more, plain
+from pergamon.cli.context import echo_json, json_option
 from pergamon.kernel import Invalid
 
 if TYPE_CHECKING:
@@ -28,21 +28,10 @@ def quality_group() -> None:
 @click.argument("table", metavar="TABLE|ASSET")
 @click.option("--history", is_flag=True, help="Every profile with its rows, missing values and score, newest first.")
 @limit_option
-@door_options
+@asking
 @json_option
-@click.pass_obj
-def show_command(
-    context: CliContext,
-    *,
-    table: str,
-    history: bool,
-    limit: int,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+def show_command(door: Door, *, table: str, history: bool, limit: int, as_json: bool) -> None:
     """Show the newest profile of a table, as far as you may see it."""
-    door = Door(context, server, token_file)
     if history:
         _show_history(door, table, limit, as_json=as_json)
         return
@@ -55,53 +44,34 @@ def show_command(
 
 @quality_group.command("run")
 @click.argument("table", metavar="TABLE|ASSET")
-@door_options
-@click.pass_obj
-def run_command(context: CliContext, *, table: str, server: str | None, token_file: Path | None) -> None:
+@asking
+def run_command(door: Door, *, table: str) -> None:
     """Have a table measured now, and its rules applied; a worker does it."""
-    told = Door(context, server, token_file).post(
-        f"/api/v1/quality/{in_path(table)}/run", {}, lambda uow: _run(uow, table)
-    )
+    told = door.post(f"/api/v1/quality/{in_path(table)}/run", {}, lambda uow: _run(uow, table))
     click.echo(f"{plain(told['table'])} is going to be measured; see `pergamon quality show {plain(told['table'])}`")
+
+
+def _echo_rules(told: Json) -> None:
+    columns = ("name", "dimension", "check", "threshold", "severity", "description")
+    echo_table(("rule", *columns[1:]), ([rule[column] for column in columns] for rule in told["rules"]))
 
 
 @quality_group.command("rules")
 @click.argument("table", metavar="TABLE|ASSET")
 @click.option("--set", "file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML or JSON list of rules.")
 @click.option("--expected-version", type=click.IntRange(0), help="Refuse when the rules are at another one by now.")
-@door_options
-@json_option
-@click.pass_obj
-def rules_command(
-    context: CliContext,
-    *,
-    table: str,
-    file: Path | None,
-    expected_version: int | None,
-    server: str | None,
-    token_file: Path | None,
-    as_json: bool,
-) -> None:
+@answering(_echo_rules)
+def rules_command(door: Door, *, table: str, file: Path | None, expected_version: int | None) -> Any:
     """List the rules of a table; or set those that people have for it, all of them, with --set."""
-    door = Door(context, server, token_file)
     path = f"/api/v1/quality/{in_path(table)}/rules"
     told = door.get(path, lambda uow: _rules(uow, table))
-    if file is not None:
-        version = told["version"] if expected_version is None else expected_version
-        wanted = _rules_in(file)
-        body = {"expected_version": version, "rules": wanted}
-        door.post(path, body, lambda uow: _set_rules(uow, table, wanted, version))
-        told = door.get(path, lambda uow: _rules(uow, table))
-    if as_json:
-        echo_json(told)
-        return
-    echo_table(
-        ("rule", "dimension", "check", "threshold", "severity", "description"),
-        (
-            (r["name"], r["dimension"], r["check"], r["threshold"], r["severity"], r["description"])
-            for r in told["rules"]
-        ),
-    )
+    if file is None:
+        return told
+    version = told["version"] if expected_version is None else expected_version
+    wanted = _rules_in(file)
+    body = {"expected_version": version, "rules": wanted}
+    door.post(path, body, lambda uow: _set_rules(uow, table, wanted, version))
+    return door.get(path, lambda uow: _rules(uow, table))
 
 
 def _profile(uow: UnitOfWork, table: str) -> Json:
