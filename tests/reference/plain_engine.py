@@ -5,8 +5,9 @@ that is about something else may use it.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import duckdb_extension_avro
@@ -54,7 +55,7 @@ def connected() -> duckdb.DuckDBPyConnection:
 class PlainEngine:
     """A `QueryEngine`."""
 
-    def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
+    def run(self, job: QueryJob, watch: Callable[[], None] | None = None) -> tuple[pa.Table, bool]:
         limits = job.limits
         with connected() as connection:
             files = [path for table in job.tables for path in table.files]
@@ -73,12 +74,15 @@ class PlainEngine:
 
             clock = threading.Timer(limits.timeout_s, end)
             clock.start()
+            watching = _Watch(connection, watch)
+            watching.start()
             try:
                 rows = _read(connection, job)
             except Exception as error:
-                raise _told(error, too_late.is_set()) from None
+                raise watching.said or _told(error, too_late.is_set()) from None
             finally:
                 clock.cancel()
+                watching.over.set()
         return rows.slice(0, limits.max_rows), rows.num_rows > limits.max_rows
 
     def parse(self, sql: str) -> str:
@@ -91,6 +95,24 @@ class PlainEngine:
 
     def close(self) -> None:
         """It holds nothing."""
+
+
+class _Watch(threading.Thread):
+    """Asks from time to time; what it raises ends the query."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, watch: Callable[[], None] | None) -> None:
+        super().__init__(daemon=True)
+        self.connection, self.watch = connection, watch
+        self.over, self.said = threading.Event(), cast(Exception | None, None)
+
+    def run(self) -> None:
+        while self.watch is not None and not self.over.wait(0.25):
+            try:
+                self.watch()
+            except Exception as error:
+                self.said = error
+                self.connection.interrupt()
+                return
 
 
 def _read(connection: duckdb.DuckDBPyConnection, job: QueryJob) -> pa.Table:

@@ -11,13 +11,15 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pergamon
 
 FRAME_HEADER = 9
+WATCH_EVERY_S = 0.25
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -35,6 +37,9 @@ class Frames:
 
     child: "subprocess.Popen[bytes]"
     deadline: float
+    watch: Callable[[], None] | None = None
+    """Called every `WATCH_EVERY_S` while the process works; what it raises ends the conversation."""
+    _watch_at: float = field(default_factory=lambda: time.monotonic() + WATCH_EVERY_S, repr=False)
 
     def next(self, longest: int, large: bytes = b"A") -> tuple[bytes, bytes] | None:
         """The next frame, or None when the process closed its end.
@@ -59,15 +64,26 @@ class Frames:
             return None
         descriptor, pieces, left = assert_pipe.fileno(), [], length
         while left:
-            ready, _, _ = select.select([descriptor], [], [], max(self.deadline - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError
+            self._wait_for(descriptor)
             piece = os.read(descriptor, min(left, 1 << 20))
             if not piece:
                 return None
             pieces.append(piece)
             left -= len(piece)
         return b"".join(pieces)
+
+    def _wait_for(self, descriptor: int) -> None:
+        while True:
+            now = time.monotonic()
+            if self.watch is not None and now >= self._watch_at:
+                self.watch()
+                self._watch_at = time.monotonic() + WATCH_EVERY_S
+            until = self.deadline if self.watch is None else min(self.deadline, self._watch_at)
+            ready, _, _ = select.select([descriptor], [], [], max(until - time.monotonic(), 0))
+            if ready:
+                return
+            if time.monotonic() >= self.deadline:
+                raise TimeoutError
 
 
 def sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -41,6 +42,8 @@ from pergamon.query import (
     QueryTimedOut,
     QueryTypeError,
     SandboxMissing,
+    governed_view,
+    identifier,
 )
 
 START_TIMEOUT_S = 30
@@ -98,20 +101,20 @@ class DuckDBSandbox:
         self._parser: subprocess.Popen[bytes] | None = None
         self._slots = threading.BoundedSemaphore(self.parallel)
 
-    def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
+    def run(self, job: QueryJob, watch: Callable[[], None] | None = None) -> tuple[pa.Table, bool]:
         """See `query.ports.QueryEngine`."""
         self._require_confinement()
         if not self._slots.acquire(timeout=job.limits.timeout_s):
             raise QueryBusy("as many queries run as this host takes", hint="try again in a moment")
         try:
-            return self._run_in_a_process(job)
+            return self._run_in_a_process(job, watch)
         finally:
             self._slots.release()
 
-    def _run_in_a_process(self, job: QueryJob) -> tuple[pa.Table, bool]:
+    def _run_in_a_process(self, job: QueryJob, watch: Callable[[], None] | None) -> tuple[pa.Table, bool]:
         child = self._take()
         try:
-            return self._answer(child, job)
+            return self._answer(child, job, watch)
         finally:
             _end(child)
             self.prewarm()
@@ -205,8 +208,10 @@ class DuckDBSandbox:
 
     # --- private: the conversation ---
 
-    def _answer(self, child: "subprocess.Popen[bytes]", job: QueryJob) -> tuple[pa.Table, bool]:
-        frames = _Frames(child, time.monotonic() + START_TIMEOUT_S)
+    def _answer(
+        self, child: "subprocess.Popen[bytes]", job: QueryJob, watch: Callable[[], None] | None
+    ) -> tuple[pa.Table, bool]:
+        frames = _Frames(child, time.monotonic() + START_TIMEOUT_S, watch)
         kind, _ready = frames.next(1024) or (b"", b"")
         if kind != b"R":
             raise self._died(child, job)
@@ -335,11 +340,19 @@ def _engine_failed(job: QueryJob) -> QueryEngineFailed:
 
 
 def _source(table: GrantedTable) -> str:
-    """What a view stands on. A table that was never written has no snapshot to scan, only a schema."""
+    """What a view stands on: the whole table, or what grants leave of it."""
+    reading = table.reading
+    if reading is None:
+        return _whole(table, table.columns)
+    return governed_view(_whole(table, reading.columns), reading)
+
+
+def _whole(table: GrantedTable, columns: Sequence[Column]) -> str:
+    """A table that was never written has no snapshot to scan, only a schema."""
     if table.snapshot_id is not None:
         return f"iceberg_scan({_literal(table.metadata)})"
-    columns = ", ".join(f"NULL::{_duckdb_type(column)} AS {_identifier(column.name)}" for column in table.columns)
-    return f"(SELECT {columns} WHERE false)"
+    nulls = ", ".join(f"NULL::{_duckdb_type(column)} AS {identifier(column.name)}" for column in columns)
+    return f"(SELECT {nulls} WHERE false)"
 
 
 def _duckdb_type(column: Column) -> str:
@@ -350,10 +363,6 @@ def _duckdb_type(column: Column) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _extensions() -> list[tuple[str, str]]:

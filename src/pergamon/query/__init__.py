@@ -1,8 +1,10 @@
 """Governed SQL: a gate that judges the text, decisions on every table, a sandboxed engine, a recorded result."""
 
 from pergamon.query.gate import JudgedQuery, QueryNotParsed, QueryRefused, TableName, UnknownQueryTable, judge
+from pergamon.query.governed_view import governed_view
 from pergamon.query.history import own_queries, query_text, workgroup_queries
 from pergamon.query.lake_catalog import LakeCatalog
+from pergamon.query.mask_sql import MaskSecrets, mask_secrets
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
     Column,
@@ -19,6 +21,7 @@ from pergamon.query.model import (
     QueryResultTooLarge,
     QueryTimedOut,
     QueryTypeError,
+    Reading,
     SandboxMissing,
     TableNotReadable,
     UnknownQuery,
@@ -28,6 +31,8 @@ from pergamon.query.model import (
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
 from pergamon.query.run import run_query
+from pergamon.query.sql_literals import identifier
+from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, cancel_query
 from pergamon.query.turns import Turns
 from pergamon.query.visible_tables import describe_table, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
@@ -40,19 +45,24 @@ __all__ = [
     "HistoryEntry",
     "JudgedQuery",
     "LakeCatalog",
+    "MaskSecrets",
     "QueryBusy",
+    "QueryCancelled",
     "QueryEngine",
     "QueryEngineFailed",
     "QueryInvalid",
     "QueryJob",
     "QueryLimits",
     "QueryNotParsed",
+    "QueryNotRunning",
     "QueryOutOfMemory",
     "QueryRefused",
     "QueryResult",
     "QueryResultTooLarge",
+    "QueryStopped",
     "QueryTimedOut",
     "QueryTypeError",
+    "Reading",
     "SandboxMissing",
     "TableCatalog",
     "TableName",
@@ -63,9 +73,13 @@ __all__ = [
     "UnknownWorkgroup",
     "WorkgroupNotNamed",
     "WorkgroupSpec",
+    "cancel_query",
     "describe_table",
     "drop_workgroup",
+    "governed_view",
+    "identifier",
     "judge",
+    "mask_secrets",
     "own_queries",
     "put_workgroup",
     "query_text",

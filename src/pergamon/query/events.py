@@ -51,6 +51,14 @@ class QueryFailed(Event):
 
 
 @dataclass(frozen=True)
+class QueryCancelAsked(Event):
+    """Somebody asked for the end of a query of theirs."""
+
+    code: ClassVar[str] = "query.cancel_asked"
+    workgroup: str
+
+
+@dataclass(frozen=True)
 class QueryAbandoned(Event):
     """The process that ran it ended before it could say how it went; rows may have reached the user."""
 

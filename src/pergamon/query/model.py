@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
-from pergamon.policy import Resource
+from pergamon.policy import Resource, TableRights
 from pergamon.query.gate import TableName
 from pergamon.query.json_values import as_json, values_in
+from pergamon.query.mask_sql import MaskSecrets
 
 DEFAULT_WORKGROUP = "default"
 
@@ -140,14 +141,28 @@ class Column:
 
     name: str
     type: str
+    field_id: int = 0
 
 
 @dataclass(frozen=True)
 class GovernedTable:
-    """A table with its access rules: what a decision needs, without opening a file."""
+    """A table with its access rules: what a decision needs, without opening a file.
+
+    rights: what live grants give of it (a table of a subscription database); None: it is read whole.
+    """
 
     name: TableName
     resource: Resource
+    rights: TableRights | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read of which only a part is given. columns: all that the table has."""
+
+    columns: tuple[Column, ...]
+    rights: TableRights
+    secrets: MaskSecrets = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,7 @@ class GrantedTable:
     """One snapshot of a table that may be read: every file that a reader must open, and no other.
 
     metadata: absolute path of the metadata file. files: absolute paths, the metadata among them.
+    columns: what the reader is told of. reading: how it is read when grants give it; None: whole.
     """
 
     name: TableName
@@ -162,6 +178,11 @@ class GrantedTable:
     metadata: str
     files: tuple[str, ...]
     columns: tuple[Column, ...]
+    reading: Reading | None = None
+
+    @property
+    def rights(self) -> TableRights | None:
+        return self.reading.rights if self.reading else None
 
     def description(self) -> dict[str, Any]:  # Any: JSON
         """What is told of it: no file names."""

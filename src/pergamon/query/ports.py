@@ -1,5 +1,6 @@
 """What governed queries need: a catalog that knows tables and their rules, an engine that runs a judged text."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import pyarrow as pa
@@ -30,9 +31,10 @@ class TableCatalog(Protocol):
 class QueryEngine(Protocol):
     """Runs one judged text over exactly the files that the job names."""
 
-    def run(self, job: QueryJob) -> tuple[pa.Table, bool]:
+    def run(self, job: QueryJob, watch: Callable[[], None] | None = None) -> tuple[pa.Table, bool]:
         """Returns: the rows, at most `limits.max_rows`, and whether there were more.
 
+        watch: called a few times a second while the query runs; what it raises ends the query at once.
         Raises:
             QueryInvalid, QueryTypeError, QueryOutOfMemory, QueryTimedOut, QueryResultTooLarge, QueryEngineFailed.
         """

@@ -28,6 +28,7 @@ from pergamon.query.model import (
     WorkgroupSpec,
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
+from pergamon.query.stop import require_still_allowed
 from pergamon.query.visible_tables import describe_table
 from pergamon.store import UnitOfWork
 
@@ -48,6 +49,7 @@ def run_query(
         QueryNotParsed, QueryRefused: the text is not a query that is run here.
         QueryInvalid, QueryTypeError, QueryOutOfMemory, QueryTimedOut, QueryResultTooLarge, QueryEngineFailed: it ran
         badly.
+        QueryStopped: a right that it needs ended while it ran. QueryCancelled: its owner asked for its end.
     """
     with begin() as uow:
         workgroup = _chosen(uow) if workgroup is None else workgroup
@@ -60,14 +62,19 @@ def run_query(
         uow.record(_started(job, workgroup))
     started = time.monotonic()
     try:
-        rows, truncated = engine.run(job)
+        rows, truncated = engine.run(job, lambda: _watch(begin, catalog, job))
+        result = QueryResult(job.id, rows, truncated, _milliseconds_since(started), _snapshots(job))
+        _record_outcome(begin, catalog, job, workgroup, result)
     except BaseException as error:
         told = _helpful(error, judged, granted) if isinstance(error, PergamonError) else error
         _record_failure(begin, job, workgroup, told, _milliseconds_since(started))
         raise told from None
-    result = QueryResult(job.id, rows, truncated, _milliseconds_since(started), _snapshots(job))
-    _record_outcome(begin, job, workgroup, result)
     return result
+
+
+def _watch(begin: Begin, catalog: TableCatalog, job: QueryJob) -> None:
+    with begin() as uow:
+        require_still_allowed(uow, catalog, job)
 
 
 def _chosen(uow: UnitOfWork) -> str:
@@ -112,9 +119,10 @@ def _started(job: QueryJob, workgroup: str) -> QueryStarted:
     )
 
 
-def _record_outcome(begin: Begin, job: QueryJob, workgroup: str, result: QueryResult) -> None:
-    """Before the rows leave: if the outcome cannot be recorded, they do not."""
+def _record_outcome(begin: Begin, catalog: TableCatalog, job: QueryJob, workgroup: str, result: QueryResult) -> None:
+    """Before the rows leave: if a right has ended, or the outcome cannot be recorded, they do not."""
     with begin() as uow:
+        require_still_allowed(uow, catalog, job)
         rows = result.table.num_rows
         tables.mark_done(uow, job.id, rows=rows, truncated=result.truncated, duration_ms=result.duration_ms)
         uow.record(

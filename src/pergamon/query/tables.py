@@ -70,6 +70,16 @@ def mark_failed(uow: UnitOfWork, query_id: str, *, error_code: str, duration_ms:
     )
 
 
+def is_cancelled(uow: UnitOfWork, query_id: str) -> bool:
+    return uow.row("SELECT 1 AS one FROM query_history WHERE id = %s AND cancel_asked", (query_id,)) is not None
+
+
+def ask_to_cancel(uow: UnitOfWork, query_id: str) -> bool:
+    """Whether it was still running."""
+    sql = "UPDATE query_history SET cancel_asked = true WHERE id = %s AND status = 'running'"
+    return uow.execute(sql, (query_id,)) > 0
+
+
 def mark_abandoned(uow: UnitOfWork) -> list[tuple[str, str]]:
     """Close what lost its process. Returns: (query id, workgroup) of each."""
     rows = uow.rows(

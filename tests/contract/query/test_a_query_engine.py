@@ -16,7 +16,16 @@ from pyiceberg.catalog.memory import InMemoryCatalog
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.network_namespace import refusal_of_namespaces
 from pergamon.kernel import PergamonError
-from pergamon.query import Column, GrantedTable, QueryEngine, QueryJob, QueryLimits, QueryTypeError, TableName
+from pergamon.query import (
+    Column,
+    GrantedTable,
+    QueryBusy,
+    QueryEngine,
+    QueryJob,
+    QueryLimits,
+    QueryTypeError,
+    TableName,
+)
 from tests.reference.plain_engine import PlainEngine
 
 LIMITS = QueryLimits(timeout_s=30, memory_mb=256, max_rows=2000, max_result_mb=4)
@@ -188,3 +197,19 @@ def test_queries_run_beside_each_other(engine: QueryEngine, tables: dict[str, Gr
         ]
         answers = [future.result()[0].to_pylist() for future in asked]
     assert answers == [[{"n": n}] * 3 for n in range(6)]
+
+
+def test_whoever_watches_ends_a_query_at_once(engine: QueryEngine) -> None:
+    asked: list[float] = []
+
+    def watch() -> None:
+        asked.append(time.monotonic())
+        if len(asked) == 2:
+            raise QueryBusy("no longer")
+
+    started = time.monotonic()
+    with pytest.raises(QueryBusy, match="no longer"):
+        engine.run(job("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 3"), watch)
+    assert len(asked) == 2
+    assert asked[1] - started < 30
+    assert engine.run(job("SELECT 1 AS one"))[0].to_pylist() == [{"one": 1}]

@@ -20,6 +20,7 @@ CREATE TABLE query_history (
     truncated   boolean,
     duration_ms bigint,
     error_code  text,
+    cancel_asked boolean NOT NULL DEFAULT false,
     sql_sha256  text NOT NULL,
     sql_text    text NOT NULL
 );
