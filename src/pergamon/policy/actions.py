@@ -56,6 +56,7 @@ class Action(StrEnum):
     ASSET_PUBLISH = "asset.publish"
     PROJECT_SEE = "project.see"
     PROJECT_MANAGE = "project.manage"
+    ACCESS_SEE = "access.see"
     ACCESS_ASK = "access.ask"
     ACCESS_DECIDE = "access.decide"
     ACCESS_REVOKE = "access.revoke"
@@ -90,6 +91,7 @@ GROUP_OF: dict[Action, ActionGroup] = {
     Action.ASSET_PUBLISH: ActionGroup.STEWARD,
     Action.PROJECT_SEE: ActionGroup.DESCRIBE,
     Action.PROJECT_MANAGE: ActionGroup.STEWARD,
+    Action.ACCESS_SEE: ActionGroup.DESCRIBE,
     Action.ACCESS_ASK: ActionGroup.ASK,
     Action.ACCESS_DECIDE: ActionGroup.GIVE,
     Action.ACCESS_REVOKE: ActionGroup.GIVE,

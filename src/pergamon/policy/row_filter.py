@@ -267,6 +267,8 @@ def _from_json(kept: Any, deeper: int) -> Predicate:  # noqa: PLR0911 - one retu
             return Constant(_exactly(kept["value"], bool))
         case "in":
             values = _exactly(kept["values"], list)
+            if not values:
+                raise _not_kept()
             return Among(_field(kept), _type(kept, COMPARED), tuple(_kept_value(v, kept["type"]) for v in values))
         case "starts-with":
             prefix = _kept_value(kept["value"], "string")
