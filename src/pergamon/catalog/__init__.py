@@ -13,6 +13,7 @@ from pergamon.catalog.assets import (
     read_asset,
     version_differences,
 )
+from pergamon.catalog.conditions import bound_mask
 from pergamon.catalog.content import Difference, differences
 from pergamon.catalog.data_sources import (
     SourceRun,
@@ -26,7 +27,7 @@ from pergamon.catalog.data_sources import (
     run_data_source,
     run_due_data_source,
 )
-from pergamon.catalog.documents import asset_ids, read_changes, search_documents
+from pergamon.catalog.documents import asset_ids, forget_superseded_changes, read_changes, search_documents
 from pergamon.catalog.domain import (
     drop_domain,
     drop_form,
@@ -58,6 +59,7 @@ from pergamon.catalog.glossary import (
 )
 from pergamon.catalog.lineage_sight import lineage_sight, read_lineage
 from pergamon.catalog.model import (
+    MOST_DAYS,
     AccessConditions,
     Asset,
     AssetContent,
@@ -67,10 +69,17 @@ from pergamon.catalog.model import (
     AssetVersion,
     CatalogChange,
     Column,
+    ColumnName,
     Contact,
+    FieldName,
+    FormValue,
+    Line,
     Place,
     SearchDocument,
+    Slug,
+    Strict,
     TableFacts,
+    Text,
     UnknownAsset,
     UnknownProject,
 )
@@ -86,16 +95,20 @@ from pergamon.catalog.projects import (
     read_project,
     read_projects,
     remove_member,
+    visible_project,
 )
 from pergamon.catalog.publish import publish_asset, unpublish_asset
-from pergamon.catalog.readiness import forms_demanded
+from pergamon.catalog.readiness import forms_demanded, lacks_for_requesting
 from pergamon.catalog.rights import (
+    NOT_A_NAME,
     PROJECT_ROLES,
     ProjectRole,
     asset_resource,
     draft_resource,
     project_resource,
+    project_roles,
     project_team,
+    projects_of_roles,
     resource_at,
 )
 from pergamon.catalog.specs import DataSourceSpec, DomainSpec, GlossarySpec, ProjectSpec, TermSpec, UnitSpec, units_of
@@ -109,6 +122,8 @@ from pergamon.catalog.standing import (
 from pergamon.catalog.tables import assets_of_tables
 
 __all__ = [
+    "MOST_DAYS",
+    "NOT_A_NAME",
     "PROJECT_ROLES",
     "AccessConditions",
     "Asset",
@@ -120,14 +135,18 @@ __all__ = [
     "AssetView",
     "CatalogChange",
     "Column",
+    "ColumnName",
     "Contact",
     "DataSourceSpec",
     "Difference",
     "DomainSpec",
+    "FieldName",
     "FieldSpec",
     "Followed",
     "FormSpec",
+    "FormValue",
     "GlossarySpec",
+    "Line",
     "Member",
     "NamedEdit",
     "Place",
@@ -136,12 +155,15 @@ __all__ = [
     "ProjectSpec",
     "RuleSpec",
     "SearchDocument",
+    "Slug",
     "SourceRun",
     "State",
+    "Strict",
     "TableFacts",
     "Term",
     "TermSpec",
     "TermView",
+    "Text",
     "UnitSpec",
     "UnknownAsset",
     "UnknownProject",
@@ -151,6 +173,7 @@ __all__ = [
     "asset_ids",
     "asset_resource",
     "assets_of_tables",
+    "bound_mask",
     "differences",
     "draft_resource",
     "drop_data_source",
@@ -165,9 +188,11 @@ __all__ = [
     "edit_term",
     "facts_of",
     "find_asset",
+    "forget_superseded_changes",
     "forms_demanded",
     "holding_assets",
     "is_followed",
+    "lacks_for_requesting",
     "lineage_sight",
     "list_assets",
     "list_data_sources",
@@ -179,7 +204,9 @@ __all__ = [
     "make_product",
     "missing_fields",
     "project_resource",
+    "project_roles",
     "project_team",
+    "projects_of_roles",
     "publish_asset",
     "put_data_source",
     "put_domain",
@@ -218,5 +245,6 @@ __all__ = [
     "units_of",
     "unpublish_asset",
     "version_differences",
+    "visible_project",
     "wrong_fields",
 ]

@@ -23,6 +23,14 @@ def read_changes(uow: UnitOfWork, after: FeedPosition, limit: int) -> list[Catal
     return [CatalogChange(position=row["position"], asset_id=row["asset_id"]) for row in rows]
 
 
+def forget_superseded_changes(uow: UnitOfWork, *, limit: int = 1_000) -> bool:
+    """Forget one batch of changes of assets that have changed again since. Returns: may there be more?
+
+    The newest change of each asset is kept for ever, so a follower from any position misses nothing.
+    """
+    return tables.delete_superseded_changes(uow, limit) >= limit
+
+
 def asset_ids(uow: UnitOfWork, *, after: str = "", limit: int = 1_000) -> list[str]:
     """Every asset by id, in pages: for a follower that begins anew. Those that are gone give no document."""
     return tables.asset_ids(uow, after, limit)

@@ -8,6 +8,7 @@ from pydantic import Field
 from pergamon.catalog import tables, tables_of_places
 from pergamon.catalog.ask import decide_on
 from pergamon.catalog.assets import AssetView, find_asset, viewed
+from pergamon.catalog.conditions import require_conditions
 from pergamon.catalog.content import edited, listed
 from pergamon.catalog.events import AssetEdited
 from pergamon.catalog.forms import wrong_fields
@@ -49,6 +50,7 @@ def edit_asset(uow: UnitOfWork, name: str, edit: AssetEdit, *, expected_version:
         AssetRetired: its table is gone.
         VersionMovedOn: the working version is not `expected_version` any more.
         BadContent: a column, a term, a form's value or an asset that cannot be so.
+        UnfitMask, FilterNotUnderstood, FilterDoesNotFit: a mask or a filter of the conditions that cannot be so.
     """
     asset = find_asset(uow, name, lock=True)
     decision = decide_on(uow, Action.ASSET_CURATE, draft_resource(asset))
@@ -105,6 +107,8 @@ def _require_fit(uow: UnitOfWork, asset: Asset, before: AssetContent, after: Ass
         wrong = wrong_fields(forms, values, approved_terms(uow, forms, values))
         if wrong:
             raise BadContent("; ".join(wrong), hint="`pergamon glossary forms` shows the fields of each form")
+    if after.conditions != before.conditions:
+        require_conditions(before.conditions, after.conditions, after.columns)
     if edit.assets is not None:
         require_bundle(uow, asset, after.assets)
 

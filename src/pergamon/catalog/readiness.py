@@ -1,10 +1,11 @@
 """Is an asset complete enough to be published, or to be requested? What the rules demand of it, with what is there."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pergamon.catalog import tables_of_places as places
 from pergamon.catalog.forms import FormSpec, missing_fields, required_forms, wrong_fields
-from pergamon.catalog.model import Asset, AssetContent
+from pergamon.catalog.model import Asset, AssetContent, FormValue
 from pergamon.store import UnitOfWork
 
 
@@ -17,6 +18,20 @@ def lacks_for_publishing(uow: UnitOfWork, asset: Asset, content: AssetContent) -
     values = {name: given for name, given in content.forms.items() if name in forms}
     wrong = wrong_fields(forms, values, approved_terms(uow, forms, values))
     return (*missing_fields(forms, needed, content.forms), *wrong)
+
+
+def lacks_for_requesting(
+    uow: UnitOfWork, asset: Asset, given: Mapping[str, Mapping[str, FormValue]]
+) -> tuple[str, ...]:
+    """Every field that is missing or wrong of the forms that a request gives, or must give; none: all is said."""
+    needed = forms_demanded(uow, asset, "request")
+    if not needed and not given:
+        return ()
+    forms = places.forms(uow)
+    return (
+        *missing_fields(forms, needed, given),
+        *wrong_fields(forms, given, approved_terms(uow, forms, given)),
+    )
 
 
 def forms_demanded(uow: UnitOfWork, asset: Asset, when: Literal["publish", "request"]) -> list[str]:

@@ -5,6 +5,7 @@ contributors and stewards write descriptions; owners and stewards publish. Who o
 its projects and may take back what is published there, and does not see what is not published.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pergamon.catalog.model import Asset, Place
@@ -31,6 +32,12 @@ def unit_team(unit: str) -> str:
 def project_roles(project: str, *roles: str) -> frozenset[str]:
     """The roles that membership gives: `project:heart/owner`."""
     return frozenset(team_role(project_team(project), role) for role in roles)
+
+
+def projects_of_roles(held: Iterable[str], *roles: str) -> set[str]:
+    """The projects of which somebody with these roles is a member in one of `roles`."""
+    parts = (role.rpartition("/") for role in held)
+    return {team.removeprefix("project:") for team, _, role in parts if role in roles and team.startswith("project:")}
 
 
 def project_resource(place: Place) -> Resource:

@@ -235,6 +235,16 @@ def tell(uow: UnitOfWork, asset_id: str) -> None:
     uow.execute("INSERT INTO catalog_change (asset_id) VALUES (%s)", (asset_id,))
 
 
+def delete_superseded_changes(uow: UnitOfWork, limit: int) -> int:
+    """Delete rows of the feed behind which another of the same asset stands. Returns: how many went."""
+    return uow.execute(
+        "DELETE FROM catalog_change WHERE sequence IN (SELECT c.sequence FROM catalog_change c WHERE EXISTS ("
+        "SELECT 1 FROM catalog_change n WHERE n.asset_id = c.asset_id AND (n.xid, n.sequence) > (c.xid, c.sequence)) "
+        "LIMIT %s)",
+        (limit,),
+    )
+
+
 def tell_of_projects(uow: UnitOfWork, projects: Collection[str]) -> None:
     """One row in the feed for each asset of these projects: who finds them has changed."""
     uow.execute(

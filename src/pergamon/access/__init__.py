@@ -1,0 +1,93 @@
+"""Access: who asks for which asset and why, who decides, what was granted until when, and what that gives.
+
+The way: `request_access`, then `approve_request` (or at once, where the asset's conditions say so), which issues a
+grant; the asset's table is in the project's database from then on, and `granted_rights` says what of it is given.
+"""
+
+from pergamon.access.grant import (
+    end_grants_of_project,
+    expire_grants,
+    revoke_grant,
+    subscription_database,
+    table_identifier,
+    warn_of_ends,
+)
+from pergamon.access.look import grant_as_told, list_grants, list_requests, read_grant, read_request
+from pergamon.access.model import (
+    TRANSITIONS,
+    AccessRequest,
+    AlreadyApproved,
+    AlreadyAsked,
+    Approval,
+    BadRequest,
+    Comment,
+    ConditionsChanged,
+    ConditionsDoNotFit,
+    Grant,
+    GrantNotActive,
+    GrantState,
+    Narrowing,
+    NotForAsking,
+    OwnRequest,
+    RequestAct,
+    RequestNotOpen,
+    RequestState,
+    SubscribedTable,
+    TooManyGrants,
+    UnknownGrant,
+    UnknownRequest,
+    Wish,
+    WouldWiden,
+)
+from pergamon.access.request import amend_request, comment_on, request_access, withdraw_request
+from pergamon.access.review import approve_request, ask_for_changes, reject_request, rights_asked_for
+from pergamon.access.subscription import granted_rights, is_live, subscribed_tables
+
+__all__ = [
+    "TRANSITIONS",
+    "AccessRequest",
+    "AlreadyApproved",
+    "AlreadyAsked",
+    "Approval",
+    "BadRequest",
+    "Comment",
+    "ConditionsChanged",
+    "ConditionsDoNotFit",
+    "Grant",
+    "GrantNotActive",
+    "GrantState",
+    "Narrowing",
+    "NotForAsking",
+    "OwnRequest",
+    "RequestAct",
+    "RequestNotOpen",
+    "RequestState",
+    "SubscribedTable",
+    "TooManyGrants",
+    "UnknownGrant",
+    "UnknownRequest",
+    "Wish",
+    "WouldWiden",
+    "amend_request",
+    "approve_request",
+    "ask_for_changes",
+    "comment_on",
+    "end_grants_of_project",
+    "expire_grants",
+    "grant_as_told",
+    "granted_rights",
+    "is_live",
+    "list_grants",
+    "list_requests",
+    "read_grant",
+    "read_request",
+    "reject_request",
+    "request_access",
+    "revoke_grant",
+    "rights_asked_for",
+    "subscribed_tables",
+    "subscription_database",
+    "table_identifier",
+    "warn_of_ends",
+    "withdraw_request",
+]

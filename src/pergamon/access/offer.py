@@ -1,0 +1,59 @@
+"""What can be asked for of an asset now: its listing's conditions, and the table's columns with their field ids."""
+
+from dataclasses import dataclass
+
+from pergamon import catalog, lake
+from pergamon.access.model import NotForAsking
+from pergamon.catalog import AccessConditions, Asset, AssetKind
+from pergamon.policy import PolicyColumn
+from pergamon.store import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An asset as it can be asked for. table_key: which table this is, whatever another of its name is later."""
+
+    asset: Asset
+    listing_version: int
+    conditions: AccessConditions
+    columns: tuple[PolicyColumn, ...]
+    lake_table: str
+    table_key: str
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {column.field_id: column.name for column in self.columns}
+
+
+def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
+    """The offer that an asset is now.
+
+    Raises:
+        NotForAsking: it has no listing, its table is gone, or it bundles others.
+        MetadataMissing: its table cannot be read.
+    """
+    if asset.kind is not AssetKind.TABLE:
+        raise NotForAsking("a data product is not asked for as a whole", hint="ask for the assets that it bundles")
+    if asset.published_version is None or asset.retired_at is not None:
+        raise NotForAsking("the asset is not listed, so it cannot be asked for", hint="its owners publish it")
+    table = catalog.table_of(asset)
+    if not lake.is_table(uow, table):
+        raise NotForAsking("the asset's table is gone")
+    record = lake.read_table(uow, table)
+    schema = lake.read_metadata(record.metadata_location).schema()
+    return Offer(
+        asset=asset,
+        listing_version=asset.published_version,
+        conditions=catalog.standing_version(uow, asset.id, asset.published_version).content.conditions,
+        columns=tuple(
+            PolicyColumn(column.field_id, column.name, str(column.field_type), column.required)
+            for column in schema.columns
+        ),
+        lake_table=asset.name,
+        table_key=record.key,
+    )
+
+
+def conditions_of(uow: UnitOfWork, asset_id: str, version: int) -> AccessConditions:
+    """The conditions of one version of an asset."""
+    return catalog.standing_version(uow, asset_id, version).content.conditions

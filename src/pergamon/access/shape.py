@@ -1,0 +1,158 @@
+"""What would a request give? The conditions, what is asked, and what approvers take away, joined. Pure.
+
+Each step only takes away: columns are those that all of them name, rows pass every filter, a column's mask is the
+strictest of all, the days are the fewest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pergamon.access.model import BadRequest, ConditionsDoNotFit, Narrowing, Wish, WouldWiden
+from pergamon.catalog import AccessConditions, bound_mask
+from pergamon.kernel import Invalid, sha256_hex
+from pergamon.policy import (
+    GrantRights,
+    Mask,
+    PolicyColumn,
+    Predicate,
+    all_of,
+    bind,
+    parse_filter,
+    strictest,
+)
+
+NAMES_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a grant would be: its rights, and its days (None: no end)."""
+
+    rights: GrantRights
+    days: int | None
+
+
+def shaped(
+    conditions: AccessConditions, columns: Sequence[PolicyColumn], wish: Wish, narrowings: Sequence[Narrowing] = ()
+) -> Shape:
+    """The grant that a wish would become under these conditions, narrowed by those who approve.
+
+    Raises:
+        BadRequest: it asks for a column that there is not.
+        WouldWiden: somebody approves more than was asked.
+        ConditionsDoNotFit: the conditions' own masks or filter cannot be had of this table.
+        UnfitMask, FilterNotUnderstood, FilterDoesNotFit: what is asked or approved cannot be had of it.
+    """
+    given = _columns(columns, wish, narrowings)
+    filters = [*_owners_rows(conditions, columns), *_rows(wish.rows, columns)]
+    for narrowing in narrowings:
+        filters += _rows(narrowing.rows, columns)
+    masks = [_owners_masks(conditions, columns)]
+    masks += [_masks(narrowing.masks, conditions, columns) for narrowing in narrowings]
+    rights = GrantRights(
+        columns={column.field_id: _strictest_of(column.field_id, masks) for column in given},
+        rows=all_of(filters) if filters else None,
+    )
+    return Shape(rights, _days(conditions, wish, narrowings))
+
+
+def require_demands(conditions: AccessConditions, wish: Wish) -> None:
+    """Does a wish say what the conditions demand of whoever asks?
+
+    Raises:
+        BadRequest: the text is not accepted, or the purpose is none of those that are allowed.
+    """
+    if conditions.text and wish.accepted != accepted_text(conditions):
+        raise BadRequest("the asset's conditions are not accepted", hint="read them with the asset, then accept them")
+    if conditions.purposes and wish.purpose not in conditions.purposes:
+        allowed = ", ".join(conditions.purposes)
+        raise BadRequest("the asset is not given for this purpose", hint=f"the purposes are: {allowed}")
+    if wish.renews is not None and not conditions.renewable:
+        raise BadRequest("grants on this asset are not renewed", hint="ask for it anew when the grant has ended")
+
+
+def accepted_text(conditions: AccessConditions) -> str | None:
+    """What stands for having accepted the conditions' text: its SHA-256; None when there is nothing to accept."""
+    return sha256_hex(conditions.text.encode()) if conditions.text else None
+
+
+def _columns(columns: Sequence[PolicyColumn], wish: Wish, narrowings: Sequence[Narrowing]) -> tuple[PolicyColumn, ...]:
+    there = {column.name for column in columns}
+    names = there if wish.columns is None else set(wish.columns)
+    _require_named(names - there, "the table has no column", BadRequest)
+    for narrowing in narrowings:
+        if narrowing.columns is not None:
+            _require_named(set(narrowing.columns) - there, "the table has no column", BadRequest)
+            _require_named(set(narrowing.columns) - names, "nobody asked for column", WouldWiden)
+    for narrowing in narrowings:
+        names = names if narrowing.columns is None else names & set(narrowing.columns)
+    if not names:
+        raise BadRequest("no column is left that all who approved would give", hint="reject it, or ask for changes")
+    return tuple(column for column in columns if column.name in names)
+
+
+def _require_named(surplus: set[str], told: str, error: type[BadRequest | WouldWiden]) -> None:
+    if surplus:
+        names = ", ".join(_shown(name) for name in sorted(surplus)[:NAMES_TOLD])
+        raise error(f"{told} {names}", hint="names are spelled as the table spells them")
+
+
+def _shown(name: str) -> str:
+    return "`" + "".join(c if c.isprintable() else "·" for c in name)[:100] + "`"
+
+
+def _rows(text: str, columns: Sequence[PolicyColumn]) -> list[Predicate]:
+    return [bind(parse_filter(text), columns)] if text.strip() else []
+
+
+def _owners_rows(conditions: AccessConditions, columns: Sequence[PolicyColumn]) -> list[Predicate]:
+    try:
+        return _rows(conditions.rows, columns)
+    except Invalid:
+        raise _do_not_fit("row filter") from None
+
+
+def _masks(
+    written: Mapping[str, str], conditions: AccessConditions, columns: Sequence[PolicyColumn]
+) -> dict[int, Mask]:
+    """By field id. A mask of a column that there is not is refused."""
+    there = {column.name: column for column in columns}
+    _require_named(written.keys() - there.keys(), "the table has no column", BadRequest)
+    return {
+        there[name].field_id: bound_mask(text, there[name], columns, identifiers=conditions.identifiers)
+        for name, text in written.items()
+    }
+
+
+def _owners_masks(conditions: AccessConditions, columns: Sequence[PolicyColumn]) -> dict[int, Mask]:
+    """By field id; a mask of a column that is gone waits until it comes back."""
+    there = {column.name for column in columns}
+    try:
+        return _masks({name: text for name, text in conditions.masks.items() if name in there}, conditions, columns)
+    except Invalid:
+        raise _do_not_fit("mask") from None
+
+
+def _do_not_fit(what: str) -> ConditionsDoNotFit:
+    return ConditionsDoNotFit(
+        f"a {what} of the asset's conditions does not fit its table, so nothing can be given",
+        hint="its owners change the conditions and publish them",
+    )
+
+
+def _strictest_of(field_id: int, masks: Sequence[Mapping[int, Mask]]) -> Mask | None:
+    found: Mask | None = None
+    for mask in (one[field_id] for one in masks if field_id in one):
+        found = mask if found is None else strictest(found, mask)
+    return found
+
+
+def _days(conditions: AccessConditions, wish: Wish, narrowings: Sequence[Narrowing]) -> int | None:
+    asked = [days for days in (conditions.longest_days, wish.days) if days is not None]
+    allowed = min(asked, default=None)
+    if wish.days is not None and conditions.longest_days is not None and wish.days > conditions.longest_days:
+        raise BadRequest(f"the asset is given for at most {conditions.longest_days} days")
+    given = [narrowing.days for narrowing in narrowings if narrowing.days is not None]
+    if allowed is not None and any(days > allowed for days in given):
+        raise WouldWiden(f"nobody asked for more than {allowed} days")
+    return min([*asked, *given], default=None)

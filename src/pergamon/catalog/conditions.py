@@ -1,0 +1,76 @@
+"""Do an owner's conditions fit the asset's table? Asked when they are written.
+
+What the table has become since is asked again whenever something is granted.
+"""
+
+from collections.abc import Sequence
+
+from pergamon.catalog.content import listed
+from pergamon.catalog.model import AccessConditions, BadContent, Column
+from pergamon.policy import (
+    Mask,
+    PolicyColumn,
+    UnfitMask,
+    bind,
+    bind_mask,
+    may_mask_identifiers,
+    parse_filter,
+    parse_mask,
+)
+
+
+def require_conditions(before: AccessConditions, after: AccessConditions, columns: Sequence[Column]) -> None:
+    """Raises when new conditions name a column, a mask or a filter that the table cannot have.
+
+    Raises:
+        BadContent: there is no such column. One that stood there before and is gone may stand on.
+        UnfitMask, FilterNotUnderstood, FilterDoesNotFit: see there.
+    """
+    there = {column.name: column for column in as_policy_columns(columns)}
+    named = {*after.masks, *after.identifiers} - {*before.masks, *before.identifiers}
+    unknown = sorted(named - there.keys())
+    if unknown:
+        raise BadContent(
+            f"the asset has no column {listed(unknown)}", hint="names are spelled as the table spells them"
+        )
+    every = list(there.values())
+    for name, text in after.masks.items():
+        if name in there:
+            bound_mask(text, there[name], every, identifiers=after.identifiers)
+    if after.rows.strip():
+        bind(parse_filter(after.rows), every)
+
+
+def require_written(conditions: AccessConditions) -> None:
+    """Are masks and filter written as they can be, whatever the table?
+
+    Raises:
+        UnfitMask, FilterNotUnderstood: they are not.
+    """
+    for text in conditions.masks.values():
+        parse_mask(text)
+    if conditions.rows.strip():
+        parse_filter(conditions.rows)
+
+
+def bound_mask(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn], *, identifiers: Sequence[str]) -> Mask:
+    """A mask as it is written, for this column.
+
+    Raises:
+        UnfitMask: it does not apply, or leads back to the value of a column that identifies a person.
+    """
+    mask = bind_mask(parse_mask(text), column, columns)
+    if column.name in identifiers and not may_mask_identifiers(mask):
+        raise UnfitMask(
+            f"{mask.action} does not hide column {column.name}, which identifies a person",
+            hint="use hmac-sha-256, mask-alphanum or a fixed value",
+        )
+    return mask
+
+
+def as_policy_columns(columns: Sequence[Column]) -> list[PolicyColumn]:
+    """An asset's columns, numbered by their place: to see whether something fits, not to be kept."""
+    return [
+        PolicyColumn(number, column.name, column.type, column.required)
+        for number, column in enumerate(columns, start=1)
+    ]
