@@ -10,8 +10,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +86,48 @@ class Frames:
                 return
             if time.monotonic() >= self.deadline:
                 raise TimeoutError
+
+
+class _Starter:
+    """Starts processes from one thread that lives as long as we do: a confined process dies with the thread that
+    started it (PR_SET_PDEATHSIG), and threads that serve requests come and go."""
+
+    def __init__(self) -> None:
+        self._thread: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def start(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="starts-processes")
+            starting = self._thread.submit(_started, command)
+        return starting.result()
+
+    def forget(self) -> None:
+        """In a fork there is none of our threads."""
+        self._thread, self._lock = None, threading.Lock()
+
+
+_STARTER = _Starter()
+os.register_at_fork(after_in_child=_STARTER.forget)
+
+
+def start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a confined process in a session of its own, with pipes and next to no environment."""
+    return _STARTER.start(command)
+
+
+def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        cwd="/",
+        bufsize=0,
+        start_new_session=True,
+    )
 
 
 def sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bool:

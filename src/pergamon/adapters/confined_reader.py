@@ -25,7 +25,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pergamon.adapters.child_process import ENVIRONMENT, Frames, bubblewrap, end, sent
+from pergamon.adapters.child_process import Frames, bubblewrap, end, sent, start
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.formats import (
     Constant,
@@ -185,16 +185,7 @@ class LandlockedReader:
         return self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [*self._prefix, sys.executable, "-I", "-m", "pergamon.adapters.confined_reader_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-        )
+        return start([*self._prefix, sys.executable, "-I", "-m", "pergamon.adapters.confined_reader_child"])
 
     # --- private: the conversation ---
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pergamon.adapters.child_process import ENVIRONMENT as _ENVIRONMENT
 from pergamon.adapters.child_process import Frames as _Frames
 from pergamon.adapters.child_process import bubblewrap as _bubblewrap
 from pergamon.adapters.child_process import end as _end
 from pergamon.adapters.child_process import sent as _sent
+from pergamon.adapters.child_process import start
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.kernel import PergamonError
 from pergamon.query import (
@@ -195,16 +195,7 @@ class DuckDBSandbox:
 
     def _spawn(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-I", "-m", module, *arguments]
-        return subprocess.Popen(
-            [*self._prefix, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_ENVIRONMENT,
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-        )
+        return start([*self._prefix, *command])
 
     # --- private: the conversation ---
 

@@ -1,6 +1,7 @@
 """What `query.ports.QueryEngine` promises, kept by the sandbox in both of its modes and by the engine without walls."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -207,9 +208,19 @@ def test_whoever_watches_ends_a_query_at_once(engine: QueryEngine) -> None:
         if len(asked) == 2:
             raise QueryBusy("no longer")
 
+    long = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 3"
     started = time.monotonic()
     with pytest.raises(QueryBusy, match="no longer"):
-        engine.run(job("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 3"), watch)
+        engine.run(job(long), watch)
     assert len(asked) == 2
     assert asked[1] - started < 30
     assert engine.run(job("SELECT 1 AS one"))[0].to_pylist() == [{"one": 1}]
+
+
+def test_a_process_outlives_the_thread_that_started_it(engine: QueryEngine) -> None:
+    """A confined process dies with the thread that made it: threads that serve requests end while queries run."""
+    first = threading.Thread(target=engine.run, args=(job("SELECT 1 AS one"),))
+    first.start()
+    first.join()  # the process that waits for the next query has been started by then
+    slow = "SELECT count(*) AS n FROM range(3000) a, range(30000) b WHERE (a.range * b.range) % 7 = 3"
+    assert engine.run(job(slow))[0].num_rows == 1
