@@ -13,7 +13,6 @@ from pergamon.cli.asset_edit import Forms, edit_of, edit_options, edits_in
 from pergamon.cli.catalog import (
     Door,
     Json,
-    LoadedWhenUsed,
     answering,
     asking,
     echo_table,
@@ -25,7 +24,7 @@ from pergamon.cli.catalog import (
     plain_lines,
 )
 from pergamon.cli.context import counted, echo_json, json_option
-from pergamon.kernel import Invalid
+from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
     from pergamon import catalog

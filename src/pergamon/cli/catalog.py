@@ -6,7 +6,6 @@ what they do, are written here once.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
@@ -27,16 +26,6 @@ LARGEST_PAGE = 1000
 
 Json = dict[str, Any]  # Any: whatever JSON can hold
 Command = Callable[..., Any]
-
-
-class LoadedWhenUsed:
-    """A module that is imported with its first use: a client of a server starts without the room and its engines."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(importlib.import_module(self._name), attribute)
 
 
 @dataclass(frozen=True)
@@ -86,8 +75,7 @@ class Door:
         """
         if self.server is None:
             raise click.UsageError("this needs --server")
-        if self.context.as_person is not None:
-            raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
+        self.context.refuse_impersonation()
         return client_at(self.server, self.token_file)
 
     def _here(self, here: Callable[[UnitOfWork], Any]) -> Any:

@@ -43,6 +43,11 @@ class CliContext:
         """
         return runtime.operator_as(self.as_person) if self.as_person else runtime.operator()
 
+    def refuse_impersonation(self) -> None:
+        """Raises: click.UsageError: `--as` and `--server` together."""
+        if self.as_person is not None:
+            raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
+
 
 def _seal(runtime: Runtime) -> None:
     """Seal the trail; a trail that cannot be sealed is told, and does not undo what the command did."""

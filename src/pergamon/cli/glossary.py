@@ -10,7 +10,6 @@ from pergamon.cli.catalog import (
     Command,
     Door,
     Json,
-    LoadedWhenUsed,
     answering,
     asking,
     echo_table,
@@ -19,7 +18,7 @@ from pergamon.cli.catalog import (
     plain,
     plain_lines,
 )
-from pergamon.kernel import Invalid
+from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
     from pergamon import catalog

@@ -70,7 +70,7 @@ def show_command(
 ) -> None:
     """Show a table's lineage as a tree, as far as you may see it. Also of files, as pergamon://BUCKET/FOLDER/."""
     if server is not None:
-        _refuse_impersonation(context)
+        context.refuse_impersonation()
         asked = {"dataset": name, "direction": direction, "depth": depth} | ({"field": column} if column else {})
         told = client_at(server, token_file).get(f"/api/v1/lineage?{urlencode(asked)}")
     else:
@@ -139,7 +139,7 @@ def _read_here(context: CliContext, name: str, column: str, direction: Literal["
 def _reader(context: CliContext, server: str | None, token_file: Path | None) -> Iterator[Read]:
     """Where events come from: a server, or this host's installation."""
     if server is not None:
-        _refuse_impersonation(context)
+        context.refuse_impersonation()
         client = client_at(server, token_file)
         yield lambda after: client.get(f"/api/v1/lineage/events?{urlencode({'after': after, 'limit': PAGE})}")
         return
@@ -198,8 +198,3 @@ def _beginning(after: str | None, state: Path | None) -> str:
 def _keep(state: Path | None, position: str) -> None:
     if state is not None:
         durable_write(state, f"{position}\n".encode())
-
-
-def _refuse_impersonation(context: CliContext) -> None:
-    if context.as_person is not None:
-        raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")

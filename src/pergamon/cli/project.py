@@ -10,7 +10,6 @@ from pergamon.cli.catalog import (
     Command,
     Door,
     Json,
-    LoadedWhenUsed,
     answering,
     asking,
     echo_table,
@@ -19,6 +18,7 @@ from pergamon.cli.catalog import (
     plain,
 )
 from pergamon.cli.context import counted
+from pergamon.kernel import LoadedWhenUsed
 
 if TYPE_CHECKING:
     from pergamon import catalog

@@ -48,7 +48,7 @@ def query_command(
     text = sys.stdin.read() if sql == "-" else sql
     started = time.monotonic()
     if server is not None:
-        _refuse_impersonation(context)
+        context.refuse_impersonation()
         result = client_at(server, token_file).post("/api/v1/query", {"sql": text, "workgroup": workgroup})
     else:
         result = _as_operator(context, text, workgroup)
@@ -71,7 +71,7 @@ def tables_command(
 ) -> None:
     """List the tables that you may read; or the columns of one, with their types."""
     if server is not None:
-        _refuse_impersonation(context)
+        context.refuse_impersonation()
         path = "/api/v1/tables" + (f"/{quote(_database(name), safe='')}/{quote(_table(name), safe='')}" if name else "")
         told = client_at(server, token_file).get(path)
     else:
@@ -105,11 +105,6 @@ def _print_columns(columns: list[dict[str, str]]) -> None:
     width = max((len(_plain(column["name"])) for column in columns), default=0)
     for column in columns:
         click.echo(f"{_plain(column['name']):<{width}}  {_plain(column['type'])}")
-
-
-def _refuse_impersonation(context: CliContext) -> None:
-    if context.as_person is not None:
-        raise click.UsageError("--as belongs to operator mode: with --server you are who your token says")
 
 
 def _as_operator(context: CliContext, sql: str, workgroup: str | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pergamon.kernel.durable import (
 from pergamon.kernel.errors import AccessDenied, Conflict, Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.kernel.events import Event, event_class, event_codes
 from pergamon.kernel.ids import new_id, new_secret
+from pergamon.kernel.late import LoadedWhenUsed
 from pergamon.kernel.require import require
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FixedClock",
     "Invalid",
     "Kind",
+    "LoadedWhenUsed",
     "NotFound",
     "PergamonError",
     "SystemClock",
