@@ -219,8 +219,17 @@ def test_whoever_watches_ends_a_query_at_once(engine: QueryEngine) -> None:
 
 def test_a_process_outlives_the_thread_that_started_it(engine: QueryEngine) -> None:
     """A confined process dies with the thread that made it: threads that serve requests end while queries run."""
-    first = threading.Thread(target=engine.run, args=(job("SELECT 1 AS one"),))
+    answered, end = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        engine.run(job("SELECT 1 AS one"))  # and starts the process that waits for the next query
+        answered.set()
+        end.wait(60)
+
+    first = threading.Thread(target=serve)
     first.start()
-    first.join()  # the process that waits for the next query has been started by then
-    slow = "SELECT count(*) AS n FROM range(3000) a, range(30000) b WHERE (a.range * b.range) % 7 = 3"
-    assert engine.run(job(slow))[0].num_rows == 1
+    assert answered.wait(60)
+    slow = "SELECT count(*) AS n FROM range(6000) a, range(30000) b WHERE (a.range * b.range) % 7 = 3"
+    assert engine.run(job(slow), end.set)[0].num_rows == 1
+    end.set()
+    first.join()
