@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 import pergamon
+from pergamon.access import chart as access_chart
 from pergamon.cli.main import EXIT_CODES, group
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
 from pergamon.query import functions
@@ -59,6 +60,22 @@ FUNCTIONS = {
     "Windows": functions.WINDOWS,
     "Tables, in FROM": functions.TABLE_FUNCTIONS,
 }
+
+REQUESTS_HEAD = """# Requests and grants
+
+What can happen to a request for access, and who may do it; drawn from the rules that decide. An act that is not in the
+table of states is refused as a conflict. A request begins open; where the asset's conditions say `automatic`, it begins
+approved. Where several people must approve, it stays open until the last of them does; an amendment takes earlier
+approvals away.
+
+A grant is `active` until the clock reaches its `valid_until`, then it is `expired`; it is `revoked` when somebody took
+it back, or when its asset's table or its project is gone. Nothing leads back from there.
+"""
+
+TRUTH_HEAD = """One row for each part that somebody can have and each act. A cell says what they meet in that state:
+the state of the request afterwards, `conflict` (the state does not let it be done), `denied`, or `not found` (they may
+not know of it). The asset is listed; while it is not, the owners of its unit decide on nothing.
+"""
 
 BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "at most", "maxItems": "at most"}
 WORD_OF_TYPE = {
@@ -290,6 +307,25 @@ def options_table(command: click.Command, context: click.Context) -> str:
     return "\n".join(["| Option | Means |", "|---|---|", *rows, ""]) if rows else ""
 
 
+def requests_page() -> str:
+    """The page of requests and grants: their states, and who may do what in which."""
+    chart = f"```mermaid\n{access_chart.state_chart()}\n```\n"
+    return "\n".join(
+        [
+            REQUESTS_HEAD,
+            NOTE + "\n",
+            "## States\n",
+            access_chart.state_table() + "\n",
+            chart,
+            "## Who may do what\n",
+            TRUTH_HEAD,
+            access_chart.truth_table() + "\n",
+            "## Seeing, asking, revoking\n",
+            access_chart.other_rights() + "\n",
+        ]
+    )
+
+
 def cell(text: str) -> str:
     """A text as a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
@@ -361,6 +397,7 @@ def pages() -> dict[Path, str]:
         PAGES / "cli.md": cli_page(),
         PAGES / "api.md": api_page(),
         PAGES / "functions.md": functions_page(),
+        PAGES / "requests-and-grants.md": requests_page(),
         DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
         DOCS / "README.md": map_page(),
     }

@@ -28,6 +28,7 @@ _GRANT: LiteralString = (
 _LIVE: LiteralString = (
     " g.revoked_at IS NULL AND g.end_told_at IS NULL AND (g.valid_until IS NULL OR g.valid_until > %(now)s) "
 )
+_GROUNDS: LiteralString = "SELECT DISTINCT g.project, g.asset_id, g.lake_table, g.table_key FROM access_grant g WHERE"
 
 
 def insert_request(uow: UnitOfWork, request: AccessRequest) -> bool:
@@ -324,7 +325,7 @@ def count_live_grants(uow: UnitOfWork, project: str, asset_id: str) -> int:
 def grounds_of_live_grants(uow: UnitOfWork) -> list[DictRow]:
     """What the live grants stand on, each once: project, asset, table and key."""
     return uow.rows(
-        "SELECT DISTINCT g.project, g.asset_id, g.lake_table, g.table_key FROM access_grant g WHERE " + _LIVE,
+        _GROUNDS + _LIVE,
         {"now": uow.now},
     )
 

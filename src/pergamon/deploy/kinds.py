@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pergamon import audit, catalog, crawl, identity, lake, objects, pipeline, quality, query, replicate
+from pergamon import access, audit, catalog, crawl, identity, lake, objects, pipeline, quality, query, replicate
 from pergamon.store import UnitOfWork
 
 Spec = BaseModel
@@ -50,6 +50,12 @@ def _principals(
     return read, put, drop
 
 
+def _drop_project(uow: UnitOfWork, name: str) -> None:
+    """A project that is removed has no grants any more, and neither has another of its name."""
+    access.end_grants_of_project(uow, name)
+    catalog.drop_project(uow, name)
+
+
 def _audit_model(name: str, spec: Mapping[str, object]) -> Spec:
     return (audit.AuditSpec if name == "audit" else audit.AuditTrailSpec).model_validate(spec)
 
@@ -80,7 +86,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind("metadata-form", 48, _of(catalog.FormSpec), catalog.read_forms, catalog.put_form, catalog.drop_form),
         Kind("metadata-rule", 49, _of(catalog.RuleSpec), catalog.read_rules, catalog.put_rule, catalog.drop_rule),
-        Kind("project", 66, _of(catalog.ProjectSpec), catalog.read_projects, catalog.put_project, catalog.drop_project),
+        Kind("project", 66, _of(catalog.ProjectSpec), catalog.read_projects, catalog.put_project, _drop_project),
         Kind(
             "data-source",
             67,

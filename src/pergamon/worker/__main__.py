@@ -22,6 +22,7 @@ from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import PergamonError, Unavailable, new_secret
 from pergamon.runtime import Runtime, is_isolated, open_runtime, require_database_in_reach, settings_inside
 from pergamon.settings import settings_from_environment
+from pergamon.worker.access_loop import looking_after_grants
 from pergamon.worker.catalog_loop import looking_at_sources
 from pergamon.worker.crawl_loop import crawling
 from pergamon.worker.drop_loop import dropping
@@ -104,6 +105,7 @@ def _inside(runtime: Runtime, given: argparse.Namespace) -> int:
                 crawling(runtime, given.name),
                 dropping(runtime),
                 looking_at_sources(runtime),
+                looking_after_grants(runtime),
                 measuring(runtime, given.name),
             ):
                 loop.run()

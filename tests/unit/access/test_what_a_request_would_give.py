@@ -1,0 +1,152 @@
+"""Conditions, what is asked, what approvers take away: each step only takes away."""
+
+from typing import Any
+
+import pytest
+
+from pergamon.access.model import (
+    BadRequest,
+    ConditionsDoNotFit,
+    Narrowing,
+    Note,
+    RequestNotOpen,
+    Wish,
+    WouldWiden,
+    checked,
+)
+from pergamon.access.shape import Shape, accepted_text, require_demands, shaped
+from pergamon.catalog import AccessConditions
+from pergamon.policy import FilterDoesNotFit, Mask, MaskAction, PolicyColumn, UnfitMask, as_text
+
+COLUMNS = (
+    PolicyColumn(1, "id", "long", True),
+    PolicyColumn(2, "name", "string"),
+    PolicyColumn(7, "born", "date"),
+    PolicyColumn(9, "age", "int"),
+)
+NAMES = {column.field_id: column.name for column in COLUMNS}
+
+
+def shape(conditions: dict[str, Any], wish: dict[str, Any], *narrowings: dict[str, Any]) -> Shape:  # Any: fields
+    return shaped(
+        AccessConditions(**conditions),
+        COLUMNS,
+        Wish(**({"reason": "r"} | wish)),
+        [Narrowing(**narrowing) for narrowing in narrowings],
+    )
+
+
+def test_all_that_there_is_when_nobody_says_less() -> None:
+    given = shape({}, {})
+    assert given.rights.columns == {1: None, 2: None, 7: None, 9: None}
+    assert (given.rights.rows, given.days) == (None, None)
+
+
+def test_columns_are_those_that_all_name() -> None:
+    given = shape({}, {"columns": ("id", "name", "age")}, {"columns": ("id", "age")}, {"columns": ("name", "age")})
+    assert list(given.rights.columns) == [9]
+    with pytest.raises(BadRequest, match="no column is left"):
+        shape({}, {}, {"columns": ("id",)}, {"columns": ("age",)})
+
+
+def test_rows_pass_every_filter() -> None:
+    given = shape({"rows": "age >= 18"}, {"rows": "name is not null or id = 1"}, {"rows": "id < 10"})
+    assert given.rights.rows is not None
+    assert as_text(given.rights.rows, NAMES) == "age >= 18 and (name is not null or id = 1) and id < 10"
+
+
+def test_a_column_has_the_strictest_of_its_masks() -> None:
+    given = shape(
+        {"masks": {"born": "age-band(4)", "name": "show-last-4"}},
+        {},
+        {"masks": {"born": "age-band(6)", "name": "mask-alphanum", "age": "age-band(10)"}},
+        {"masks": {"name": "show-first-4"}},
+    )
+    assert given.rights.columns == {
+        1: None,
+        2: Mask(MaskAction.MASK_ALPHANUM),
+        7: Mask(MaskAction.AGE_BAND, width=12),
+        9: Mask(MaskAction.AGE_BAND, width=10),
+    }
+
+
+@pytest.mark.parametrize(
+    ("longest", "asked", "approved", "expected"),
+    [
+        (None, None, (), None),
+        (30, None, (), 30),
+        (30, 10, (), 10),
+        (None, 10, (), 10),
+        (None, None, (5, 3), 3),
+        (30, 20, (20, 7), 7),
+    ],
+)
+def test_days_are_the_fewest(
+    longest: int | None, asked: int | None, approved: tuple[int, ...], expected: int | None
+) -> None:
+    given = shape({"longest_days": longest}, {"days": asked}, *({"days": days} for days in approved))
+    assert given.days == expected
+
+
+@pytest.mark.parametrize(
+    ("conditions", "wish", "narrowing", "error"),
+    [
+        ({}, {"columns": ("ward",)}, {}, BadRequest),
+        ({"longest_days": 5}, {"days": 6}, {}, BadRequest),
+        ({}, {"rows": "name < 3"}, {}, FilterDoesNotFit),
+        ({}, {"rows": "ward = 'A'"}, {}, FilterDoesNotFit),
+        ({}, {"columns": ("id",)}, {"columns": ("age",)}, WouldWiden),
+        ({"longest_days": 5}, {}, {"days": 6}, WouldWiden),
+        ({}, {"days": 5}, {"days": 6}, WouldWiden),
+        ({}, {}, {"masks": {"ward": "replace-with-null"}}, BadRequest),
+        ({}, {}, {"masks": {"id": "replace-with-null"}}, UnfitMask),
+        ({"identifiers": ("name",)}, {}, {"masks": {"name": "sha-256-global"}}, UnfitMask),
+        ({"identifiers": ("name",)}, {}, {"masks": {"name": "show-first-4"}}, UnfitMask),
+        ({"masks": {"age": "show-last-4"}}, {}, {}, ConditionsDoNotFit),
+        ({"rows": "ward = 'A'"}, {}, {}, ConditionsDoNotFit),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    conditions: dict[str, Any], wish: dict[str, Any], narrowing: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        shape(conditions, wish, narrowing)
+
+
+def test_a_mask_of_a_column_that_is_gone_waits_for_it() -> None:
+    given = shape({"masks": {"ward": "replace-with-null", "name": "mask-alphanum"}}, {})
+    assert given.rights.columns[2] == Mask(MaskAction.MASK_ALPHANUM)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "wish", "fits"),
+    [
+        ({}, {}, True),
+        ({"text": "Be kind."}, {}, False),
+        ({"text": "Be kind."}, {"accepted": accepted_text(AccessConditions(text="Be kind."))}, True),
+        ({"text": "Be kind."}, {"accepted": accepted_text(AccessConditions(text="Be cruel."))}, False),
+        ({"purposes": ("research",)}, {}, False),
+        ({"purposes": ("research",)}, {"purpose": "marketing"}, False),
+        ({"purposes": ("research",)}, {"purpose": "research"}, True),
+        ({}, {"purpose": "anything"}, True),
+        ({"renewable": False}, {"renews": "grant_1"}, False),
+        ({}, {"renews": "grant_1"}, True),
+    ],
+)
+def test_what_the_conditions_demand_of_whoever_asks(
+    conditions: dict[str, Any], wish: dict[str, Any], fits: bool
+) -> None:
+    given = AccessConditions(**conditions), Wish(**({"reason": "r"} | wish))
+    if fits:
+        require_demands(*given)
+        return
+    with pytest.raises(BadRequest):
+        require_demands(*given)
+
+
+def test_what_is_wrong_is_named_and_never_repeated() -> None:
+    for given in ({"said": "\x00Mrs Smith"}, {"said": "Smith" * 1_000}, {"said": ""}, {"Smith": 1, "said": "x"}):
+        with pytest.raises(BadRequest) as error:
+            checked(Note, given)
+        assert "Mrs" not in str(error.value)
+    assert not issubclass(BadRequest, RequestNotOpen)
