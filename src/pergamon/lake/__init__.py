@@ -55,6 +55,7 @@ from pergamon.lake.model import (
     UnknownDatabase,
     UnknownLease,
     UnknownTable,
+    VersionsSpec,
 )
 from pergamon.lake.read import files_of, is_table, list_tables, load_table, read_table, snapshot_history, table_files
 
@@ -91,6 +92,7 @@ __all__ = [
     "UnknownDatabase",
     "UnknownLease",
     "UnknownTable",
+    "VersionsSpec",
     "access_rules",
     "bucket_path",
     "change_of",

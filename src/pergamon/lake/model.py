@@ -103,12 +103,30 @@ class AccessRuleSpec(_Spec):
         return plain_prefix(prefix)
 
 
+class VersionsSpec(_Spec):
+    """Which superseded versions of objects may go: those that neither `keep` nor `days` keeps.
+
+    keep: the newest superseded versions of an object, however old; days: every version so long after it was superseded.
+    """
+
+    keep: int | None = Field(default=None, ge=1, le=10_000)
+    days: int | None = Field(default=None, ge=1, le=36_500)
+
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> Self:
+        if self.keep is None and self.days is None:
+            raise ValueError("say how many versions are kept, or for how many days, or both")
+        return self
+
+
 class BucketSpec(_Spec):
     """A place for files. `volume`: the disk below is encrypted, the hygiene check looks; `none` needs a suppression."""
 
     access_rules: tuple[AccessRuleSpec, ...] = ()
     encryption: Literal["volume", "none"] = "volume"
     audited: bool = True
+    versions: VersionsSpec | None = None
+    """None: every version of an object stays until it is removed for good."""
     description: str = ""
 
     @model_validator(mode="after")

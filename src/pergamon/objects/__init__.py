@@ -16,6 +16,7 @@ from pergamon.objects.drop_directories import (
 )
 from pergamon.objects.drop_model import DropDirectorySpec, DropProblem, DropStatus, UnknownDropDirectory
 from pergamon.objects.drop_watch import LONGEST_STEP_S, DropPlace, drop_step
+from pergamon.objects.expire import expire_versions
 from pergamon.objects.feed import read_events
 from pergamon.objects.governed import govern_prefixes, release_prefixes
 from pergamon.objects.keys import (
@@ -120,6 +121,7 @@ __all__ = [
     "drop_drop_directory",
     "drop_step",
     "end_upload",
+    "expire_versions",
     "finish_upload",
     "forget_bucket",
     "free_contents",

@@ -45,6 +45,17 @@ class ObjectDestroyed(Event):
 
 
 @dataclass(frozen=True)
+class VersionExpired(Event):
+    """A superseded version went by its bucket's rule; its content is freed after this is committed."""
+
+    code: ClassVar[str] = "objects.version_expired"
+    version: str
+    sha256: str
+    keep: int | None
+    days: int | None
+
+
+@dataclass(frozen=True)
 class ObjectTagged(Event):
     code: ClassVar[str] = "objects.tagged"
     version: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,34 @@ def versions(uow: UnitOfWork, bucket: str, key: str) -> list[ObjectVersion]:
 
 
 def mark_superseded(uow: UnitOfWork, version_id: str) -> None:
-    uow.execute("UPDATE object_version SET is_current = false WHERE id = %s", (version_id,))
+    uow.execute("UPDATE object_version SET is_current = false, superseded_at = %s WHERE id = %s", (uow.now, version_id))
 
 
 def mark_current(uow: UnitOfWork, version_id: str) -> None:
-    uow.execute("UPDATE object_version SET is_current = true WHERE id = %s", (version_id,))
+    uow.execute("UPDATE object_version SET is_current = true, superseded_at = NULL WHERE id = %s", (version_id,))
 
 
 def save_tags(uow: UnitOfWork, version_id: str, tags: dict[str, str]) -> None:
     uow.execute("UPDATE object_version SET tags = %s WHERE id = %s", (Jsonb(tags), version_id))
+
+
+def expired(  # noqa: PLR0917 - what a rule says
+    uow: UnitOfWork, bucket: str, before: datetime, keep: int, table_names: Sequence[str], limit: int
+) -> list[ObjectVersion]:
+    """Versions superseded before then, with at least `keep` newer superseded ones, that are none of these tables' data.
+
+    In the order of their keys, in which they are then locked.
+    """
+    rows = uow.rows(
+        "SELECT * FROM (SELECT v.* FROM object_version v WHERE v.bucket = %(bucket)s AND NOT v.is_current "
+        "AND v.superseded_at < %(before)s AND NOT EXISTS (SELECT 1 FROM object_reference r WHERE r.version_id = v.id "
+        "AND NOT r.is_past AND r.table_name = ANY (%(tables)s)) "
+        "AND (%(keep)s = 0 OR (SELECT count(*) FROM object_version n WHERE n.bucket = v.bucket AND n.key = v.key "
+        "AND NOT n.is_current AND (n.superseded_at, n.id) > (v.superseded_at, v.id)) >= %(keep)s) "
+        "ORDER BY v.superseded_at LIMIT %(limit)s) AS found ORDER BY key, id",
+        {"bucket": bucket, "before": before, "keep": keep, "tables": list(table_names), "limit": limit},
+    )
+    return [_version(row) for row in rows]
 
 
 def delete_version(uow: UnitOfWork, version_id: str) -> None:
@@ -243,7 +263,8 @@ def known_contents(uow: UnitOfWork, version_ids: Sequence[str]) -> set[str]:
 
 
 def _version(row: DictRow) -> ObjectVersion:
-    return ObjectVersion(**(row | {"path": Path(row["path"]) if row["path"] else None}))
+    told = {name: value for name, value in row.items() if name != "superseded_at"}
+    return ObjectVersion(**(told | {"path": Path(row["path"]) if row["path"] else None}))
 
 
 def referring_into_bucket(uow: UnitOfWork, bucket: str) -> list[str]:

@@ -5,6 +5,7 @@ Whoever changes a table calls `request_profile` in the same unit of work; a thre
 """
 
 from pergamon.quality.configuration import drop_quality_rules, put_quality_rules, read_quality_rules
+from pergamon.quality.expire import Retention, expire_profiles
 from pergamon.quality.manage import run_profile, set_rules
 from pergamon.quality.model import (
     BadRule,
@@ -46,6 +47,7 @@ __all__ = [
     "ProfilePlace",
     "ProfileView",
     "QualityRulesSpec",
+    "Retention",
     "RuleResult",
     "RuleSet",
     "RulesMovedOn",
@@ -55,6 +57,7 @@ __all__ = [
     "StatementTooLarge",
     "TableColumn",
     "drop_quality_rules",
+    "expire_profiles",
     "family_of",
     "measured_table",
     "notice_changes",

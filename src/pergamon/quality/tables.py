@@ -180,6 +180,18 @@ def profiles(
     return [_profile(row) for row in rows]
 
 
+def delete_old_profiles(uow: UnitOfWork, all_since: datetime, days_since: datetime, limit: int) -> int:
+    """Delete profiles from before `all_since` that another of the same day and state follows, and all from before
+    `days_since`; a table's newest, and its newest of each state, stay. Returns: how many went."""
+    return uow.execute(
+        "DELETE FROM quality_profile WHERE id IN (SELECT p.id FROM quality_profile p WHERE p.at < %(all)s AND EXISTS ("
+        "SELECT 1 FROM quality_profile n WHERE n.database = p.database AND n.name = p.name AND n.state = p.state "
+        "AND (n.at, n.id) > (p.at, p.id) AND (p.at < %(days)s "
+        "OR (n.at AT TIME ZONE 'UTC')::date = (p.at AT TIME ZONE 'UTC')::date)) ORDER BY p.at LIMIT %(limit)s)",
+        {"all": all_since, "days": days_since, "limit": limit},
+    )
+
+
 def last_measuring(uow: UnitOfWork, table: TableId) -> tuple[datetime, int, int | None, str] | None:
     """When a table was last measured, how long that took (ms), at which snapshot, and how it ended."""
     row = uow.row(

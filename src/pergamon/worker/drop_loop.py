@@ -1,4 +1,4 @@
-"""Beside the worker's runs: copy what is dropped into directories, free removed contents, sweep lost ones.
+"""Beside the worker's runs: copy what is dropped into directories, free removed contents, sweep what is lost or over.
 
 A thread of its own, so that a long merge holds up no upload, and a long copy no merge.
 """
@@ -54,6 +54,7 @@ class _Turns:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._free_at, self._sweep_at = 0.0, time.monotonic() + SWEEP_EVERY_S / 60
+        self._expire_at = self._sweep_at
 
     def take(self) -> None:
         now = time.monotonic()
@@ -63,6 +64,8 @@ class _Turns:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY_S
             self._runtime.sweep_contents()
+        if now >= self._expire_at:
+            self._expire_at = now + (FREE_EVERY_S if self._runtime.expire() else SWEEP_EVERY_S)
 
 
 def _keep_incident(runtime: Runtime, bug: Exception) -> None:

@@ -44,6 +44,23 @@ def test_every_change_stands_in_the_feed_and_a_follower_reads_it_once(world: Wor
     assert [change.asset_id for change in later] == [asset_id]
 
 
+def test_only_the_newest_change_of_each_asset_is_kept_and_a_follower_misses_none(world: World) -> None:
+    (first,) = world.found("heart_db.patients", "id")
+    (second,) = world.found("heart_db.visits", "id")
+    with world.by() as uow:
+        early = catalog.read_changes(uow, FeedPosition(), 1)[0].position
+    world.found("heart_db.patients", "id", "sex")
+    world.found("heart_db.patients", "id", "sex", "age")
+    with world.by() as uow:
+        before = catalog.read_changes(uow, FeedPosition(), 100)
+        assert catalog.forget_superseded_changes(uow, limit=1)
+        assert not catalog.forget_superseded_changes(uow)
+    with world.by() as uow:
+        for start in (FeedPosition(), early):
+            assert [change.asset_id for change in catalog.read_changes(uow, start, 100)] == [second, first]
+    assert len(before) > 2
+
+
 def test_a_table_that_is_gone_gives_no_document_and_comes_back_with_what_was_said(world: World) -> None:
     (asset_id,) = world.found("heart_db.patients", "id")
     with world.by() as uow:

@@ -33,6 +33,28 @@ def test_a_drop_directory_is_an_absolute_path(kit: Path, change: Spoil, path: st
         checked_configuration(kit, kit)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{keep: 5, days: 90}", lake.VersionsSpec(keep=5, days=90)),
+        ("{days: 1}", lake.VersionsSpec(days=1)),
+        ("{}", None),
+        ("{keep: 0}", None),
+    ],
+)
+def test_older_versions_go_by_number_or_by_days(
+    kit: Path, change: Spoil, written: str, meant: lake.VersionsSpec | None
+) -> None:
+    change(FILE, BUCKET, f"{BUCKET}    versions: {written}\n")
+    if meant is None:
+        with pytest.raises(InvalidConfiguration, match="versions"):
+            checked_configuration(kit, kit)
+        return
+    bucket = checked_configuration(kit, kit).specs["bucket:staging"]
+    assert isinstance(bucket, lake.BucketSpec)
+    assert bucket.versions == meant
+
+
 def test_a_directory_is_dropped_into_a_bucket_once(kit: Path, change: Spoil) -> None:
     change(FILE, BUCKET, f"{BUCKET}    dropDirectories:\n      - path: /srv/inbox\n      - path: /srv/inbox/\n")
     with pytest.raises(InvalidConfiguration) as caught:

@@ -59,6 +59,17 @@ class DropDirectory(CamelDocument):
     tags: dict[str, str] = Field(default={}, description="What each of its objects is tagged with.")
 
 
+class Versions(CamelDocument):
+    """Which older versions of objects may go: those that neither key keeps. Without it, every version stays."""
+
+    keep: int | None = Field(
+        default=None, ge=1, le=10_000, description="The newest older versions of an object stay, however old."
+    )
+    days: int | None = Field(
+        default=None, ge=1, le=36_500, description="A version stays for so many days after it was replaced or removed."
+    )
+
+
 class BucketEntry(CamelDocument):
     """A bucket."""
 
@@ -72,6 +83,9 @@ class BucketEntry(CamelDocument):
     )
     audited: bool = Field(
         default=True, description="Every read of its objects stands in the trail; writes stand there in any case."
+    )
+    versions: Versions | None = Field(
+        default=None, description="Lets older versions go for good. Left out: every version stays until it is removed."
     )
     drop_directories: list[DropDirectory] = Field(
         default=[], description="Directories of this host whose files are copied into the bucket."
@@ -171,6 +185,8 @@ def _bucket(
         "audited": bucket.audited,
         "description": bucket.description,
     }
+    if bucket.versions is not None:
+        spec["versions"] = bucket.versions.model_dump(exclude_none=True)
     if bucket.encryption not in ("volume", "none"):
         hint = "write `volume` (checked against the host) or `none` (needs a suppression of PGM-H2)"
         scope.problem((*path, "encryption"), f"the encryption mode `{bucket.encryption}` is not there yet", hint)

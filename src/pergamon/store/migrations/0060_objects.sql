@@ -12,6 +12,7 @@ CREATE TABLE object_version (
     is_current   boolean NOT NULL,
     is_deletion  boolean NOT NULL,
     path         text,
+    superseded_at timestamptz,                        -- NULL while it is current
     CHECK (is_deletion = (path IS NULL))
 );
 -- The newest version of a key, and there is one at most.
@@ -19,6 +20,8 @@ CREATE UNIQUE INDEX object_version_current ON object_version (bucket, key) WHERE
 -- Listing: by key, without what was removed.
 CREATE INDEX object_version_listed ON object_version (bucket, key) WHERE is_current AND NOT is_deletion;
 CREATE INDEX object_version_history ON object_version (bucket, key, id);
+-- What a bucket's rule may let go, oldest first.
+CREATE INDEX object_version_superseded ON object_version (bucket, superseded_at) WHERE NOT is_current;
 CREATE UNIQUE INDEX object_version_path ON object_version (path) WHERE path IS NOT NULL;
 
 -- A table's data files are these contents: they cannot be removed, and are served raw as the table's rules say.

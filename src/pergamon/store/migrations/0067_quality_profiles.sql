@@ -34,3 +34,4 @@ CREATE TABLE quality_profile (
     reason       text
 );
 CREATE INDEX quality_profile_newest ON quality_profile (database, name, at DESC, id DESC);
+CREATE INDEX quality_profile_by_age ON quality_profile (at);

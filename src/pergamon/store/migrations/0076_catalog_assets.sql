@@ -47,6 +47,7 @@ CREATE TABLE catalog_change (
     asset_id text NOT NULL
 );
 CREATE INDEX catalog_change_order ON catalog_change (xid, sequence);
+CREATE INDEX catalog_change_of_asset ON catalog_change (asset_id, xid, sequence);
 CREATE TABLE catalog_source_run (
     id          text PRIMARY KEY,
     data_source text NOT NULL,
