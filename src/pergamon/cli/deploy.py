@@ -3,6 +3,8 @@
 `synth`, `diff` and `deploy` make the same plan; `synth` prints it and `deploy` carries it out (law 5).
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import socket
@@ -11,24 +13,22 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pergamon import deploy, lake, starter_kits
+from pergamon import starter_kits
+from pergamon.cli.configuration_options import directory_option, domain_option, env_option
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
-from pergamon.kernel import Actor, Invalid, Unavailable, durable_write
+from pergamon.kernel import Actor, Invalid, LoadedWhenUsed, Unavailable, durable_write
 from pergamon.runtime import Runtime, inspect_postgres, make_private_home, without_password
 from pergamon.store import UnitOfWork
 
-directory_option = click.option(
-    "-C",
-    "--directory",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="Where pergamon.yaml is [this directory].",
-)
-domain_option = click.option("--domain", help="Only this domain.")
-env_option = click.option("--env", help="Only this environment.")
+if TYPE_CHECKING:
+    from pergamon import deploy, lake
+else:
+    deploy = LoadedWhenUsed("pergamon.deploy")
+    lake = LoadedWhenUsed("pergamon.lake")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
 """`pergamon ls`: what would be deployed, as a tree; or, with a bucket or a server, the objects that one may read."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pergamon import deploy
+from pergamon.cli.configuration_options import directory_option, domain_option, env_option
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.cli.deploy import directory_option, domain_option, env_option
 from pergamon.cli.objects import object_ls_command
 from pergamon.cli.query import server_option, token_file_option
+from pergamon.kernel import LoadedWhenUsed
+
+if TYPE_CHECKING:
+    from pergamon import deploy
+else:
+    deploy = LoadedWhenUsed("pergamon.deploy")
 
 
 @click.command("ls")

@@ -11,6 +11,7 @@ import click
 
 from pergamon import __version__
 from pergamon.cli.context import CliContext
+from pergamon.cli.short_help import short_help
 from pergamon.kernel import Kind, PergamonError, durable_write, new_id
 from pergamon.settings import settings_from_environment
 
@@ -77,6 +78,13 @@ class LazyGroup(click.Group):
         module_name, attribute = COMMANDS[cmd_name].split(":")
         command = getattr(importlib.import_module(module_name), attribute)
         return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        with formatter.section("Commands"):
+            said = {name: click.Command(name, help=short_help(at)) for name, at in COMMANDS.items()}
+            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in said.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

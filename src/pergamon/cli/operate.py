@@ -13,18 +13,24 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
 
-from pergamon import audit, deploy, replicate
+from pergamon import audit
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.supervise import Part, Supervisor, python_module
-from pergamon.kernel import Conflict, NotFound, PergamonError, durable_write, require
+from pergamon.kernel import Conflict, LoadedWhenUsed, NotFound, PergamonError, durable_write, require
 from pergamon.policy import Action, Resource
 from pergamon.runtime import Runtime, require_database_in_reach
 from pergamon.settings import Settings
+
+if TYPE_CHECKING:
+    from pergamon import deploy, replicate
+else:
+    deploy = LoadedWhenUsed("pergamon.deploy")
+    replicate = LoadedWhenUsed("pergamon.replicate")
 
 STOP_TIMEOUT_S = 60
 DEFAULT_SEAL_EVERY_S = 1.0

@@ -3,12 +3,17 @@
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pergamon import deploy
 from pergamon.cli.context import CliContext, echo_json, json_option
-from pergamon.kernel import Invalid
+from pergamon.kernel import Invalid, LoadedWhenUsed
+
+if TYPE_CHECKING:
+    from pergamon import deploy
+else:
+    deploy = LoadedWhenUsed("pergamon.deploy")
 
 
 @click.group("secret")
