@@ -2,7 +2,11 @@
 
 Entry points call a room's verb inside `begin`; what the verb recorded goes into the trail in the same transaction
 (law 2); a refusal rolls the work back and is recorded in a transaction of its own.
+
+Most commands need few rooms and no engine: the larger rooms are imported by the first who asks for them.
 """
+
+from __future__ import annotations
 
 import os
 import pwd
@@ -12,10 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from pergamon import audit, catalog, crawl, deploy, identity, objects, pipeline, quality, query, replicate, search
-from pergamon.adapters.confined_reader import LandlockedReader
+from pergamon import audit, identity
 from pergamon.adapters.database_relay import (
     DatabaseBeyondReach,
     HostRelay,
@@ -24,18 +27,14 @@ from pergamon.adapters.database_relay import (
     relay_to_socket,
     through_relay,
 )
-from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres, free_port
-from pergamon.adapters.kept_engine import KeptEngine
 from pergamon.adapters.network_namespace import is_isolated, launch_module
-from pergamon.adapters.postgres_inspect import inspect_postgres, without_password
-from pergamon.adapters.postgres_source import PostgresSource
-from pergamon.adapters.profile_engine import SandboxedProfiles
 from pergamon.kernel import (
     Actor,
     ActorKind,
     Clock,
     Decision,
+    LoadedWhenUsed,
     PergamonError,
     SystemClock,
     make_durable_directory,
@@ -44,6 +43,33 @@ from pergamon.kernel import (
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
 from pergamon.store import Store, UnitOfWork, apply_migrations, require_conninfo
+
+if TYPE_CHECKING:
+    from pergamon import catalog, crawl, deploy, objects, pipeline, quality, query, replicate, search
+    from pergamon.adapters import (
+        confined_reader,
+        duckdb_sandbox,
+        kept_engine,
+        postgres_inspect,
+        postgres_source,
+        profile_engine,
+    )
+else:
+    catalog = LoadedWhenUsed("pergamon.catalog")
+    crawl = LoadedWhenUsed("pergamon.crawl")
+    deploy = LoadedWhenUsed("pergamon.deploy")
+    objects = LoadedWhenUsed("pergamon.objects")
+    pipeline = LoadedWhenUsed("pergamon.pipeline")
+    quality = LoadedWhenUsed("pergamon.quality")
+    query = LoadedWhenUsed("pergamon.query")
+    replicate = LoadedWhenUsed("pergamon.replicate")
+    search = LoadedWhenUsed("pergamon.search")
+    confined_reader = LoadedWhenUsed("pergamon.adapters.confined_reader")
+    duckdb_sandbox = LoadedWhenUsed("pergamon.adapters.duckdb_sandbox")
+    kept_engine = LoadedWhenUsed("pergamon.adapters.kept_engine")
+    postgres_inspect = LoadedWhenUsed("pergamon.adapters.postgres_inspect")
+    postgres_source = LoadedWhenUsed("pergamon.adapters.postgres_source")
+    profile_engine = LoadedWhenUsed("pergamon.adapters.profile_engine")
 
 TRAIL = Resource("trail", "main")
 
@@ -121,9 +147,9 @@ class Runtime:
         return objects.DropPlace(begin=self.begin, lake_root=self.settings.lake)
 
     @cached_property
-    def file_reader(self) -> LandlockedReader:
+    def file_reader(self) -> confined_reader.LandlockedReader:
         """What looks into uploaded files where they can do no harm; made when the first one comes."""
-        return LandlockedReader(lake=self.settings.lake, log=self.settings.logs / "file-reader.log")
+        return confined_reader.LandlockedReader(lake=self.settings.lake, log=self.settings.logs / "file-reader.log")
 
     def crawl_place(self, worker: str) -> crawl.Place:
         """Where a worker of this name crawls."""
@@ -190,19 +216,21 @@ class Runtime:
         return self.searching.search(seer, request, now=self.clock.now())
 
     @cached_property
-    def profile_sandbox(self) -> DuckDBSandbox:
+    def profile_sandbox(self) -> duckdb_sandbox.DuckDBSandbox:
         """The sandboxed engine that measures tables; apart from the one of queries, so that neither waits."""
-        return DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "profile-engine.log", parallel=1)
+        return duckdb_sandbox.DuckDBSandbox(
+            lake=self.settings.lake, log=self.settings.logs / "profile-engine.log", parallel=1
+        )
 
     def profile_place(self, worker: str) -> quality.ProfilePlace:
         """Where a worker of this name measures tables; see `quality.profile_step`."""
         actor = self.service("quality")
-        engine = SandboxedProfiles(self.profile_sandbox)
+        engine = profile_engine.SandboxedProfiles(self.profile_sandbox)
         return quality.ProfilePlace(begin=lambda: self.begin(actor), engine=engine, worker=worker)
 
-    def replication_source(self, task: replicate.ReplicationTask) -> PostgresSource:
+    def replication_source(self, task: replicate.ReplicationTask) -> postgres_source.PostgresSource:
         """The source database of a task, its secrets resolved."""
-        return PostgresSource(task.spec.source.resolved(self.secret))
+        return postgres_source.PostgresSource(task.spec.source.resolved(self.secret))
 
     def test_replication(self, actor: Actor, name: str) -> list[replicate.Finding]:
         """Ask a task's source everything that a start would need; see `replicate.test_endpoint`."""
@@ -252,15 +280,15 @@ class Runtime:
         )
 
     @contextmanager
-    def engine(self, catalog_uri: str, token: str) -> Iterator[KeptEngine]:
+    def engine(self, catalog_uri: str, token: str) -> Iterator[kept_engine.KeptEngine]:
         """The trusted engine, for the process that serves its catalog endpoint; started when first asked for."""
-        kept = KeptEngine(catalog_uri, token, logs=self.settings.logs, spill=self.settings.home / "spill")
+        kept = kept_engine.KeptEngine(catalog_uri, token, logs=self.settings.logs, spill=self.settings.home / "spill")
         try:
             yield kept
         finally:
             kept.close()
 
-    def workplace(self, engine: KeptEngine, worker: str) -> pipeline.Workplace:
+    def workplace(self, engine: kept_engine.KeptEngine, worker: str) -> pipeline.Workplace:
         """Where a worker of this name merges and runs jobs."""
         actor = self.service("worker")
         return pipeline.Workplace(
@@ -367,6 +395,16 @@ def sample_source(directory: Path) -> EmbeddedPostgres:
     """A cluster for the sample hospital, apart from the platform's: a slot in ours would hold back our own log."""
     settings = {"wal_level": "logical", "max_replication_slots": "8", "max_wal_senders": "8"}
     return EmbeddedPostgres(directory, database="hospital", user="hospital", settings=settings)
+
+
+def inspect_postgres(conninfo: str, password: str | None) -> deploy.FoundSource:
+    """Look at a source before anything is deployed; see the adapter for what it raises."""
+    return postgres_inspect.inspect_postgres(conninfo, password)
+
+
+def without_password(conninfo: str) -> tuple[str, str | None]:
+    """A connection string without its password, and the password; see the adapter for what it raises."""
+    return postgres_inspect.without_password(conninfo)
 
 
 @contextmanager
