@@ -1,4 +1,4 @@
-"""What may be shown of a cell that is not shown as it is? A closed list of masks, each kept by field id (ADR 0020).
+"""What may be shown of a cell that is not shown as it is? A closed list of masks, each kept by field id (ADR 0022).
 
 Nine are those of the Iceberg REST protocol's read-restrictions (apache/iceberg #13879), with the same names and
 results; `hmac-sha-256`, `age-band` and `shift-date` stand beside them. Every mask keeps NULL as NULL and the type as it

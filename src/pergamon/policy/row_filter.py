@@ -1,4 +1,4 @@
-"""Which rows does a grant give? A closed predicate language over one table's columns, bound to field ids (ADR 0020).
+"""Which rows does a grant give? A closed predicate language over one table's columns, bound to field ids (ADR 0022).
 
 SQL's three values; a row is given only where the predicate is TRUE. `filter_text` reads and writes what people see,
 `filter_iceberg` what engines are told, `query.filter_sql` what DuckDB runs: no engine ever reads what somebody wrote.

@@ -1,5 +1,5 @@
 """What do several grants together give on one table? A cell is given only where one grant gives both its row and its
-column, and under the strictest mask of all that give the column (ADR 0020). Pure.
+column, and under the strictest mask of all that give the column (ADR 0022). Pure.
 """
 
 from collections.abc import Mapping, Sequence

@@ -60,6 +60,34 @@ def test_a_right_comes_from_a_role_or_an_access_rule_and_from_nothing_else(
     assert decide(actor, action, TABLE, actions=held).allowed is allowed
 
 
+ASSET = Resource("asset", "heart", frozenset({"any"}), writers=frozenset({"member"}), supers=frozenset({"owner"}))
+MEMBER = Actor("person:mia", ActorKind.PERSON, frozenset({"member"}))
+OWNER = Actor("person:ola", ActorKind.PERSON, frozenset({"owner"}))
+OWNING_OPERATOR = Actor("operator:root", ActorKind.OPERATOR, frozenset({"owner", "member"}))
+GIVING = (Action.ACCESS_DECIDE, Action.ACCESS_REVOKE)
+
+
+@pytest.mark.parametrize("held", [(), ("catalog.manage", "access.ask", "access.decide", "access.revoke")])
+@pytest.mark.parametrize(
+    ("actor", "asks", "gives"),
+    [(MEMBER, True, False), (OWNER, False, True), (PERSON, False, False), (OWNING_OPERATOR, False, False)],
+)
+def test_members_ask_and_owners_give_and_the_operator_does_neither(
+    actor: Actor, asks: bool, gives: bool, held: tuple[str, ...]
+) -> None:
+    """Whatever a role's policies or looking after the catalog allow: they give no right on data to others."""
+    assert decide(actor, Action.ACCESS_ASK, ASSET, actions=held).allowed is asks
+    assert [decide(actor, action, ASSET, actions=held).allowed for action in GIVING] == [gives, gives]
+
+
+def test_a_decision_hands_on_the_obligations_of_what_it_allows_and_of_nothing_else() -> None:
+    table = Resource("table", "t", readers=frozenset({"data-user"}), obligations={"mask:name": "show-last-4"})
+    assert decide(PERSON, Action.TABLE_READ, table).obligations == {"mask:name": "show-last-4"}
+    assert decide(PERSON, Action.TABLE_WRITE, table).obligations == {}
+    assert decide(PERSON, Action.TABLE_READ, TABLE).obligations == {}
+    assert {table: 1}[table] == 1
+
+
 def test_a_refusal_says_why_and_an_approval_names_its_policy() -> None:
     assert decide(PERSON, Action.TABLE_READ, TABLE).decided_by == ("access-rule-reads",)
     assert "nothing gives" in decide(PERSON, Action.TABLE_WRITE, TABLE).reason
