@@ -45,7 +45,7 @@ from pergamon.settings import Settings
 from pergamon.store import Store, UnitOfWork, apply_migrations, require_conninfo
 
 if TYPE_CHECKING:
-    from pergamon import catalog, crawl, deploy, objects, pipeline, quality, query, replicate, search
+    from pergamon import catalog, crawl, deploy, keys, objects, pipeline, quality, query, replicate, search
     from pergamon.adapters import (
         confined_reader,
         duckdb_sandbox,
@@ -58,6 +58,7 @@ else:
     catalog = LoadedWhenUsed("pergamon.catalog")
     crawl = LoadedWhenUsed("pergamon.crawl")
     deploy = LoadedWhenUsed("pergamon.deploy")
+    keys = LoadedWhenUsed("pergamon.keys")
     objects = LoadedWhenUsed("pergamon.objects")
     pipeline = LoadedWhenUsed("pergamon.pipeline")
     quality = LoadedWhenUsed("pergamon.quality")
@@ -72,6 +73,8 @@ else:
     profile_engine = LoadedWhenUsed("pergamon.adapters.profile_engine")
 
 TRAIL = Resource("trail", "main")
+AWAITED = frozenset({"objects.put", "objects.removed", "objects.destroyed", "objects.tagged", "pipeline.run_requested"})
+"""Events for which a worker waits: it is woken as soon as they are committed."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,14 @@ class Runtime:
             with self.store.transaction() as connection:
                 uow = UnitOfWork(connection, actor, self.clock.now())
                 yield uow
+                is_awaited = any(event.code in AWAITED for event in uow.events)
                 audit.record_events(uow)
         except PergamonError as error:
             if error.decision is not None and not error.decision.allowed:
                 self._record_denial(actor, error.decision)
             raise
+        if is_awaited:
+            self.store.ring()
 
     def operator(self) -> Actor:
         """The service user at this host's command line (law 10)."""
@@ -180,9 +186,14 @@ class Runtime:
         return more
 
     @cached_property
-    def query_engine(self) -> DuckDBSandbox:
+    def query_engine(self) -> duckdb_sandbox.DuckDBSandbox:
         """The sandboxed engine of governed queries; made when the first query comes."""
-        return DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "query-engine.log")
+        return duckdb_sandbox.DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "query-engine.log")
+
+    @cached_property
+    def query_catalog(self) -> query.LakeCatalog:
+        """The tables that queries may name: the lake's, and those of subscriptions with their masks."""
+        return query.LakeCatalog(lambda project: keys.derived_key(self.settings.home, f"mask:{project}"))
 
     @cached_property
     def query_turns(self) -> query.Turns:
@@ -193,7 +204,7 @@ class Runtime:
         """Run one governed query for an actor; see `query.run_query` for what it raises."""
         with self.query_turns.of(actor.id):
             return query.run_query(
-                lambda: self.begin(actor), query.LakeCatalog(), self.query_engine, sql, workgroup=workgroup
+                lambda: self.begin(actor), self.query_catalog, self.query_engine, sql, workgroup=workgroup
             )
 
     def close_query_engine(self) -> None:

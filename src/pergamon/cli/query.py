@@ -123,7 +123,7 @@ def _tables_as_operator(context: CliContext) -> dict[str, Any]:
     from pergamon import query
 
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
-        names = query.visible_tables(uow, query.LakeCatalog())
+        names = query.visible_tables(uow, runtime.query_catalog)
     return {"tables": [{"database": name.database, "table": name.table} for name in names]}
 
 
@@ -133,7 +133,7 @@ def _table_as_operator(context: CliContext, name: str) -> dict[str, Any]:
     asked = query.TableName(*_parts(name))
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         try:
-            found = query.describe_table(uow, query.LakeCatalog(), asked)
+            found = query.describe_table(uow, runtime.query_catalog, asked)
         except NotFound as error:
             _tell_operator(context, error)
             raise

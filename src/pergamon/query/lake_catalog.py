@@ -1,48 +1,94 @@
-"""The lake as queries see it: each table with the roles that its bucket's access rules give a right on it."""
+"""The lake as queries see it: its tables under their buckets' access rules, and the subscriptions under their grants.
 
-from dataclasses import dataclass
+A lake's table is read whole by whom the rules let read it. A subscription's table is a lake's table under another name,
+of which live grants give columns and rows; whoever may read it need not be able to read the table itself.
+"""
 
-from pergamon import lake
-from pergamon.policy import Resource, resource_for_path
-from pergamon.query.gate import TableName
-from pergamon.query.model import Column, GovernedTable, GrantedTable
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pergamon import access, lake
+from pergamon.policy import Resource, obligations, resource_for_path
+from pergamon.query.gate import TableName, no_such_table
+from pergamon.query.governed_view import given_columns
+from pergamon.query.mask_sql import SALT_BYTES, mask_secrets
+from pergamon.query.model import Column, GovernedTable, GrantedTable, Reading
 from pergamon.store import UnitOfWork
 
 
 @dataclass(frozen=True)
 class LakeCatalog:
-    """A `TableCatalog` over the lake's own tables."""
+    """A `TableCatalog`. mask_key: the secret key of a project's keyed masks, by the project's name."""
+
+    mask_key: Callable[[str], bytes]
 
     def tables(self, uow: UnitOfWork) -> list[GovernedTable]:
-        """Every table of the lake, by name."""
+        """Every table of the lake, and every one that live grants give to the actor's projects."""
         databases, buckets = lake.read_databases(uow), lake.read_buckets(uow)
-        return [_governed(record.id, databases, buckets) for record in lake.list_tables(uow)]
+        of_lake = [_governed(record.id, databases, buckets) for record in lake.list_tables(uow)]
+        return of_lake + [_subscribed(table) for table in access.subscribed_tables(uow)]
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None:
         """The table of that name, or None; a name that no table can have is simply not found.
 
-        The rules are read in any case: how long an answer takes must not tell whether there is a table.
+        Rules and grants are read in any case: how long an answer takes must not tell whether there is a table.
         """
         databases, buckets = lake.read_databases(uow), lake.read_buckets(uow)
-        try:
-            record = lake.read_table(uow, lake.TableId.parse(str(name)))
-        except (lake.UnknownTable, lake.BadName):
-            return None
-        return _governed(record.id, databases, buckets)
+        subscribed = access.granted_rights(uow, name.database, name.table)
+        record = _of_lake(uow, name)
+        if record is not None:
+            return _governed(record.id, databases, buckets)
+        return None if subscribed is None else _subscribed(subscribed)
 
     def granted(self, uow: UnitOfWork, name: TableName) -> GrantedTable:
-        """The newest snapshot: its files, its columns.
+        """The newest snapshot: its files, its columns, and how it is read when grants give only a part.
 
         Raises:
-            NotFound: the table was dropped meanwhile.
+            UnknownQueryTable: the table was dropped, or its last grant ended, meanwhile.
         """
-        record = lake.read_table(uow, lake.TableId.parse(str(name)))
-        metadata = lake.read_metadata(record.metadata_location)
-        files = lake.files_of(record, metadata)
-        columns = tuple(Column(column.name, str(column.field_type)) for column in metadata.schema().columns)
-        return GrantedTable(
-            name=name, snapshot_id=files.snapshot_id, metadata=files.metadata, files=files.paths, columns=columns
-        )
+        record = _of_lake(uow, name)
+        if record is not None:
+            return _snapshot(name, record)
+        subscribed = access.granted_rights(uow, name.database, name.table)
+        if subscribed is None:
+            raise no_such_table(str(name))
+        return self.in_part(uow, name, subscribed)
+
+    def in_part(self, uow: UnitOfWork, name: TableName, subscribed: access.SubscribedTable) -> GrantedTable:
+        """A lake's table as these rights give it.
+
+        Raises:
+            UnknownTable: the lake's table is gone.
+        """
+        whole = _snapshot(name, lake.read_table(uow, lake.TableId.parse(subscribed.lake_table)))
+        salted = mask_secrets(self.mask_key(subscribed.project), secrets.token_bytes(SALT_BYTES))
+        reading = Reading(whole.columns, subscribed.rights, salted)
+        return replace(whole, columns=given_columns(whole.columns, subscribed.rights), reading=reading)
+
+
+def _of_lake(uow: UnitOfWork, name: TableName) -> lake.TableRecord | None:
+    try:
+        return lake.read_table(uow, lake.TableId.parse(str(name)))
+    except (lake.UnknownTable, lake.BadName):
+        return None
+
+
+def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
+    metadata = lake.read_metadata(record.metadata_location)
+    files = lake.files_of(record, metadata)
+    columns = tuple(Column(field.name, str(field.field_type), field.field_id) for field in metadata.schema().columns)
+    return GrantedTable(
+        name=name, snapshot_id=files.snapshot_id, metadata=files.metadata, files=files.paths, columns=columns
+    )
+
+
+def _subscribed(table: access.SubscribedTable) -> GovernedTable:
+    """The decision names columns by their ids: their names stand in the table's metadata, which nobody opens yet."""
+    name = TableName(table.database, table.table)
+    ids = {column.field_id: str(column.field_id) for column in table.rights.columns}
+    demanded = obligations(table.rights, ids)
+    return GovernedTable(name, Resource("table", str(name), readers=table.readers, obligations=demanded), table.rights)
 
 
 def _governed(

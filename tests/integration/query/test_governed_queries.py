@@ -248,7 +248,7 @@ def test_who_names_no_workgroup_gets_the_default_or_the_only_one(world: Governed
 def test_the_listing_is_what_can_be_read(world: GovernedLake) -> None:
     def listed(actor: Actor) -> list[str]:
         with world.rt.begin(actor) as uow:
-            return [str(name) for name in query.visible_tables(uow, query.LakeCatalog())]
+            return [str(name) for name in query.visible_tables(uow, world.rt.query_catalog)]
 
     assert listed(world.user.actor) == ["curated_db.vitals"]
     assert listed(world.admin.actor) == ["closed_db.secret", "curated_db.vitals", "raw_db.empty", "raw_db.patients"]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pergamon.adapters import duckdb_sandbox
+from pergamon.adapters import child_process, duckdb_sandbox
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.landlock import abi_version, handled_rights
 from pergamon.kernel import PergamonError
@@ -64,7 +64,7 @@ os._exit(0)
     done = subprocess.run(
         [*prefix, sys.executable, "-I", "-c", script],
         capture_output=True,
-        env=duckdb_sandbox._ENVIRONMENT,
+        env=child_process.ENVIRONMENT,
         timeout=60,
         check=False,
     )

@@ -14,7 +14,7 @@ router = APIRouter()
 def tables(rt: RuntimeDep, actor: ActorDep) -> dict[str, list[dict[str, str]]]:
     """Names only; a table's columns are asked for one by one."""
     with rt.begin(actor) as uow:
-        names = query.visible_tables(uow, query.LakeCatalog())
+        names = query.visible_tables(uow, rt.query_catalog)
     return {"tables": [{"database": name.database, "table": name.table} for name in names]}
 
 
@@ -22,5 +22,5 @@ def tables(rt: RuntimeDep, actor: ActorDep) -> dict[str, list[dict[str, str]]]:
 def table(database: str, table: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:  # Any: JSON
     """The columns of one table; 404 when it does not exist or may not be read."""
     with rt.begin(actor) as uow:
-        found = query.describe_table(uow, query.LakeCatalog(), query.TableName(database, table))
+        found = query.describe_table(uow, rt.query_catalog, query.TableName(database, table))
     return found.description()
