@@ -23,7 +23,7 @@ from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import Actor, ActorKind, new_secret
 from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
-from pergamon.store import UnitOfWork
+from pergamon.store import Bell, UnitOfWork
 from pergamon.worker.durable import DurableRuns
 from pergamon.worker.loop import WorkerLoop
 
@@ -145,7 +145,7 @@ def live(home: Path, url: str, seed: int, clean: bool) -> None:
         with serve(wire) as endpoint, rt.engine(endpoint.uri, token) as engine:  # type: ignore[arg-type]
             fate.engine, fate.runtime = engine, rt
             runs = DurableRuns(_watched_place(rt, engine, fate), url, rt.settings.logs)
-            WorkerLoop(runs.place, runs, until_idle=True).run()
+            WorkerLoop(runs.place, runs, Bell(), until_idle=True).run()
             runs.close()
 
 

@@ -20,7 +20,8 @@ from pergamon.store import FeedPosition
 BATCH = 1_000
 COMMIT_EVERY_S = 0.2
 """When far behind: a commit costs ten to twenty milliseconds, whatever its size."""
-POLL_S = 0.1
+POLL_S = 0.5
+"""A search that finds the index behind pokes the writer, so nothing waits for this."""
 RETRY_S = 1.0
 PATIENCE_S = 1.0
 """How long a search waits for the index to hold what was committed before it."""

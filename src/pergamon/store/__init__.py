@@ -1,5 +1,6 @@
 """PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
 
+from pergamon.store.bell import Bell, Pace
 from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store, require_conninfo
 from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
@@ -9,9 +10,11 @@ from pergamon.store.unit_of_work import UnitOfWork
 __all__ = [
     "AlreadyAtWork",
     "BadDatabaseUrl",
+    "Bell",
     "FeedPosition",
     "MigrationFailed",
     "OutboxMessage",
+    "Pace",
     "Store",
     "UnitOfWork",
     "apply_migrations",

@@ -2,8 +2,9 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import Connection
@@ -12,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pergamon.kernel import Conflict, Invalid, Unavailable
+from pergamon.store.bell import CHANNEL, RUNG_AGAIN_AFTER_S
 
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 """The pool says every second try to the terminal; `StoreUnavailable` says it once, to whoever asked."""
@@ -62,6 +64,7 @@ class Store:
             timeout=10,
         )
         self._pool.open()
+        self._rung_at = -RUNG_AGAIN_AFTER_S
 
     @property
     def conninfo(self) -> str:
@@ -84,6 +87,14 @@ class Store:
                 raise StoreUnavailable("PostgreSQL took too long", hint="try again; a long lock may be held") from None
             hint = "is PERGAMON_DATABASE_URL right, if it is set? is that server up, or `pergamon up`?"
             raise StoreUnavailable("the platform's own PostgreSQL does not answer", hint=hint) from None
+
+    def ring(self) -> None:
+        """Wake who waits for what was just committed, in every process; once a second is enough (see `bell`)."""
+        if time.monotonic() - self._rung_at < RUNG_AGAIN_AFTER_S:
+            return
+        self._rung_at = time.monotonic()
+        with suppress(StoreUnavailable), self.transaction() as connection:  # it is committed, and will be found
+            connection.execute(f"NOTIFY {CHANNEL}")
 
     @contextmanager
     def alone(self, work: str, who: str) -> Iterator[None]:

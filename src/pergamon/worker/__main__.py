@@ -22,6 +22,7 @@ from pergamon.catalog_endpoint import create_app, serve
 from pergamon.kernel import PergamonError, Unavailable, new_secret
 from pergamon.runtime import Runtime, is_isolated, open_runtime, require_database_in_reach, settings_inside
 from pergamon.settings import settings_from_environment
+from pergamon.store import Bell
 from pergamon.worker.access_loop import looking_after_grants
 from pergamon.worker.catalog_loop import looking_at_sources
 from pergamon.worker.crawl_loop import crawling
@@ -99,10 +100,12 @@ def _inside(runtime: Runtime, given: argparse.Namespace) -> int:
         with serve(app) as endpoint, runtime.engine(endpoint.uri, token) as engine:
             place = runtime.workplace(engine, given.name)
             runs = DurableRuns(place, runtime.store.conninfo, runtime.settings.logs)
-            loop = WorkerLoop(place, runs, until_idle=given.until_idle)
+            bell = Bell()
+            loop = WorkerLoop(place, runs, bell, until_idle=given.until_idle)
             _stop_on_signal(loop)
             with (
-                crawling(runtime, given.name),
+                bell.listening(runtime.store.conninfo),
+                crawling(runtime, given.name, bell),
                 dropping(runtime),
                 looking_at_sources(runtime),
                 looking_after_grants(runtime),

@@ -14,10 +14,13 @@ from dataclasses import replace
 from pergamon import crawl
 from pergamon.kernel import PergamonError, durable_write, new_id
 from pergamon.runtime import Runtime
+from pergamon.store import Bell, Pace
 
 CRAWLERS = 2
 FOLLOW_EVERY_S = 0.05
 CRAWL_EVERY_S = 0.08
+IDLE_EVERY_S = 1.0
+"""A look while nothing happens: an upload rings the bell, and is followed at once."""
 CLOCK_EVERY_S = 5.0
 REST_AFTER_TROUBLE_S = 2.0
 PATIENCE_S = 5.0
@@ -25,20 +28,27 @@ PATIENCE_S = 5.0
 
 
 @contextmanager
-def crawling(runtime: Runtime, worker: str) -> Iterator[None]:
+def crawling(runtime: Runtime, worker: str, bell: Bell) -> Iterator[None]:
     """Crawl while this block lasts."""
     stop = threading.Event()
     place = runtime.crawl_place(worker)
     places = [replace(place, worker=f"{worker}/{number}") for number in range(1, CRAWLERS + 1)]
-    works: list[tuple[str, Callable[[], float]]] = [
-        ("follow", lambda: 0.0 if crawl.follow(place) else FOLLOW_EVERY_S),
-        ("clock", lambda: _clock(runtime, place, places)),
-        *((each.worker, lambda each=each: 0.0 if crawl.crawl_step(each) else CRAWL_EVERY_S) for each in places),
+    works: list[tuple[str, Callable[[], object], Pace]] = [
+        ("follow", lambda: _follow(place, bell), Pace(bell, busy_s=FOLLOW_EVERY_S, idle_s=IDLE_EVERY_S)),
+        *(
+            (
+                each.worker,
+                lambda each=each: crawl.crawl_step(each),
+                Pace(bell, busy_s=CRAWL_EVERY_S, idle_s=IDLE_EVERY_S),
+            )
+            for each in places
+        ),
     ]
     threads = [
-        threading.Thread(target=_run, args=(runtime, stop, work), name=f"crawl-{name}", daemon=True)
-        for name, work in works
+        threading.Thread(target=_run, args=(runtime, stop, work, pace), name=f"crawl-{name}", daemon=True)
+        for name, work, pace in works
     ]
+    threads.append(threading.Thread(target=_tick, args=(runtime, stop, place, places), name="crawl-clock", daemon=True))
     for thread in threads:
         thread.start()
     runtime.file_reader.prewarm()
@@ -46,29 +56,54 @@ def crawling(runtime: Runtime, worker: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
+        bell.ring_here()
         for thread in threads:
             thread.join(timeout=PATIENCE_S)
 
 
-def _clock(runtime: Runtime, place: crawl.Place, places: list[crawl.Place]) -> float:
+def _follow(place: crawl.Place, bell: Bell) -> bool:
+    """Take in what is new, and wake those who crawl."""
+    moved = crawl.follow(place)
+    if moved:
+        bell.ring_here()
+    return moved
+
+
+def _tick(runtime: Runtime, stop: threading.Event, place: crawl.Place, places: list[crawl.Place]) -> None:
+    while not stop.is_set():
+        rest_s = REST_AFTER_TROUBLE_S if _tried(runtime, lambda: _clock(place, places)) is None else CLOCK_EVERY_S
+        stop.wait(rest_s)
+
+
+def _clock(place: crawl.Place, places: list[crawl.Place]) -> bool:
     """Say that we live, and begin what a schedule wants."""
     for each in places:
         crawl.beat(each)
     with place.begin() as uow:
         crawl.begin_due_listings(uow)
-    return CLOCK_EVERY_S
+    return True
 
 
-def _run(runtime: Runtime, stop: threading.Event, work: Callable[[], float]) -> None:
+def _run(runtime: Runtime, stop: threading.Event, work: Callable[[], object], pace: Pace) -> None:
     while not stop.is_set():
-        try:
-            rest_s = work()
-        except PergamonError:
-            rest_s = REST_AFTER_TROUBLE_S  # PostgreSQL is away; it is asked again
-        except Exception as bug:  # a bug met by one folder must not end the crawling of all others
-            _keep_incident(runtime, bug)
-            rest_s = REST_AFTER_TROUBLE_S
-        stop.wait(rest_s)
+        did = _tried(runtime, work)
+        if did is None:
+            stop.wait(REST_AFTER_TROUBLE_S)
+        elif did:
+            pace.stay_awake()
+        else:
+            pace.rest()
+
+
+def _tried(runtime: Runtime, work: Callable[[], object]) -> bool | None:
+    """Was there something to do? None: there was trouble."""
+    try:
+        return bool(work())
+    except PergamonError:
+        return None  # PostgreSQL is away; it is asked again
+    except Exception as bug:  # a bug met by one folder must not end the crawling of all others
+        _keep_incident(runtime, bug)
+        return None
 
 
 def _keep_incident(runtime: Runtime, bug: Exception) -> None:

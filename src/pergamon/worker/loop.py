@@ -7,21 +7,26 @@ from datetime import timedelta
 
 from pergamon import pipeline
 from pergamon.kernel import Unavailable
+from pergamon.store import Bell, Pace
 from pergamon.worker.durable import DurableRuns
 
 LOOK_EVERY_S = 0.2
+IDLE_EVERY_S = 1.0
+"""A look while nothing happens: a run that is requested rings the bell."""
 BEAT_EVERY = timedelta(seconds=3)
 
 
 class WorkerLoop:
     """The loop of one worker. `until_idle`: end when no run is left."""
 
-    def __init__(self, place: pipeline.Workplace, runs: DurableRuns, *, until_idle: bool) -> None:
+    def __init__(self, place: pipeline.Workplace, runs: DurableRuns, bell: Bell, *, until_idle: bool) -> None:
         self._place, self._runs, self._until_idle = place, runs, until_idle
+        self._bell, self._pace = bell, Pace(bell, busy_s=LOOK_EVERY_S, idle_s=IDLE_EVERY_S)
         self._stop = threading.Event()
 
     def request_stop(self) -> None:
         self._stop.set()
+        self._bell.ring_here()
 
     def run(self) -> None:
         """Work until stopped, or until idle when that was asked for."""
@@ -32,11 +37,13 @@ class WorkerLoop:
                 if time.monotonic() >= next_beat:
                     self._beat()
                     next_beat = time.monotonic() + BEAT_EVERY.total_seconds()
-                if not self._take() and self._until_idle:
+                if self._take():
+                    self._pace.stay_awake()
+                elif self._until_idle:
                     break
             except Unavailable:
                 next_beat = 0.0  # PostgreSQL is away; it is asked again
-            self._stop.wait(LOOK_EVERY_S)
+            self._pace.rest()
         with self._place.begin() as uow:
             pipeline.say_goodbye(uow, self._place.worker)
 

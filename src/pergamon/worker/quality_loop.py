@@ -16,7 +16,7 @@ from pergamon import quality
 from pergamon.kernel import PergamonError, durable_write, new_id
 from pergamon.runtime import Runtime
 
-LOOK_EVERY_S = 0.3
+LOOK_EVERY_S = 1.0
 NOTICE_EVERY_S = 60.0
 REST_AFTER_TROUBLE_S = 5.0
 GRACE_S = 2.0
