@@ -1,6 +1,7 @@
 """Issue a grant, revoke it, and tell that one has ended. That it has ended, the clock decides."""
 
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pergamon import catalog, lake
@@ -210,8 +211,11 @@ def _end_without_ground(uow: UnitOfWork) -> int:
 
 def lake_keys(uow: UnitOfWork, names: set[str]) -> dict[str, str]:
     """Which table each of these names is now; those that are gone are not in it."""
-    ids = [lake.TableId.parse(name) for name in sorted(names)]
-    return {str(one): lake.read_table(uow, one).key for one in ids if lake.is_table(uow, one)}
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        with suppress(lake.UnknownTable):
+            found[name] = lake.read_table(uow, lake.TableId.parse(name)).key
+    return found
 
 
 def _revoke(uow: UnitOfWork, grant: Grant, cause: str, *, why: str) -> None:
