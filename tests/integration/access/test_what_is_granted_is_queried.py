@@ -1,0 +1,158 @@
+"""From a grant to rows: what a query of the project's members returns, and what it does when a right ends meanwhile."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pergamon import access, identity, query
+from pergamon.kernel import PergamonError
+from pergamon.query import QueryCancelled, QueryStopped, UnknownQueryTable
+from tests.reference.governed_lake import append
+
+from .conftest import COLUMNS, World
+
+ROWS = [
+    {"id": 1, "name": "Änne", "born": date(1987, 5, 3), "site": "north", "age": 38},
+    {"id": 2, "name": "Bo", "born": date(1990, 1, 1), "site": "south", "age": 35},
+    {"id": 3, "name": None, "born": None, "site": "north", "age": None},
+]
+MINUTES = "SELECT count(*) FROM study_sub.patients p, range(1000000) a, range(1000000) b WHERE (a.range * b.range) = -1"
+
+
+@pytest.fixture
+def lake(world: World) -> Iterator[World]:
+    append(world.rt, "heart_db.patients", pa.Table.from_pylist(ROWS, schema=COLUMNS))
+    with world.by() as uow:
+        everyone = query.WorkgroupSpec(users=frozenset({"everyone"}))
+        query.put_workgroup(uow, "default", everyone, {})
+        identity.put_policy(uow, "queries", identity.PolicySpec(actions=frozenset({"query.run"})), {})
+        identity.put_role(uow, "everyone", identity.RoleSpec(policies=frozenset({"queries"})), {})
+    yield world
+    world.rt.close_query_engine()
+
+
+def rows(world: World, sql: str, name: str = "cyd") -> list[dict[str, Any]]:
+    return world.rt.run_query(world.person(name), sql).table.to_pylist()
+
+
+def test_columns_rows_and_masks_are_as_granted(lake: World) -> None:
+    masks = {"name": "show-last-4", "born": "truncate-to-year"}
+    lake.list_with(masks=masks, rows="site = attribute('site')")
+    lake.granted(columns=("id", "name", "born", "site"))
+    found = rows(lake, "SELECT * FROM study_sub.patients ORDER BY id")
+    assert found == [
+        {"id": 1, "name": "Änne", "born": date(1987, 1, 1), "site": "north"},
+        {"id": 3, "name": None, "born": None, "site": "north"},
+    ]
+    assert rows(lake, "SELECT count(*) AS n FROM study_sub.patients", "bob") == [{"n": 0}], "bob has no site"
+    with pytest.raises(query.QueryInvalid, match="no such column: age"):
+        rows(lake, "SELECT age FROM study_sub.patients")
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM heart_db.patients", "SELECT * FROM study_sub.other"])
+def test_a_grant_gives_nothing_under_another_name(lake: World, sql: str) -> None:
+    lake.granted()
+    with pytest.raises(UnknownQueryTable):
+        rows(lake, sql)
+
+
+@pytest.mark.parametrize("name", ["dan", "olga", "eve"])
+def test_who_does_not_use_the_project_finds_no_table(lake: World, name: str) -> None:
+    lake.granted()
+    assert len(rows(lake, "SELECT * FROM study_sub.patients")) == len(ROWS)
+    with pytest.raises(UnknownQueryTable):
+        rows(lake, "SELECT * FROM study_sub.patients", name)
+
+
+def test_pseudonyms_are_one_within_a_project_and_none_tells_the_name(lake: World) -> None:
+    lake.list_with(masks={"name": "hmac-sha-256"})
+    lake.granted()
+    sql = "SELECT name FROM study_sub.patients WHERE id = 1"
+    first, again = rows(lake, sql), rows(lake, sql, "bob")
+    assert first == again
+    assert len(first[0]["name"]) == 64
+    assert rows(lake, "SELECT id FROM study_sub.patients WHERE name = 'Änne'") == []
+
+
+def test_what_ends_between_two_queries_is_not_found_the_second_time(lake: World) -> None:
+    grant = lake.granted(days=1)
+    assert len(rows(lake, "SELECT * FROM study_sub.patients")) == len(ROWS)
+    lake.later(days=1)
+    with pytest.raises(UnknownQueryTable):
+        rows(lake, "SELECT * FROM study_sub.patients")
+    assert grant.valid_until is not None
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "narrowed", "left"])
+def test_a_right_that_ends_while_a_query_runs_ends_it_within_a_second(lake: World, how: str) -> None:
+    grant = lake.granted(days=10)
+    ended: list[PergamonError] = []
+    seconds: list[float] = []
+
+    def run() -> None:
+        try:
+            rows(lake, MINUTES)
+        except PergamonError as error:
+            seconds.append(time.monotonic())
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    _wait_until_it_runs(lake)
+    began = time.monotonic()
+    match how:
+        case "revoked":
+            with lake.by("olga") as uow:
+                access.revoke_grant(uow, grant.id, "the study is over")
+        case "expired":
+            lake.later(days=10)
+        case "narrowed":
+            with lake.by() as uow:
+                uow.execute("UPDATE access_grant SET rights = jsonb_set(rights, '{columns}', '{\"1\": null}')")
+        case _:
+            with lake.by() as uow:
+                uow.execute("DELETE FROM team_member WHERE principal_id = 'person:cyd'")
+    thread.join(30)
+    assert [type(error) for error in ended] == [QueryStopped]
+    assert seconds[0] - began < 5, "a second, on a machine that does nothing else"
+    assert [fact["error_code"] for fact in lake.events("query.failed")] == ["query.stopped"]
+    assert lake.events("audit.act_denied")
+
+
+def test_ones_own_query_is_cancelled_and_nobody_elses(lake: World) -> None:
+    lake.granted()
+    ended: list[type] = []
+
+    def run() -> None:
+        try:
+            rows(lake, MINUTES)
+        except PergamonError as error:
+            ended.append(type(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    query_id = _wait_until_it_runs(lake)
+    with pytest.raises(query.UnknownQuery), lake.by("bob") as uow:
+        query.cancel_query(uow, query_id)
+    with lake.by("cyd") as uow:
+        query.cancel_query(uow, query_id)
+    thread.join(30)
+    assert ended == [QueryCancelled]
+    with pytest.raises(query.QueryNotRunning), lake.by("cyd") as uow:
+        query.cancel_query(uow, query_id)
+
+
+def _wait_until_it_runs(world: World) -> str:
+    for _ in range(600):
+        with world.by("cyd") as uow:
+            running = [entry.id for entry in query.own_queries(uow) if entry.status == "running"]
+        if running:
+            time.sleep(0.5)  # until the engine has it
+            return running[0]
+        time.sleep(0.05)
+    raise AssertionError("it never ran")
