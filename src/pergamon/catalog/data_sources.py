@@ -16,7 +16,6 @@ from psycopg.rows import DictRow
 from pergamon import lake
 from pergamon.catalog import tables, tables_of_places
 from pergamon.catalog.ask import decide_on, is_slug, require_or_hide
-from pergamon.catalog.conditions import require_written
 from pergamon.catalog.events import DataSourceChanged, SourceRunEnded, SourceRunStarted
 from pergamon.catalog.facts import facts_of
 from pergamon.catalog.follow import Followed, follow_table, retire
@@ -94,14 +93,12 @@ def put_data_source(uow: UnitOfWork, name: str, spec: DataSourceSpec, tags: Mapp
     Raises:
         UnknownProject: there is no such project.
         UnknownDatabase: there is no such database.
-        UnfitMask, FilterNotUnderstood: a mask or a filter of its conditions is not written as they can be.
     """
     if tables_of_places.project(uow, spec.project) is None:
         raise UnknownProject(f"the data source {name} is for the project {spec.project}, which is not there")
     unknown = sorted(set(spec.databases) - set(lake.read_databases(uow)))
     if unknown:
         raise lake.UnknownDatabase(f"the data source {name} names databases that are not there: {', '.join(unknown)}")
-    require_written(spec.conditions)
     tables_of_places.save_data_source(uow, name, spec, tags)
     uow.record(DataSourceChanged(subject=f"data-source:{name}", project=spec.project, removed=False))
 

@@ -10,7 +10,9 @@ from typing import Annotated, Literal, Self
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from pergamon.catalog.conditions import require_written
 from pergamon.catalog.model import AccessConditions, Line, Slug, Strict, Text
+from pergamon.kernel import PergamonError
 
 Relation = Literal["is-a", "has-a", "synonym", "related"]
 RELATIONS: tuple[Relation, ...] = ("is-a", "has-a", "synonym", "related")
@@ -128,6 +130,15 @@ class DataSourceSpec(Strict):
         if schedule is not None and (len(schedule.split()) != 5 or not croniter.is_valid(schedule)):
             raise ValueError("a schedule has five cron fields, as `0 3 * * *`")
         return schedule
+
+    @field_validator("conditions")
+    @classmethod
+    def _written_as_they_can_be(cls, conditions: AccessConditions) -> AccessConditions:
+        try:
+            require_written(conditions)
+        except PergamonError as error:
+            raise ValueError(str(error)) from None
+        return conditions
 
     def takes(self, database: str, table: str) -> bool:
         """Is this table one of its own?"""

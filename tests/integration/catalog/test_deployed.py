@@ -28,7 +28,7 @@ generateRoles:
   researcher: {trustedPrincipal: person}
 people:
   ada: {displayName: Ada, roles: [{id: "generated-role-id:researcher"}]}
-  ben: {displayName: Ben}
+  ben: {displayName: Ben, attributes: {site: north, unit: cardiology}}
   cleo: {displayName: Cleo}
 """
 DATALAKE = """
@@ -83,6 +83,11 @@ projects:
         exclude: ["tmp_*"]
         schedule: 0 4 * * *
         publishAutomatically: true
+        conditions:
+          approvals: 2
+          longestDays: 90
+          masks: {name: mask-alphanum, born: age-band(5)}
+          rows: site = attribute('site')
 """
 FILES = {
     "pergamon.yaml": PERGAMON,
@@ -151,6 +156,22 @@ def test_a_role_of_a_project_is_usable_in_the_access_policies_of_a_bucket(rt: Ru
         (rule,) = lake.read_buckets(uow)["raw"].access_rules
         assert rule.read_write_roles == ("project:heart/contributor",)
         assert "project:heart/contributor" in identity.principal_actor(uow, "person:ben").roles
+
+
+def test_attributes_and_conditions_are_deployed_and_a_new_asset_has_them(
+    rt: Runtime, kit: Path, change: Change
+) -> None:
+    apply(rt, kit)
+    columns = (catalog.Column(name="id", type="long"), catalog.Column(name="name", type="string"))
+    with rt.begin(rt.service("worker")) as uow:
+        assert identity.attributes_of(uow, "person:ben") == {"site": "north", "unit": "cardiology"}
+        (asset,) = catalog.table_changed(uow, lake.TableId("heart_db", "visits"), catalog.TableFacts(columns=columns))
+    with rt.begin(rt.operator()) as uow:
+        conditions = catalog.read_asset(uow, asset).version.content.conditions
+    assert (conditions.approvals, conditions.longest_days, conditions.rows) == (2, 90, "site = attribute('site')")
+    change("projects.yaml", "age-band(5)", "age-band(10)")
+    change("roles.yaml", "site: north", "site: south")
+    assert sorted(apply(rt, kit)) == ["update data-source:heart-tables", "update person:ben"]
 
 
 def test_members_that_an_owner_added_are_no_drift_and_stay(rt: Runtime, kit: Path, change: Change) -> None:
@@ -238,6 +259,8 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("projects.yaml", "domain-unit:cardiology", "domain-unit:cardiolgy", "there is no domain-unit `cardiolgy`"),
     ("projects.yaml", "person:ben", "person:bob", "there is no person `bob`"),
     ("projects.yaml", "0 4 * * *", "at four", "five cron fields"),
+    ("projects.yaml", "age-band(5)", "age-band(1000)", "a mask's number is missing or out of its range"),
+    ("projects.yaml", "attribute('site')", "attribute(site)", "row filter"),
     ("projects.yaml", "tmp_*", "[a-z]*", "a pattern is the name of a table"),
     ("datalake.yaml", "heart/contributor", "heart/boss", "this is not a role of a project"),
     ("datalake.yaml", "heart/contributor", "hart/contributor", "there is no project `hart`"),
