@@ -14,10 +14,12 @@ from urllib.parse import quote, urlencode
 import click
 
 from pergamon import crawl
+from pergamon.cli.audit import one_line
 from pergamon.cli.client import Client, client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Actor, Invalid, Unavailable
+from pergamon.lake import TableId
 from pergamon.runtime import Runtime
 
 LOOK_EVERY_S = 0.2
@@ -46,6 +48,8 @@ class Crawlers(Protocol):
     def run(self, name: str) -> None: ...
 
     def replay(self, name: str, key: str | None) -> int: ...
+
+    def rebuild(self, table: TableId) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ class _Here:
         with self.runtime.begin(self.actor) as uow:
             return crawl.replay_files(uow, name, key)
 
+    def rebuild(self, table: TableId) -> int:
+        with self.runtime.begin(self.actor) as uow:
+            return crawl.rebuild_table(uow, table)
+
 
 @dataclass(frozen=True)
 class _There:
@@ -108,6 +116,10 @@ class _There:
 
     def replay(self, name: str, key: str | None) -> int:
         return int(self.client.post(f"{_path(name)}/replay", {"key": key})["files"])
+
+    def rebuild(self, table: TableId) -> int:
+        place = f"/api/v1/tables/{quote(table.database, safe='')}/{quote(table.name, safe='')}/rebuild"
+        return int(self.client.post(place, {})["files"])
 
 
 def _path(name: str) -> str:
@@ -149,22 +161,31 @@ def ls_command(context: CliContext, server: str | None, token_file: Path | None,
 
 
 @crawl_group.command("status")
-@click.argument("name")
+@click.argument("name", required=False)
 @_asked
-def status_command(context: CliContext, name: str, server: str | None, token_file: Path | None, as_json: bool) -> None:
-    """One crawler: its tables, its files by state, and what failed."""
+def status_command(
+    context: CliContext, name: str | None, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """One crawler, or all: the tables, the files by state, and what failed."""
     with _crawlers(context, server, token_file) as crawlers:
-        status = crawlers.status(name)
+        found = [crawlers.status(one) for one in ([name] if name else [status["name"] for status in crawlers.ls()])]
     if as_json:
-        echo_json(status)
+        echo_json(found[0] if name else found)
         return
+    for status in found:
+        _show(status)
+
+
+def _show(status: Json) -> None:
+    """Folders are named by whoever uploads: their names cannot speak to the terminal."""
     click.echo(f"{status['name']}: {_where(status)} -> {status['database']}, {_when(status)}")
     click.echo(f"  {_progress(status)}")
     for table in status["tables"]:
         held = f"{counted(table['rows'], 'row')} in {counted(table['data_files'], 'data file')}"
-        click.echo(f"  {table['database']}.{table['name']}  from {table['folder'] or '/'}: {table['reason'] or held}")
+        told = f"{table['database']}.{table['name']}  from {table['folder'] or '/'}: {table['reason'] or held}"
+        click.echo(f"  {one_line(told)}")
     for failure in status["failures"]:
-        click.echo(f"  {failure['folder'] or '/'}: {failure['failure']}; it is tried again")
+        click.echo(f"  {one_line(failure['folder'] or '/')}: {one_line(failure['failure'])}; it is tried again")
 
 
 @crawl_group.command("files")
@@ -190,10 +211,10 @@ def files_command(
             echo_json(list(found))
             return
         for file in found:
-            click.echo(f"{file['state']:11}  {_plain(file['key'])}  {', '.join(file['tables'])}".rstrip())
+            click.echo(f"{file['state']:11}  {one_line(file['key'])}  {', '.join(file['tables'])}".rstrip())
             for text in [file["reason"], *file["warnings"]]:
                 if text:
-                    click.echo(f"    {_plain(text)}")
+                    click.echo(f"    {one_line(text)}")
 
 
 @crawl_group.command("run")
@@ -227,6 +248,40 @@ def replay_command(
         echo_json({"files": files})
     else:
         click.echo(f"{counted(files, 'file')} will be tried again")
+
+
+@crawl_group.command("rebuild")
+@click.argument("table")
+@_asked
+def rebuild_command(
+    context: CliContext, table: str, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """Build TABLE (database.table) anew: read its folder's files again, each column as narrow as its values allow."""
+    with _crawlers(context, server, token_file) as crawlers:
+        files = crawlers.rebuild(TableId.parse(table))
+    if as_json:
+        echo_json({"files": files})
+    else:
+        click.echo(f"{counted(files, 'file')} will be read again")
+
+
+@crawl_group.command("release")
+@click.argument("table")
+@click.option("--to", help="What the table of that folder is called from now on; by default the name with a number.")
+@json_option
+@click.pass_obj
+def release_command(context: CliContext, table: str, to: str | None, as_json: bool) -> None:
+    """Take the name TABLE (database.table) from the folder that has it. Only the operator, on the host."""
+    found = TableId.parse(table)
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        name = crawl.release_name(uow, found, to=to)
+    if as_json:
+        echo_json({"released": str(found), "now_called": name})
+    else:
+        rest = (
+            "its files are gone, and so is the table" if name is None else f"its files become {found.database}.{name}"
+        )
+        click.echo(f"{found} is free: {rest}")
 
 
 def _watch(crawlers: Crawlers, name: str, *, quiet: bool) -> Json:
@@ -267,8 +322,3 @@ def _when(status: Json) -> str:
     ways = ["at once when something is uploaded"] if status["on_event"] else []
     ways += [f"at {status['schedule']}"] if status["schedule"] else []
     return " and ".join(ways) or "when it is asked to"
-
-
-def _plain(text: str) -> str:
-    """A key may hold characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -6,6 +6,7 @@ A worker's way: `follow` and `crawl_step`, again and again. Its rules: ADR 0015.
 from pergamon.crawl.configuration import drop_crawler, put_crawler, read_crawlers
 from pergamon.crawl.follow import begin_due_listings, follow
 from pergamon.crawl.model import (
+    CrawledNameTaken,
     CrawlerHasTables,
     CrawlerSpec,
     CrawlerStatus,
@@ -13,14 +14,18 @@ from pergamon.crawl.model import (
     FileState,
     Limits,
     UnknownCrawledFile,
+    UnknownCrawledTable,
     UnknownCrawler,
 )
 from pergamon.crawl.ports import Place
+from pergamon.crawl.rebuild import rebuild_table
+from pergamon.crawl.release import release_name
 from pergamon.crawl.status import crawled_files, crawler_status, list_crawlers, replay_files, request_crawl
 from pergamon.crawl.step import ClaimLost, beat, crawl_step
 
 __all__ = [
     "ClaimLost",
+    "CrawledNameTaken",
     "CrawlerHasTables",
     "CrawlerSpec",
     "CrawlerStatus",
@@ -29,6 +34,7 @@ __all__ = [
     "Limits",
     "Place",
     "UnknownCrawledFile",
+    "UnknownCrawledTable",
     "UnknownCrawler",
     "beat",
     "begin_due_listings",
@@ -40,6 +46,8 @@ __all__ = [
     "list_crawlers",
     "put_crawler",
     "read_crawlers",
+    "rebuild_table",
+    "release_name",
     "replay_files",
     "request_crawl",
 ]

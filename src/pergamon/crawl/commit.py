@@ -31,7 +31,7 @@ from pergamon.crawl.model import (
 from pergamon.crawl.planning import constants, fits_in_place, is_partition, merged_columns, with_partition
 from pergamon.crawl.ports import Place
 from pergamon.crawl.tables import CrawlTable, DataFile, Part
-from pergamon.formats import Constant, Failed, Misfit, Unreadable, WriteRequest, WrittenPart
+from pergamon.formats import Constant, Failed, Misfit, Unreadable, WriteRequest, WrittenPart, iceberg_widens
 from pergamon.kernel import Conflict, make_durable_directory
 from pergamon.store import UnitOfWork
 
@@ -110,11 +110,14 @@ def bring_in(place: Place, claim: Claim, table: CrawlTable, require: Require) ->
 
 def _next_batch(uow: UnitOfWork, place: Place, table: CrawlTable) -> Batch | None:
     files = tables.files_with_work(uow, table.id, place.limits.commit_files)
-    if not files:
+    if not files and not table.anew:
         return None
-    if must_be_rewritten(table):
+    if table.anew or must_be_rewritten(table):
         going = tables.data_files(uow, table.id)
         come = tables.parts_to_come(uow, table.id, files, [], everything=True)
+        if table.anew and not going and not come:
+            tables.is_written_anew(uow, table.id)
+            return None
         return Batch(
             table, tuple(dict.fromkeys([*files, *(part.file_id for part in come)])), tuple(come), tuple(going), True
         )
@@ -152,18 +155,34 @@ def _within(
 
 def must_be_rewritten(table: CrawlTable) -> bool:
     """Has a column got a type that Iceberg cannot give it where it stands, or are its files divided no more?"""
-    return bool(_changes(table)[2]) or not set(table.committed_divided_by) <= set(table.divided_by)
+    changes = _changes(table)
+    return bool(changes.replaced) or not set(table.committed_divided_by) <= set(table.divided_by)
 
 
-def _changes(table: CrawlTable) -> tuple[list[str], list[str], list[str]]:
-    """Columns added, widened where they stand, and replaced, from what is committed to what is planned."""
+@dataclass(frozen=True)
+class _Changes:
+    """Names of columns, from what is committed to what is planned. replaced: of a type that Iceberg cannot make of the
+    one before; dropped: no file holds it any more, and the table is built anew."""
+
+    added: tuple[str, ...] = ()
+    widened: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+def _changes(table: CrawlTable) -> _Changes:
     if table.committed is None:
-        return [], [], []
-    merged = merged_columns(table.committed, table.columns, as_text=True)
-    if merged is None:
-        return [], [], []
-    beyond = list(merged.beyond_iceberg)
-    return list(merged.added), [name for name in merged.widened if name not in beyond], beyond
+        return _Changes()
+    before = {field.name.casefold(): field for field in table.committed}
+    after = {field.name.casefold(): field for field in table.columns}
+    changed = [name for name in after if name in before and before[name].type != after[name].type]
+    widened = [name for name in changed if iceberg_widens(before[name].type, after[name].type)]
+    return _Changes(
+        tuple(field.name for name, field in after.items() if name not in before),
+        tuple(before[name].name for name in widened),
+        tuple(before[name].name for name in changed if name not in widened),
+        tuple(field.name for name, field in before.items() if name not in after),
+    )
 
 
 def _open(uow: UnitOfWork, place: Place, claim: Claim, batch: Batch) -> _Opened | None:
@@ -248,14 +267,15 @@ def _evolution(opened: _Opened) -> tuple[list[str], lake.NewColumns]:
     """How the lake's table changes with this commit, and what its files are divided by afterwards."""
     table = opened.batch.table
     divided = [field.name for field in opened.base.spec().fields]
-    added, widened, replaced = _changes(table)
+    changes = _changes(table)
+    leaving = (*changes.replaced, *changes.dropped)
     planned = {field.name.casefold(): field for field in table.columns}
     ids = {field.name.casefold(): field.field_id for field in opened.base.schema().fields}
-    unpartition = bool(set(replaced) & set(divided)) or not set(divided) <= set(table.divided_by)
+    unpartition = bool(set(leaving) & set(divided)) or not set(divided) <= set(table.divided_by)
     return ([] if unpartition else divided), lake.NewColumns(
-        add=[planned[name.casefold()].remove_metadata() for name in (*replaced, *added)],
-        widen={ids[name.casefold()]: planned[name.casefold()].type for name in widened},
-        drop=[ids[name.casefold()] for name in replaced],
+        add=[planned[name.casefold()].remove_metadata() for name in (*changes.replaced, *changes.added)],
+        widen={ids[name.casefold()]: planned[name.casefold()].type for name in changes.widened},
+        drop=[ids[name.casefold()] for name in leaving],
         unpartition=unpartition,
     )
 
@@ -425,6 +445,8 @@ def _hook(
         tables.unlink_data_files(uow, going)
         tables.add_data_files(uow, batch.table.id, [_row(item, spec_id) for item in written])
         tables.mark_committed(uow, batch.table, batch.table.columns, divided_by)
+        if batch.table.anew:
+            tables.is_written_anew(uow, batch.table.id)
         tables.settle_files(uow, batch.files)
         here = {part.version_id for item in written for part, _, _ in item.held}
         objects.refer(uow, batch.id, here)

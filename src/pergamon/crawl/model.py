@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Self
 
 from croniter import croniter  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pergamon.formats import FormatHints
 from pergamon.kernel import Conflict, Event, NotFound
@@ -27,6 +27,14 @@ class UnknownCrawler(NotFound):
 
 class UnknownCrawledFile(NotFound):
     code = "crawl.unknown_file"
+
+
+class UnknownCrawledTable(NotFound):
+    code = "crawl.unknown_table"
+
+
+class CrawledNameTaken(Conflict):
+    code = "crawl.name_taken"
 
 
 class CrawlerHasTables(Conflict):
@@ -49,6 +57,8 @@ class CrawlerSpec(BaseModel):
     on_event: bool = True
     schedule: str | None = None
     one_table: bool = False
+    most_tables: int = Field(default=10_000, ge=1)
+    """More are not made; files that would need one are blocked, and say so."""
     hints: FormatHints = FormatHints()
     description: str = ""
 
@@ -211,6 +221,26 @@ class FileQuarantined(Event):
 class FilesReplayed(Event):
     code: ClassVar[str] = "crawl.files_replayed"
     files: int
+
+
+@dataclass(frozen=True)
+class RebuildAsked(Event):
+    """The files of a folder are read again, and its tables built anew."""
+
+    code: ClassVar[str] = "crawl.rebuild_asked"
+    crawler: str
+    folder: str
+    files: int
+
+
+@dataclass(frozen=True)
+class TableReleased(Event):
+    """The name of a table was taken from its folder. now_called: what its table is called; empty: it is gone."""
+
+    code: ClassVar[str] = "crawl.table_released"
+    crawler: str
+    folder: str
+    now_called: str
 
 
 @dataclass(frozen=True)

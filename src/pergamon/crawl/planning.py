@@ -80,6 +80,38 @@ def plan_folder(base: str, shapes: Iterable[Shape], known: Sequence[PlannedTable
     return Plan(tuple(tables), of_shape, misfits)
 
 
+def built_anew(plan: Plan, shapes: Iterable[Shape], kept: Mapping[str, Sequence[pa.Schema]]) -> Plan:
+    """A plan of a folder all of whose files were read again: columns that no file holds are gone, and a new table takes
+    the place of a known one that no file fits any more. kept: table -> shapes of rows that stay as they are."""
+    columns = {(shape.digest, shape.part_name): shape.columns for shape in shapes}
+    filled = set(plan.of_shape.values())
+    idle = [place for place, table in enumerate(plan.tables) if table.id is not None and place not in filled]
+    tables, moved = list(plan.tables), dict[int, int]()
+    for place, table in enumerate(plan.tables):
+        successor = next((old for old in idle if tables[old].part_name == table.part_name), None)
+        if table.id is None and successor is not None:
+            idle.remove(successor)
+            tables[successor] = replace(table, id=tables[successor].id, name=tables[successor].name)
+            moved[place] = successor
+    of_shape = {key: moved.get(place, place) for key, place in plan.of_shape.items()}
+    for place, table in enumerate(tables):
+        own = [columns[key] for key, wanted in of_shape.items() if wanted == place]
+        tables[place] = _with_only(table, [*own, *kept.get(table.id or "", ())])
+    return Plan(tuple(tables), of_shape, plan.misfits)
+
+
+def _with_only(table: PlannedTable, shapes: Sequence[pa.Schema]) -> PlannedTable:
+    """With the columns of these shapes; an empty table stays as it is."""
+    if not shapes:
+        return table
+    columns = table.columns
+    for shape in shapes:
+        merged = merged_columns(columns, shape, as_text=True)
+        columns = columns if merged is None else merged.schema
+    held = {field.name.casefold() for shape in shapes for field in shape}
+    return replace(table, columns=pa.schema([field for field in columns if field.name.casefold() in held]))
+
+
 def _home(shape: Shape, tables: Sequence[PlannedTable], *, one_table: bool) -> tuple[int, Merged] | tuple[None, None]:
     """The table that shares most columns with a shape, of those that it fits into."""
     best: tuple[float, int, Merged] | None = None

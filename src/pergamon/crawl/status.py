@@ -18,7 +18,7 @@ def request_crawl(uow: UnitOfWork, name: str) -> None:
         AccessDenied: the actor may not run this crawler.
         UnknownCrawler: no such crawler.
     """
-    _require(uow, name)
+    require_may_run(uow, name)
     crawler_of(uow, name)
     tables.begin_listing(uow, name, "asked")
     uow.record(CrawlRequested(subject=f"crawler:{name}", cause="asked"))
@@ -30,7 +30,7 @@ def list_crawlers(uow: UnitOfWork) -> list[CrawlerStatus]:
     Raises:
         AccessDenied: the actor may not run crawlers.
     """
-    _require(uow, "all")
+    require_may_run(uow, "all")
     return [_status(uow, row["name"], CrawlerSpec.model_validate(row["spec"])) for row in tables.crawlers(uow)]
 
 
@@ -41,7 +41,7 @@ def crawler_status(uow: UnitOfWork, name: str) -> CrawlerStatus:
         AccessDenied: the actor may not run this crawler.
         UnknownCrawler: no such crawler.
     """
-    _require(uow, name)
+    require_may_run(uow, name)
     return _status(uow, name, crawler_of(uow, name), whole=True)
 
 
@@ -54,7 +54,7 @@ def crawled_files(
         AccessDenied: the actor may not run this crawler.
         UnknownCrawler: no such crawler.
     """
-    _require(uow, name)
+    require_may_run(uow, name)
     crawler_of(uow, name)
     rows = tables.files(uow, name, state, after, limit)
     return [dict(row) | {"changed_at": row["changed_at"].isoformat(timespec="milliseconds")} for row in rows]
@@ -68,7 +68,7 @@ def replay_files(uow: UnitOfWork, name: str, key: str | None = None) -> int:
         UnknownCrawler: no such crawler.
         UnknownCrawledFile: the key names no file that was set aside.
     """
-    _require(uow, name)
+    require_may_run(uow, name)
     crawler_of(uow, name)
     rows = tables.replay(uow, name, key)
     if key is not None and not rows:
@@ -82,7 +82,11 @@ def replay_files(uow: UnitOfWork, name: str, key: str | None = None) -> int:
     return len(rows)
 
 
-def _require(uow: UnitOfWork, name: str) -> None:
+def require_may_run(uow: UnitOfWork, name: str) -> None:
+    """
+    Raises:
+        AccessDenied: the actor may not run this crawler.
+    """
     held = actions_of_roles(uow, uow.actor.roles)
     require(decide(uow.actor, Action.CRAWLER_RUN, Resource("crawler", name), actions=held))
 

@@ -5,6 +5,7 @@ Everything is read anew from the states before each step; a successor after a cr
 told to be wrong about never stops another one.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,10 +24,10 @@ from pergamon.crawl.model import (
     TableBlocked,
     UnknownCrawler,
 )
-from pergamon.crawl.planning import PlannedTable, plan_folder, with_partition
+from pergamon.crawl.planning import Plan, PlannedTable, built_anew, plan_folder, with_partition
 from pergamon.crawl.ports import Place
 from pergamon.crawl.tables import CrawlTable, Waiting
-from pergamon.formats import Failed, Inspected, ReadRequest
+from pergamon.formats import Failed, Inspected, ReadRequest, without_values
 from pergamon.kernel import PergamonError
 from pergamon.store import UnitOfWork
 
@@ -86,6 +87,9 @@ def _advance(place: Place, claim: Claim) -> Did:
         return _inspect(place, claim, spec, waiting)
     with place.begin() as uow:
         _require(uow, claim)
+        if tables.is_rebuild_asked(uow, claim):
+            _plan_anew(uow, claim, spec)
+            return Did("planned", folder=claim.folder)
         if _plan(uow, claim, spec):
             return Did("planned", folder=claim.folder)
         planned = tables.tables_of_folder(uow, claim.crawler, claim.folder)
@@ -99,7 +103,8 @@ def _advance(place: Place, claim: Claim) -> Did:
 def _let_go(place: Place, claim: Claim) -> Did:
     with place.begin() as uow:
         _require(uow, claim)
-        if not tables.waiting(uow, claim, 1) and not tables.has_outdated_rows(uow, claim):
+        left = tables.waiting(uow, claim, 1) or tables.is_rebuild_asked(uow, claim)
+        if not left and not tables.has_outdated_rows(uow, claim):
             tables.release(uow, claim)
     return Did("let go", folder=claim.folder)
 
@@ -119,16 +124,15 @@ def _inspect(place: Place, claim: Claim, spec: CrawlerSpec, waiting: list[Waitin
     answers = place.reader.inspect(asked)
     with place.begin() as uow:
         _require(uow, claim)
-        _remember(
-            uow, [(file, said) for file, said in zip(waiting, answers, strict=True) if isinstance(said, Inspected)]
-        )
+        found = [(file, said) for file, said in zip(waiting, answers, strict=True) if isinstance(said, Inspected)]
+        _remember(uow, found, anew=tables.is_rebuild_asked(uow, claim))
         for file, said in zip(waiting, answers, strict=True):
             if isinstance(said, Failed):
                 _quarantine(uow, claim, spec.bucket, file, said.error)
     return Did("inspected", files=len(waiting), folder=claim.folder)
 
 
-def _remember(uow: UnitOfWork, found: list[tuple[Waiting, Inspected]]) -> None:
+def _remember(uow: UnitOfWork, found: list[tuple[Waiting, Inspected]], *, anew: bool) -> None:
     schemas, rows = dict[str, pa.Schema](), list[dict[str, Any]]()
     for file, said in found:
         for number, part in enumerate(said.parts):
@@ -149,7 +153,10 @@ def _remember(uow: UnitOfWork, found: list[tuple[Waiting, Inspected]]) -> None:
                 }
             )
     tables.save_schemas(uow, schemas)
-    tables.save_parts(uow, rows)
+    tables.save_parts(uow, rows, anew=anew)
+    if anew:
+        parts = {file.id: len(said.parts) for file, said in found}
+        tables.forget_parts_beyond(uow, parts, {file.id: file.version_id for file, _ in found})
     warnings = {file.id: [text for part in said.parts for text in part.warnings] for file, said in found}
     tables.mark_inspected(uow, warnings, {file.id: file.version_id for file, _ in found})
 
@@ -173,14 +180,40 @@ def _plan(uow: UnitOfWork, claim: Claim, spec: CrawlerSpec) -> bool:
     if not shapes:
         return False
     existing = tables.tables_of_folder(uow, claim.crawler, claim.folder)
-    known = [PlannedTable(table.id, table.part_name, table.name, table.columns, table.divided_by) for table in existing]
-    plan = plan_folder(claim.base, shapes, known, one_table=spec.one_table)
+    kept = tables.kept_shapes(uow, claim)
+    known = [as_planned(table, is_empty=table.id not in kept) for table in existing]
+    _carry_out(uow, claim, spec, plan_folder(claim.base, shapes, known, one_table=spec.one_table), existing)
+    return True
+
+
+def as_planned(table: CrawlTable, *, is_empty: bool) -> PlannedTable:
+    """A table as new files find it. One that keeps no rows takes the types that they bring."""
+    columns = without_values(table.columns) if is_empty else table.columns
+    return PlannedTable(table.id, table.part_name, table.name, columns, table.divided_by)
+
+
+def _plan_anew(uow: UnitOfWork, claim: Claim, spec: CrawlerSpec) -> None:
+    """Plan a folder from what its files hold now, and nothing else; its tables keep their names."""
+    existing = tables.tables_of_folder(uow, claim.crawler, claim.folder)
+    tables.free_parts(uow, claim)
+    kept = tables.kept_shapes(uow, claim)  # of versions that cannot be read any more: their rows stay
+    known = [as_planned(table, is_empty=True) for table in existing]
+    shapes = tables.shapes(uow, claim)
+    plan = built_anew(plan_folder(claim.base, shapes, known, one_table=spec.one_table), shapes, kept)
+    _carry_out(uow, claim, spec, plan, existing)
+    tables.rebuild_is_planned(uow, claim)
+
+
+def _carry_out(uow: UnitOfWork, claim: Claim, spec: CrawlerSpec, plan: Plan, existing: Sequence[CrawlTable]) -> None:
     by_id = {table.id: table for table in existing}
     for place, planned in enumerate(plan.tables):
         mine = [key for key, wanted in plan.of_shape.items() if wanted == place]
         if not mine:
             continue
         before = by_id.get(planned.id or "")
+        if before is None and tables.count_tables(uow, claim.crawler) >= spec.most_tables:
+            _refuse_table(uow, claim, spec, planned, mine)
+            continue
         reason = _taken(uow, spec.database, planned.name, before)
         state = "ready" if reason is None else "blocked"
         table_id = tables.save_table(uow, claim, spec.database, planned, state=state, reason=reason)
@@ -189,13 +222,25 @@ def _plan(uow: UnitOfWork, claim: Claim, spec: CrawlerSpec) -> bool:
         if reason is not None:
             block(uow, claim, table_id, f"{spec.database}.{planned.name}", reason)
     for (digest, part_name), reason in plan.misfits.items():
-        for key, version_id in tables.set_aside_shape(uow, claim, digest, part_name, reason):
+        for key, version_id in tables.set_aside_shape(
+            uow, claim, digest, part_name, state=FileState.QUARANTINED, reason=reason
+        ):
             uow.record(
                 FileQuarantined(
                     subject=f"object:{spec.bucket}/{key}", crawler=claim.crawler, version=version_id, reason=reason
                 )
             )
-    return True
+
+
+def _refuse_table(
+    uow: UnitOfWork, claim: Claim, spec: CrawlerSpec, planned: PlannedTable, shapes: Sequence[tuple[str, str | None]]
+) -> None:
+    """One table more than the crawler may have: its files wait, in plain sight; nothing is kept of the table."""
+    reason = f"crawler {claim.crawler} has {spec.most_tables:,} tables, as many as it may (mostTables)"
+    for digest, part_name in shapes:
+        tables.set_aside_shape(uow, claim, digest, part_name, state=FileState.BLOCKED, reason=reason)
+    subject = f"table:{spec.database}.{planned.name}"
+    uow.record(TableBlocked(subject=subject, crawler=claim.crawler, folder=claim.folder, reason=reason))
 
 
 def block(uow: UnitOfWork, claim: Claim, table_id: str, name: str, reason: str) -> None:

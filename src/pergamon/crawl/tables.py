@@ -84,6 +84,8 @@ class CrawlTable:
     table_key: str | None
     state: str
     reason: str | None
+    anew: bool = False
+    """The next commit writes all of its rows again."""
 
 
 def save_crawler(uow: UnitOfWork, name: str, spec: dict[str, Any], tags: dict[str, str]) -> None:
@@ -122,9 +124,10 @@ def remembered_spec(uow: UnitOfWork, name: str) -> dict[str, Any] | None:
 def begin_listing(uow: UnitOfWork, crawler: str, cause: str) -> None:
     """List everything from the beginning; a listing under way begins anew."""
     uow.execute(
-        "INSERT INTO crawl_listing (crawler, cause, started_at) VALUES (%s, %s, %s) ON CONFLICT (crawler) DO UPDATE "
-        "SET prefix = 0, after = '', cause = excluded.cause, started_at = excluded.started_at",
-        (crawler, cause, uow.now),
+        "INSERT INTO crawl_listing (crawler, cause, started_at, moved_at) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT (crawler) DO UPDATE SET prefix = 0, after = '', cause = excluded.cause, "
+        "started_at = excluded.started_at",
+        (crawler, cause, uow.now, uow.now),
     )
 
 
@@ -132,12 +135,15 @@ def next_listing(uow: UnitOfWork) -> DictRow | None:
     """A listing that nobody else is at, locked until this transaction ends."""
     return uow.row(
         "SELECT l.crawler, l.prefix, l.after, l.started_at, c.spec FROM crawl_listing l "
-        "JOIN crawler c ON c.name = l.crawler ORDER BY l.started_at LIMIT 1 FOR UPDATE OF l SKIP LOCKED"
+        "JOIN crawler c ON c.name = l.crawler ORDER BY l.moved_at LIMIT 1 FOR UPDATE OF l SKIP LOCKED"
     )
 
 
 def move_listing(uow: UnitOfWork, crawler: str, prefix: int, after: str) -> None:
-    uow.execute("UPDATE crawl_listing SET prefix = %s, after = %s WHERE crawler = %s", (prefix, after, crawler))
+    uow.execute(
+        "UPDATE crawl_listing SET prefix = %s, after = %s, moved_at = %s WHERE crawler = %s",
+        (prefix, after, uow.now, crawler),
+    )
 
 
 def end_listing(uow: UnitOfWork, crawler: str) -> None:
@@ -234,8 +240,10 @@ def note_files(uow: UnitOfWork, crawler: str, found: Sequence[Found]) -> int:
 
 
 def take_folder(uow: UnitOfWork, worker: str, limits: Limits) -> Claim | None:
-    """A folder in which there is something to do: one's own first, then one that has been quiet long enough, or
-    has waited long enough, and that nobody living is at."""
+    """A folder in which there is something to do: one's own, or one that has been quiet or has waited long enough and
+    that nobody living is at. Crawlers take turns, step by step, so that none waits until another's work is done; within
+    a crawler one's own folder goes on first, then the oldest.
+    """
     row = uow.row(
         """
         UPDATE crawl_folder SET claim = %(claim)s, claimed_by = %(worker)s, beat_at = %(now)s
@@ -244,7 +252,8 @@ def take_folder(uow: UnitOfWork, worker: str, limits: Limits) -> Claim | None:
             WHERE f.first_change_at IS NOT NULL AND (f.due_at IS NULL OR f.due_at <= %(now)s)
                 AND (f.last_change_at <= %(quiet)s OR f.first_change_at <= %(longest)s OR f.claim IS NOT NULL)
                 AND (f.claim IS NULL OR f.claimed_by = %(worker)s OR f.beat_at < %(silent)s)
-            ORDER BY (f.claimed_by IS NOT DISTINCT FROM %(worker)s AND f.claim IS NOT NULL) DESC, f.first_change_at
+            ORDER BY c.served_at NULLS FIRST,
+                (f.claimed_by IS NOT DISTINCT FROM %(worker)s AND f.claim IS NOT NULL) DESC, f.first_change_at
             LIMIT 1 FOR UPDATE OF f SKIP LOCKED)
         RETURNING claim, crawler, folder, base
         """,
@@ -257,7 +266,10 @@ def take_folder(uow: UnitOfWork, worker: str, limits: Limits) -> Claim | None:
             "silent": uow.now - timedelta(seconds=limits.silence_s),
         },
     )
-    return None if row is None else Claim(row["claim"], row["crawler"], row["folder"], row["base"])
+    if row is None:
+        return None
+    uow.execute("UPDATE crawler SET served_at = %s WHERE name = %s", (uow.now, row["crawler"]))
+    return Claim(row["claim"], row["crawler"], row["folder"], row["base"])
 
 
 def hold(uow: UnitOfWork, claim: Claim) -> bool:
@@ -343,8 +355,8 @@ def save_schemas(uow: UnitOfWork, schemas: Mapping[str, pa.Schema]) -> None:
     )
 
 
-def save_parts(uow: UnitOfWork, parts: Sequence[dict[str, Any]]) -> None:
-    """Any: JSON. What was known of this version is forgotten, unless its rows are in a table."""
+def save_parts(uow: UnitOfWork, parts: Sequence[dict[str, Any]], *, anew: bool = False) -> None:
+    """Any: JSON. What was known of this version is forgotten, unless its rows are in a table that is not built anew."""
     uow.execute(
         "INSERT INTO crawl_part (file_id, version_id, path, number, part, part_name, file_schema, shape, in_place, "
         "row_count) SELECT p.file_id, p.version_id, f.path, p.number, p.part, p.part_name, p.file_schema, p.shape, "
@@ -353,10 +365,83 @@ def save_parts(uow: UnitOfWork, parts: Sequence[dict[str, Any]]) -> None:
         "JOIN crawl_file f ON f.id = p.file_id AND f.version_id = p.version_id AND f.state = 'pending' "
         "ON CONFLICT (file_id, version_id, number) DO UPDATE SET part = excluded.part, "
         "part_name = excluded.part_name, file_schema = excluded.file_schema, shape = excluded.shape, "
-        "in_place = excluded.in_place, row_count = excluded.row_count, table_id = NULL "
-        "WHERE crawl_part.data_file_id IS NULL",
-        (Jsonb(list(parts)),),
+        "in_place = excluded.in_place, row_count = excluded.row_count, "
+        "table_id = CASE WHEN crawl_part.data_file_id IS NULL THEN NULL ELSE crawl_part.table_id END "
+        "WHERE crawl_part.data_file_id IS NULL OR %s",
+        (Jsonb(list(parts)), anew),
     )
+
+
+def forget_parts_beyond(uow: UnitOfWork, counts: Mapping[str, int], versions: Mapping[str, str]) -> None:
+    """What files that were read again do not hold any more, as a sheet that is not asked for. counts: id -> parts."""
+    document = [{"id": name, "version_id": versions[name], "parts": count} for name, count in counts.items()]
+    uow.execute(
+        "DELETE FROM crawl_part p USING jsonb_to_recordset(%s) AS d (id text, version_id text, parts int) "
+        "WHERE p.file_id = d.id AND p.version_id = d.version_id AND p.number >= d.parts",
+        (Jsonb(document),),
+    )
+
+
+def ask_rebuild(uow: UnitOfWork, crawler: str, folder: str) -> int:
+    """Every file of a folder is to be read again. Returns: how many."""
+    uow.execute(
+        "UPDATE crawl_folder SET rebuild_asked = true, first_change_at = coalesce(first_change_at, %(now)s), "
+        "last_change_at = %(now)s, due_at = NULL, failures = 0 WHERE crawler = %(crawler)s AND folder = %(folder)s",
+        {"now": uow.now, "crawler": crawler, "folder": folder},
+    )
+    return uow.execute(
+        "UPDATE crawl_file SET state = 'pending', reason = NULL, changed_at = %s WHERE crawler = %s AND folder = %s "
+        "AND version_id IS NOT NULL",
+        (uow.now, crawler, folder),
+    )
+
+
+def is_rebuild_asked(uow: UnitOfWork, claim: Claim) -> bool:
+    row = uow.row(
+        "SELECT 1 FROM crawl_folder WHERE crawler = %s AND folder = %s AND rebuild_asked", (claim.crawler, claim.folder)
+    )
+    return row is not None
+
+
+def rebuild_is_planned(uow: UnitOfWork, claim: Claim) -> None:
+    """All tables of the folder are written again by their next commits."""
+    uow.execute(
+        "UPDATE crawl_folder SET rebuild_asked = false WHERE crawler = %s AND folder = %s",
+        (claim.crawler, claim.folder),
+    )
+    uow.execute(
+        "UPDATE crawl_table SET anew = true WHERE crawler = %s AND folder = %s AND table_key IS NOT NULL",
+        (claim.crawler, claim.folder),
+    )
+
+
+def free_parts(uow: UnitOfWork, claim: Claim) -> None:
+    """Let every part that was read again be planned; those of versions whose rows only stay keep their tables."""
+    uow.execute(
+        "UPDATE crawl_part p SET table_id = NULL FROM crawl_file f WHERE f.id = p.file_id "
+        "AND f.version_id = p.version_id AND f.crawler = %s AND f.folder = %s AND f.state = 'inspected'",
+        (claim.crawler, claim.folder),
+    )
+
+
+def kept_shapes(uow: UnitOfWork, claim: Claim) -> dict[str, list[pa.Schema]]:
+    """Table -> the shapes of the files whose rows it holds, or is to hold, and keeps."""
+    rows = uow.rows(
+        "SELECT DISTINCT p.table_id, s.digest, s.columns FROM crawl_part p JOIN crawl_file f ON f.id = p.file_id "
+        "JOIN crawl_schema s ON s.digest = p.shape WHERE f.crawler = %s AND f.folder = %s AND p.table_id IS NOT NULL "
+        "AND f.version_id IS NOT NULL AND ((p.version_id = f.version_id AND f.state IN ('inspected', 'added')) "
+        "OR (p.data_file_id IS NOT NULL AND (p.version_id = f.version_id OR f.state NOT IN ('inspected', 'added')))) "
+        "ORDER BY p.table_id, s.digest",
+        (claim.crawler, claim.folder),
+    )
+    found: dict[str, list[pa.Schema]] = {}
+    for row in rows:
+        found.setdefault(row["table_id"], []).append(schema_from_json(row["columns"]))
+    return found
+
+
+def is_written_anew(uow: UnitOfWork, table_id: str) -> None:
+    uow.execute("UPDATE crawl_table SET anew = false WHERE id = %s", (table_id,))
 
 
 def mark_inspected(uow: UnitOfWork, files: Mapping[str, Sequence[str]], versions: Mapping[str, str]) -> None:
@@ -411,15 +496,15 @@ def assign(uow: UnitOfWork, claim: Claim, shape: str, part_name: str | None, tab
 
 
 def set_aside_shape(
-    uow: UnitOfWork, claim: Claim, shape: str, part_name: str | None, reason: str
+    uow: UnitOfWork, claim: Claim, shape: str, part_name: str | None, *, state: FileState, reason: str
 ) -> list[tuple[str, str]]:
-    """Quarantine every file with a part of this shape. Returns: their keys and versions."""
+    """Set aside every file with a part of this shape. Returns: their keys and versions."""
     rows = uow.rows(
-        "UPDATE crawl_file f SET state = 'quarantined', reason = %s, changed_at = %s FROM crawl_part p "
+        "UPDATE crawl_file f SET state = %s, reason = %s, changed_at = %s FROM crawl_part p "
         "WHERE f.id = p.file_id AND f.version_id = p.version_id AND f.crawler = %s AND f.folder = %s "
         "AND f.state = 'inspected' AND p.table_id IS NULL AND p.shape = %s AND p.part_name IS NOT DISTINCT FROM %s "
         "RETURNING f.key, f.version_id",
-        (reason, uow.now, claim.crawler, claim.folder, shape, part_name),
+        (state.value, reason, uow.now, claim.crawler, claim.folder, shape, part_name),
     )
     return [(row["key"], row["version_id"]) for row in rows]
 
@@ -439,6 +524,13 @@ def tables_of_crawler(uow: UnitOfWork, crawler: str) -> list[DictRow]:
         "GROUP BY t.id ORDER BY t.database, t.name, t.folder",
         (crawler,),
     )
+
+
+def count_tables(uow: UnitOfWork, crawler: str) -> int:
+    """How many tables a crawler has; nobody else makes one of them until this transaction ends."""
+    uow.execute("SELECT pg_advisory_xact_lock(hashtextextended('crawl_table ' || %s, 0))", (crawler,))
+    row = uow.row("SELECT count(*) AS tables FROM crawl_table WHERE crawler = %s AND state = 'ready'", (crawler,))
+    return int(row["tables"]) if row else 0
 
 
 def failures_of_crawler(uow: UnitOfWork, crawler: str) -> list[DictRow]:
@@ -544,8 +636,9 @@ def has_outdated_rows(uow: UnitOfWork, claim: Claim) -> bool:
         "WHERE f.crawler = %s AND f.folder = %s AND ((p.data_file_id IS NOT NULL AND (f.version_id IS NULL "
         "OR (p.version_id <> f.version_id AND f.state IN ('inspected', 'added')))) "
         "OR (p.data_file_id IS NULL AND p.version_id = f.version_id AND f.state = 'inspected' "
-        "AND coalesce(t.state, 'ready') = 'ready')) LIMIT 1",
-        (claim.crawler, claim.folder),
+        "AND coalesce(t.state, 'ready') = 'ready')) "
+        "UNION ALL SELECT 1 FROM crawl_table WHERE crawler = %s AND folder = %s AND anew AND state = 'ready' LIMIT 1",
+        (claim.crawler, claim.folder, claim.crawler, claim.folder),
     )
     return row is not None
 
@@ -601,12 +694,15 @@ def parts_to_come(
 ) -> list[Part]:
     """The parts whose rows are to be written: new ones of these files, and those that share a data file that goes.
 
-    everything: every part whose rows are in the table or are to be.
+    everything: every part whose rows are in the table or are to be; but one whose rows another table holds has to wait
+    until that has let them go.
     """
     rows = uow.rows(
         "SELECT p.*, f.key, f.partition, f.size_bytes, s.columns, p.version_id = f.version_id AS is_newest "
         "FROM crawl_part p JOIN crawl_file f ON f.id = p.file_id JOIN crawl_schema s ON s.digest = p.file_schema "
-        "WHERE p.table_id = %(table)s AND ((p.data_file_id IS NULL AND p.version_id = f.version_id "
+        "LEFT JOIN crawl_data_file d ON d.id = p.data_file_id "
+        "WHERE p.table_id = %(table)s AND coalesce(d.table_id, p.table_id) = p.table_id "
+        "AND ((p.data_file_id IS NULL AND p.version_id = f.version_id "
         "AND f.state IN ('inspected', 'added') AND (%(everything)s OR f.id = ANY (%(files)s))) "
         "OR (p.data_file_id IS NOT NULL AND (%(everything)s OR p.data_file_id = ANY (%(going)s)) "
         "AND f.version_id IS NOT NULL AND (p.version_id = f.version_id OR f.state NOT IN ('inspected', 'added')))) "
@@ -728,6 +824,52 @@ def drop_blocked_tables(uow: UnitOfWork, crawler: str) -> None:
     )
 
 
+def take_from_workers(uow: UnitOfWork, crawler: str, folder: str) -> None:
+    """Whoever is at a folder has lost it, and begins anew from its states; locked until this transaction ends."""
+    uow.execute(
+        "UPDATE crawl_folder SET claim = NULL, claimed_by = NULL, beat_at = NULL WHERE crawler = %s AND folder = %s",
+        (crawler, folder),
+    )
+
+
+def has_files(uow: UnitOfWork, table_id: str) -> bool:
+    """Is there a file, or an older version of one, whose rows are the table's?"""
+    row = uow.row(
+        "SELECT 1 FROM crawl_part p JOIN crawl_file f ON f.id = p.file_id WHERE p.table_id = %s "
+        "AND f.version_id IS NOT NULL AND (p.version_id = f.version_id OR p.data_file_id IS NOT NULL) LIMIT 1",
+        (table_id,),
+    )
+    return row is not None
+
+
+def call(uow: UnitOfWork, table_id: str, name: str | None) -> None:
+    """Give a table another name; None: forget it."""
+    if name is not None:
+        uow.execute("UPDATE crawl_table SET name = %s, anew = false WHERE id = %s", (name, table_id))
+        return
+    uow.execute("UPDATE crawl_part SET table_id = NULL WHERE table_id = %s", (table_id,))
+    uow.execute("DELETE FROM crawl_table WHERE id = %s", (table_id,))
+
+
+def replay_blocked(uow: UnitOfWork, database: str, name: str) -> set[tuple[str, str]]:
+    """Let the files that wait for a table's name be tried again. Returns: crawlers and folders."""
+    parts = uow.rows(
+        "DELETE FROM crawl_part p USING crawl_file f, crawl_table t WHERE f.id = p.file_id AND t.id = p.table_id "
+        "AND t.database = %s AND t.name = %s AND t.state = 'blocked' AND f.state = 'blocked' "
+        "AND p.data_file_id IS NULL RETURNING p.file_id",
+        (database, name),
+    )
+    rows = uow.rows(
+        "UPDATE crawl_file SET state = 'pending', reason = NULL, changed_at = %s WHERE id = ANY (%s) "
+        "AND state = 'blocked' RETURNING crawler, folder",
+        (uow.now, [row["file_id"] for row in parts]),
+    )
+    found = {(row["crawler"], row["folder"]) for row in rows}
+    for crawler in {crawler for crawler, _ in found}:
+        drop_blocked_tables(uow, crawler)
+    return found
+
+
 def digest_of(schema: pa.Schema) -> str:
     return sha256_hex(canonical_bytes(schema_as_json(schema)))
 
@@ -772,6 +914,7 @@ def _table(row: DictRow) -> CrawlTable:
         table_key=row["table_key"],
         state=row["state"],
         reason=row["reason"],
+        anew=row["anew"],
     )
 
 

@@ -1,7 +1,16 @@
 """What is in this file? Formats, dialects, types; read in a confined child, never in the process that decides."""
 
 from pergamon.formats.files import inspect_file, write_part
-from pergamon.formats.merge import Incompatible, Merged, is_without_values, merge_all, merge_schemas, widest_type
+from pergamon.formats.merge import (
+    Incompatible,
+    Merged,
+    iceberg_widens,
+    is_without_values,
+    merge_all,
+    merge_schemas,
+    widest_type,
+    without_values,
+)
 from pergamon.formats.model import (
     FORMATS,
     NO_VALUES,
@@ -44,6 +53,7 @@ __all__ = [
     "Unreadable",
     "WriteRequest",
     "WrittenPart",
+    "iceberg_widens",
     "inspect_file",
     "is_without_values",
     "merge_all",
@@ -51,5 +61,6 @@ __all__ = [
     "schema_as_json",
     "schema_from_json",
     "widest_type",
+    "without_values",
     "write_part",
 ]

@@ -61,7 +61,7 @@ def merge_schemas(a: pa.Schema, b: pa.Schema, *, text_as_last_way: bool = False)
             text.append(field.name)
         if kind != field.type:
             widened.append(field.name)
-            if not _iceberg_widens(field.type, kind):
+            if not iceberg_widens(field.type, kind):
                 beyond.append(field.name)
         fields.append(_merged_field(field, other, kind))
     added = [field for field in b if field.name.casefold() in theirs]
@@ -107,6 +107,11 @@ def is_without_values(field: pa.Field) -> bool:
     return NO_VALUES in (field.metadata or {})
 
 
+def without_values(schema: pa.Schema) -> pa.Schema:
+    """The same columns as if no value had been found in any: they take the types that come."""
+    return pa.schema([field.with_metadata({**(field.metadata or {}), NO_VALUES: b"true"}) for field in schema])
+
+
 def widest_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:  # noqa: PLR0911 - a rule a line
     """The narrowest type that holds both; None when that is only text, or nothing."""
     if a == b:
@@ -143,7 +148,8 @@ def _widest_struct(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     return None if isinstance(merged, Incompatible) else pa.struct(list(merged.schema))
 
 
-def _iceberg_widens(a: pa.DataType, b: pa.DataType) -> bool:
+def iceberg_widens(a: pa.DataType, b: pa.DataType) -> bool:
+    """Can an Iceberg column of type `a` become one of type `b` where it stands?"""
     if is_.is_decimal(a) and is_.is_decimal(b):
         return bool(a.scale == b.scale and b.precision >= a.precision)
     return (a, b) in {(pa.int32(), pa.int64()), (pa.float32(), pa.float64())}

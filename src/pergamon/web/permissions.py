@@ -34,6 +34,7 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/crawlers/{name}/files"): "crawler.run",
     ("POST", "/api/v1/crawlers/{name}/run"): "crawler.run",
     ("POST", "/api/v1/crawlers/{name}/replay"): "crawler.run",
+    ("POST", "/api/v1/tables/{database}/{table}/rebuild"): "crawler.run on its crawler",
     ("GET", "/api/v1/lineage"): "asset.find, table.read or object.read on each dataset told",
     ("POST", "/api/v1/lineage"): "lineage.write",
     ("GET", "/api/v1/lineage/events"): "catalog.manage",

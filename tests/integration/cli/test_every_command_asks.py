@@ -55,6 +55,8 @@ ASKED: list[tuple[str, ...]] = [
     ("crawl", "files", "assets"),
     ("crawl", "run", "assets"),
     ("crawl", "replay", "assets"),
+    ("crawl", "rebuild", "assets_db.visits"),
+    ("crawl", "release", "assets_db.visits"),
     ("audit", "verify"),
     ("audit", "log"),
     ("person", "ls"),

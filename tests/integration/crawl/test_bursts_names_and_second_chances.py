@@ -214,13 +214,19 @@ def test_the_command_line_tells_what_became_of_files(
     world.put("in/visits/bad\u202e.csv", b"broken")
     world.put_csv("in/visits/good.csv", "id", "1")
     world.crawl()
-    for words in (["ls"], ["status", "assets"], ["files", "assets", "--quarantined"], ["replay", "assets"]):
+    world.put_csv("in/wa\u202erds/a.csv", "id", "1")
+    world.crawl()
+    asked = (["ls"], ["status"], ["files", "assets", "--quarantined"], ["replay", "assets"])
+    for words in (*asked, ["rebuild", "assets_db.visits"], ["release", "assets_db.wards", "--to", "rooms"]):
         group.main(["crawl", *words], standalone_mode=False)
     said = capsys.readouterr().out
     assert "assets/in/ -> assets_db" in said
-    assert "1 added, 1 quarantined" in said
+    assert "2 added, 1 quarantined" in said
+    assert "assets_db.wards  from in/wa·rds/: 1 row" in said
+    assert "2 files will be read again" in said
+    assert "assets_db.wards is free: its files become assets_db.rooms" in said
     assert "assets_db.visits  from in/visits/: 1 row in 1 data file" in said
-    assert "quarantined  in/visits/bad�.csv" in said
+    assert "quarantined  in/visits/bad·.csv" in said
     assert "1 file will be tried again" in said
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pergamon.crawl import CrawlerSpec
 from pergamon.deploy.documents.base import (
     CamelDocument,
     Declared,
@@ -67,6 +68,11 @@ class CrawlerEntry(CamelDocument):
     on_event: bool = Field(default=True, description="Crawl what is uploaded, at once.")
     schedule: str | None = Field(default=None, description="List everything: five cron fields in UTC, as `0 3 * * *`.")
     one_table: bool = Field(default=False, description="Everything below the one prefix is one table, named after it.")
+    most_tables: int = Field(
+        default=CrawlerSpec.model_fields["most_tables"].default,
+        ge=1,
+        description="More tables are not made: files that would need one are `blocked`.",
+    )
     hints: Hints = Field(default=Hints(), description="How its files are to be read.")
     suppressions: list[Suppression] = Field(default=[], description="Hygiene rules that may pass here, with reasons.")
 
@@ -103,6 +109,7 @@ def _crawler(name: str, entry: CrawlerEntry, scope: Scope) -> Desired:
         "on_event": entry.on_event,
         "schedule": entry.schedule,
         "one_table": entry.one_table,
+        "most_tables": entry.most_tables,
         "hints": entry.hints.model_dump(exclude_none=True),
         "description": entry.description,
     }

@@ -4,7 +4,8 @@ CREATE TABLE crawler (
     spec           jsonb NOT NULL,
     tags           jsonb NOT NULL DEFAULT '{}',
     changed_at     timestamptz NOT NULL,
-    last_listed_at timestamptz
+    last_listed_at timestamptz,
+    served_at      timestamptz                      -- when a worker last took up work of it: crawlers take turns
 );
 -- A listing of everything below a crawler's prefixes, under way. One at most for each crawler.
 CREATE TABLE crawl_listing (
@@ -12,7 +13,8 @@ CREATE TABLE crawl_listing (
     prefix     int NOT NULL DEFAULT 0,              -- which of its prefixes
     after      text COLLATE "C" NOT NULL DEFAULT '',
     cause      text NOT NULL,
-    started_at timestamptz NOT NULL
+    started_at timestamptz NOT NULL,
+    moved_at   timestamptz NOT NULL                 -- listings take turns, page by page
 );
 -- A folder is one piece of work: its files are planned together, and one worker at a time is at it.
 CREATE TABLE crawl_folder (
@@ -27,6 +29,7 @@ CREATE TABLE crawl_folder (
     due_at          timestamptz,
     failures        int NOT NULL DEFAULT 0,
     failure         text,
+    rebuild_asked   boolean NOT NULL DEFAULT false, -- its files are read again, and its tables planned from them alone
     PRIMARY KEY (crawler, folder)
 );
 CREATE INDEX crawl_folder_changed ON crawl_folder (first_change_at) WHERE first_change_at IS NOT NULL;
@@ -44,6 +47,7 @@ CREATE TABLE crawl_table (
     table_key  text,                                -- which lake table it is, whatever its name
     state      text NOT NULL,                       -- ready | blocked
     reason     text,
+    anew       boolean NOT NULL DEFAULT false,      -- the next commit writes all of its rows again
     created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX crawl_table_owner ON crawl_table (database, name) WHERE state = 'ready';

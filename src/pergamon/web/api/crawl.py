@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from pergamon import crawl
+from pergamon.lake import TableId
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.pagination import After, Limit, cursor, page, place_in
 
@@ -58,6 +59,18 @@ class Replayed(BaseModel):
     files: int
 
 
+class RebuildRequest(BaseModel):
+    """Nothing but the table, which the path names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Rebuilt(BaseModel):
+    """How many files are read again."""
+
+    files: int
+
+
 @router.get("/api/v1/crawlers")
 def crawlers(rt: RuntimeDep, actor: ActorDep) -> Crawlers:
     """Every crawler, with how many files are in which state."""
@@ -102,3 +115,13 @@ def replay(name: CrawlerName, asked: ReplayRequest, rt: RuntimeDep, actor: Actor
     """Let files that were set aside be tried again."""
     with rt.begin(actor) as uow:
         return Replayed(files=crawl.replay_files(uow, name, asked.key))
+
+
+@router.post("/api/v1/tables/{database}/{table}/rebuild")
+def rebuild(
+    database: CrawlerName, table: CrawlerName, asked: RebuildRequest, rt: RuntimeDep, actor: ActorDep
+) -> Rebuilt:
+    """Read the files of the folder that makes this table again, and build its tables anew."""
+    found = TableId.parse(f"{database}.{table}")
+    with rt.begin(actor) as uow:
+        return Rebuilt(files=crawl.rebuild_table(uow, found))
