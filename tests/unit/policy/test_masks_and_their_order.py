@@ -1,6 +1,8 @@
 """A mask is one of a closed list, fits its column, and of two the one that tells less is taken."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +153,13 @@ def test_which_mask_fits_which_type(action: MaskAction) -> None:
 def test_a_type_that_is_not_understood_whole_is_refused(text: str) -> None:
     with pytest.raises(UnknownColumnType):
         applies_to(Mask(A.MASK_TO_FIXED_VALUE), text)
+
+
+def test_the_page_of_masks_tells_each_with_its_types() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "masks-and-filters.md").read_text()
+    lines = re.findall(r"^\| `([a-z0-9-]+)(?:\([A-Z, ]+\))?` \| ([a-z, ]+?)(?:, where .+?)? \|", page, re.MULTILINE)
+    told = {name: set(types.split(", ")) for name, types in lines}
+    assert told == {action.value: {"all"} if types == {*TYPES, *NESTED} else types for action, types in FITS.items()}
 
 
 def test_a_type_is_no_deeper_than_it_can_be_read() -> None:
