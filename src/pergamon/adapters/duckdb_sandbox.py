@@ -6,21 +6,25 @@ text goes to a 0600 log only. One process is kept warm, having loaded everything
 and dies.
 """
 
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pergamon.adapters.child_process import Frames as _Frames
 from pergamon.adapters.child_process import bubblewrap as _bubblewrap
@@ -28,7 +32,7 @@ from pergamon.adapters.child_process import end as _end
 from pergamon.adapters.child_process import sent as _sent
 from pergamon.adapters.child_process import start
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
-from pergamon.kernel import PergamonError
+from pergamon.kernel import PergamonError, make_durable_directory
 from pergamon.query import (
     Column,
     GrantedTable,
@@ -52,6 +56,16 @@ OVERHEAD_BYTES = 2 * 1024**3
 """Address space besides the engine's memory: thread stacks, mapped Parquet pages, allocator arenas."""
 LOG_BYTES = 10 * 1024**2
 FRAME_HEADER = 9
+
+APART = ".apart"
+"""Below the lake, where no bucket can be: what is given of isolated tables, for as long as a query runs."""
+ALL_ROWS = 2**62
+MOST_BYTES_APART = 64 * 1024**3
+APART_AT_MOST_S = 3 * 3600
+"""Longer than any query may run: what is older was left behind by a process that was killed."""
+
+Child = subprocess.Popen[bytes]
+Watch = Callable[[], None] | None
 
 INVALID = {"BinderException", "CatalogException", "ParserException", "SyntaxException", "NotImplementedException"}
 TYPE_ERROR = {
@@ -101,17 +115,18 @@ class DuckDBSandbox:
         self._parser: subprocess.Popen[bytes] | None = None
         self._slots = threading.BoundedSemaphore(self.parallel)
 
-    def run(self, job: QueryJob, watch: Callable[[], None] | None = None) -> tuple[pa.Table, bool]:
+    def run(self, job: QueryJob, watch: Watch = None) -> tuple[pa.Table, bool]:
         """See `query.ports.QueryEngine`."""
         self._require_confinement()
         if not self._slots.acquire(timeout=job.limits.timeout_s):
             raise QueryBusy("as many queries run as this host takes", hint="try again in a moment")
         try:
-            return self._run_in_a_process(job, watch)
+            with self._apart(job, watch) as without_raw_files:
+                return self._run_in_a_process(without_raw_files, watch)
         finally:
             self._slots.release()
 
-    def _run_in_a_process(self, job: QueryJob, watch: Callable[[], None] | None) -> tuple[pa.Table, bool]:
+    def _run_in_a_process(self, job: QueryJob, watch: Watch) -> tuple[pa.Table, bool]:
         child = self._take()
         try:
             return self._answer(child, job, watch)
@@ -199,9 +214,11 @@ class DuckDBSandbox:
 
     # --- private: the conversation ---
 
-    def _answer(
-        self, child: "subprocess.Popen[bytes]", job: QueryJob, watch: Callable[[], None] | None
-    ) -> tuple[pa.Table, bool]:
+    def _answer(self, child: Child, job: QueryJob, watch: Watch) -> tuple[pa.Table, bool]:
+        return self._table(b"".join(self._pieces(child, job, watch, job.limits.max_result_mb * 1024**2)), job)
+
+    def _pieces(self, child: Child, job: QueryJob, watch: Watch, most_bytes: int) -> Iterator[bytes]:
+        """The bytes of the Arrow stream that a process answers with."""
         frames = _Frames(child, time.monotonic() + START_TIMEOUT_S, watch)
         kind, _ready = frames.next(1024) or (b"", b"")
         if kind != b"R":
@@ -209,27 +226,70 @@ class DuckDBSandbox:
         frames.deadline = time.monotonic() + job.limits.timeout_s
         if not _sent(child, self._job(job)):
             raise self._died(child, job)
-        stream = bytearray()
-        limit = job.limits.max_result_mb * 1024**2
+        left = most_bytes
         while True:
             try:
-                frame = frames.next(limit - len(stream))
+                frame = frames.next(left)
             except TimeoutError:
                 raise _timed_out(job) from None
             except OverflowError:
                 raise QueryResultTooLarge(
-                    f"the result is larger than {job.limits.max_result_mb} MiB",
-                    hint="select fewer columns, or aggregate",
+                    f"the result is larger than {most_bytes // 1024**2} MiB", hint="select fewer columns, or aggregate"
                 ) from None
             match frame:
                 case (b"A", piece):
-                    stream += piece
+                    left -= len(piece)
+                    yield piece
                 case (b"D", _):
-                    return self._table(bytes(stream), job)
+                    return
                 case (b"E", told):
                     raise self._failed(job, told)
                 case _:
                     raise self._died(child, job)
+
+    # --- private: tables whose raw files the process that sees a user's SQL may not open ---
+
+    @contextmanager
+    def _apart(self, job: QueryJob, watch: Watch) -> Iterator[QueryJob]:
+        """The job with every isolated table replaced by a file that holds only what is given of it.
+
+        The file is written by a process that runs no text of the user's, and is gone when the query has ended.
+        """
+        if not any(table.rights is not None and table.rights.isolated for table in job.tables):
+            yield job
+            return
+        directory = self.lake / APART / job.id
+        make_durable_directory(directory)
+        _remove_left_behind(directory.parent)
+        try:
+            yield replace(job, tables=tuple(self._given_alone(table, directory, job, watch) for table in job.tables))
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _given_alone(self, table: GrantedTable, directory: Path, job: QueryJob, watch: Watch) -> GrantedTable:
+        if table.rights is None or not table.rights.isolated:
+            return table
+        path = directory / f"{table.name}.parquet"
+        whole = f"SELECT * FROM {identifier(table.name.database)}.{identifier(table.name.table)}"  # noqa: S608 - quoted
+        limits = job.limits.model_copy(update={"max_rows": ALL_ROWS})
+        child = self._take()
+        try:
+            pieces = self._pieces(
+                child, replace(job, sql=whole, tables=(table,), limits=limits), watch, MOST_BYTES_APART
+            )
+            with (
+                pa.ipc.open_stream(io.BufferedReader(_Stream(pieces))) as stream,
+                pq.ParquetWriter(path, stream.schema) as writer,
+            ):
+                for batch in stream:
+                    writer.write_batch(batch)
+        except (OSError, pa.ArrowException) as error:  # a full disk, or a process that answers nonsense
+            self._log(job, type(error).__name__, f"while {table.name} was read apart: {error}")
+            raise _engine_failed(job) from None
+        finally:
+            _end(child)
+            self.prewarm()
+        return replace(table, reading=None, metadata="", files=(str(path),), given_in=str(path))
 
     def _job(self, job: QueryJob) -> bytes:
         limits = job.limits
@@ -332,6 +392,9 @@ def _engine_failed(job: QueryJob) -> QueryEngineFailed:
 
 def _source(table: GrantedTable) -> str:
     """What a view stands on: the whole table, or what grants leave of it."""
+    if table.given_in is not None:
+        columns = ", ".join(_as_its_type(column) for column in table.columns)
+        return f"(SELECT {columns} FROM read_parquet({_literal(table.given_in)}))"  # noqa: S608 - quoted
     reading = table.reading
     if reading is None:
         return _whole(table, table.columns)
@@ -344,6 +407,41 @@ def _whole(table: GrantedTable, columns: Sequence[Column]) -> str:
         return f"iceberg_scan({_literal(table.metadata)})"
     nulls = ", ".join(f"NULL::{_duckdb_type(column)} AS {identifier(column.name)}" for column in columns)
     return f"(SELECT {nulls} WHERE false)"
+
+
+def _as_its_type(column: Column) -> str:
+    """Arrow has no type for a UUID that Parquet keeps; everything else comes back as it went."""
+    name = identifier(column.name)
+    return f"CAST({name} AS UUID) AS {name}" if column.type == "uuid" else name
+
+
+def _remove_left_behind(directory: Path) -> None:
+    for left in directory.iterdir():
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - APART_AT_MOST_S:
+                shutil.rmtree(left)
+
+
+class _Stream(io.RawIOBase):
+    """Pieces of bytes as a file that Arrow reads."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # Any: a writable buffer
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        room = memoryview(buffer).cast("B")
+        size = min(len(room), len(self._rest))
+        room[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
 
 
 def _duckdb_type(column: Column) -> str:

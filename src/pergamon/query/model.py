@@ -179,6 +179,8 @@ class GrantedTable:
     files: tuple[str, ...]
     columns: tuple[Column, ...]
     reading: Reading | None = None
+    given_in: str | None = None
+    """An absolute path: a Parquet file that holds exactly what is given, in place of the table's own files."""
 
     @property
     def rights(self) -> TableRights | None:

@@ -1,5 +1,7 @@
 """From a grant to rows: what a query of the project's members returns, and what it does when a right ends meanwhile."""
 
+import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -37,7 +39,8 @@ def lake(world: World) -> Iterator[World]:
 
 
 def rows(world: World, sql: str, name: str = "cyd") -> list[dict[str, Any]]:
-    return world.rt.run_query(world.person(name), sql).table.to_pylist()
+    found: list[dict[str, Any]] = world.rt.run_query(world.person(name), sql).table.to_pylist()
+    return found
 
 
 def test_columns_rows_and_masks_are_as_granted(lake: World) -> None:
@@ -122,6 +125,43 @@ def test_a_right_that_ends_while_a_query_runs_ends_it_within_a_second(lake: Worl
     assert seconds[0] - began < 5, "a second, on a machine that does nothing else"
     assert [fact["error_code"] for fact in lake.events("query.failed")] == ["query.stopped"]
     assert lake.events("audit.act_denied")
+
+
+def test_of_an_isolated_table_no_process_with_a_users_text_opens_a_raw_file(
+    lake: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks = {"name": "show-last-4", "born": "age-band(10)"}
+    lake.list_with(masks=masks, rows="site = 'north'", isolated=True)
+    lake.granted()
+    sandbox, jobs = lake.rt.query_engine, list[dict[str, Any]]()
+    handed_over = sandbox._job
+
+    def seen(job: query.QueryJob) -> bytes:
+        jobs.append(json.loads(handed_over(job)))
+        return handed_over(job)
+
+    monkeypatch.setattr(sandbox, "_job", seen)
+    sql = "SELECT a.id, a.name, b.born FROM study_sub.patients a JOIN study_sub.patients b USING (id) ORDER BY id"
+    assert rows(lake, sql) == [
+        {"id": 1, "name": "Änne", "born": date(1980, 1, 1)},
+        {"id": 3, "name": None, "born": None},
+    ]
+    trusted, untrusted = jobs
+    assert (trusted["sql"], untrusted["sql"]) == ('SELECT * FROM "study_sub"."patients"', sql)
+    apart = lake.rt.settings.lake / ".apart"
+    assert [name for name in untrusted["files"] if not name.startswith(str(apart))] == []
+    assert list(apart.iterdir()) == []
+
+
+def test_what_a_killed_query_left_behind_goes_with_the_next_one(lake: World) -> None:
+    lake.list_with(isolated=True)
+    lake.granted()
+    left = lake.rt.settings.lake / ".apart" / "query_killed"
+    left.mkdir(parents=True)
+    (left / "rows.parquet").write_bytes(b"")
+    os.utime(left, (0, 0))
+    assert len(rows(lake, "SELECT * FROM study_sub.patients")) == len(ROWS)
+    assert not left.exists()
 
 
 def test_ones_own_query_is_cancelled_and_nobody_elses(lake: World) -> None:
