@@ -205,7 +205,7 @@ def _known(values: Json) -> str:
         bars = "".join(BAR[(len(BAR) - 1) * bucket["rows"] // most] for bucket in buckets)
         parts.append(f"{buckets[0]['to']} {bars} {buckets[-1]['from']}")
     if "length" in values and "codes" not in values:
-        parts.append(f"{values['length']['shortest']} to {values['length']['longest']} characters")
+        parts.append(f"{values['length']['at_least']} to {values['length']['at_most']} characters")
     return "; ".join(parts)
 
 

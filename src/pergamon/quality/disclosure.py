@@ -96,6 +96,25 @@ def nice_step(step: float) -> float:
     return next((factor * power for factor in (1, 2, 5) if factor * power >= step), 10 * power)
 
 
+def rounded_lengths(shortest: int, longest: int) -> tuple[int, int]:
+    """Between which lengths all texts are: the shortest rounded down, the longest up, to 0, 1, 2, 5, 10, 20, …
+
+    The shortest and the longest text are often one row's.
+    """
+    up = [int(factor * 10**power) for power in range(len(str(longest)) + 1) for factor in (1, 2, 5)]
+    return max((step for step in up if step <= shortest), default=0), next(step for step in [0, *up] if step >= longest)
+
+
+def blurred(grain: float, deviation: float | None, rows: int) -> float:
+    """The grain of a figure that rests on so many rows: no finer than its standard error tells.
+
+    Else the one far value among a few rows could be reckoned from their mean.
+    """
+    if deviation is None or not math.isfinite(deviation) or deviation <= 0:
+        return grain
+    return max(grain, nice_step(deviation / math.sqrt(rows)))
+
+
 def significant(value: float) -> float:
     """The grain that leaves a number two or three digits."""
     return float(10.0 ** (math.floor(math.log10(max(abs(value), SMALLEST))) - 2)) if value else 1.0

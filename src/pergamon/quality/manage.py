@@ -1,5 +1,7 @@
 """What people do: set the rules of one table, and have it measured now."""
 
+from collections.abc import Sequence
+
 from pergamon import lake
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import AccessDenied, Decision
@@ -7,8 +9,10 @@ from pergamon.lake import TableId
 from pergamon.policy import Action, decide
 from pergamon.quality import tables
 from pergamon.quality.events import ProfileRequested, TableRulesChanged
-from pergamon.quality.model import BadRule, RulesMovedOn
+from pergamon.quality.model import BadRule, RulesMovedOn, TableColumn
+from pergamon.quality.ports import MeasuredTable
 from pergamon.quality.request import request_profile, request_rules
+from pergamon.quality.rule_sql import compile_rule
 from pergamon.quality.rules import AnyRule, RuleSet, other_table, speaks_of_values
 from pergamon.quality.sight import sight_of, values_allowed
 from pergamon.store import UnitOfWork
@@ -36,6 +40,7 @@ def set_rules(uow: UnitOfWork, table: TableId, rules: RuleSet, *, expected_versi
         NoProfile: the actor may not find the table.
         AccessDenied: the actor does not look after an asset of the table, or may not read what a rule speaks of.
         RulesMovedOn: the rules are not at `expected_version` any more.
+        BadRule: a new rule cannot be applied to the table as it is: a column, its type, a value does not fit.
     """
     _require_curator(uow, table)
     before, version = tables.own_rules(uow, table, lock=True)
@@ -44,9 +49,10 @@ def set_rules(uow: UnitOfWork, table: TableId, rules: RuleSet, *, expected_versi
             f"the rules of {table} are at version {version}, not {expected_version} any more",
             hint="look at them again, then repeat the change",
         )
-    for rule in rules.rules:
-        if rule not in before.rules:
-            _require_readable(uow, table, rule)
+    new = [rule for rule in rules.rules if rule not in before.rules]
+    for rule in new:
+        _require_readable(uow, table, rule)
+    _require_fitting(uow, table, new)
     if rules == before:
         return version
     tables.save_own_rules(uow, table, rules, version + 1)
@@ -61,6 +67,27 @@ def _require_curator(uow: UnitOfWork, table: TableId) -> None:
         return
     refused = Decision(False, Action.ASSET_CURATE.value, table.subject, "nobody has given this actor the asset's care")
     raise AccessDenied("a table's quality is the business of those who describe its asset", decision=refused)
+
+
+def _require_fitting(uow: UnitOfWork, table: TableId, rules: Sequence[AnyRule]) -> None:
+    """A rule that would only ever be in error is refused where it is written. Rules that stood before stay."""
+    if not rules:
+        return
+    named = {table, *(other for rule in rules if (other := other_table(rule)) is not None)}
+    schemas = {str(one): _as_it_is(uow, one) for one in named}
+    for rule in rules:
+        try:
+            compile_rule(rule, schemas[str(table)], schemas, now=uow.now, committed_at=None)
+        except BadRule as error:
+            raise BadRule(f"rule {rule.name}: {error.message}", hint=error.hint) from None
+
+
+def _as_it_is(uow: UnitOfWork, table: TableId) -> MeasuredTable:
+    """The table's columns; nothing is read."""
+    record = lake.read_table(uow, table)
+    schema = lake.read_metadata(record.metadata_location).schema()
+    columns = tuple(TableColumn(column.name, str(column.field_type)) for column in schema.columns)
+    return MeasuredTable(table, record.snapshot_id, record.metadata_location, (), columns, 0)
 
 
 def _require_readable(uow: UnitOfWork, table: TableId, rule: AnyRule) -> None:

@@ -218,7 +218,8 @@ def _values(
     if present < FEWEST_ROWS:
         return
     if measured.lengths is not None:
-        yield "length", {"shortest": measured.lengths[0], "longest": measured.lengths[1]}
+        shortest, longest = disclosure.rounded_lengths(*measured.lengths)
+        yield "length", {"at_least": shortest, "at_most": longest}
     if codes is not None:
         ordered = sorted(codes, key=lambda code: (-code[1], str(code[0])))
         yield "codes", [{"value": code, "rows": rows} for code, rows in ordered]
@@ -257,21 +258,18 @@ def _moments(measured: Measured) -> Iterator[tuple[str, Any]]:
     if is_time:
         grain = max(grain, DAY if days_only else 1.0)
 
-    def told(value: float) -> float | str:
+    def told(value: float, grain: float = grain) -> float | str:
         near = disclosure.rounded(value, grain)
         return disclosure.time_text(near, days_only=days_only) if is_time else near
 
+    rows = measured.finite or 1
     if measured.mean is not None:
-        yield "mean", told(measured.mean)
+        yield "mean", told(measured.mean, disclosure.blurred(grain, measured.deviation, rows))
     if measured.deviation is not None and math.isfinite(measured.deviation):
-        yield (
-            ("deviation_days", round(measured.deviation / DAY, 2))
-            if is_time
-            else (
-                "deviation",
-                disclosure.rounded(measured.deviation, min(grain, disclosure.significant(measured.deviation) or grain)),
-            )
-        )
+        unit = DAY if is_time else 1.0
+        fine = min(grain, disclosure.significant(measured.deviation) or grain)
+        near = disclosure.rounded(measured.deviation, disclosure.blurred(fine, measured.deviation, 2 * rows))
+        yield ("deviation_days", round(near / unit, 2)) if is_time else ("deviation", near)
     chosen = [place for place, share in enumerate(QUANTILES) if share in (0.25, 0.5, 0.75)]
     if (measured.finite or 0) >= FEWEST_FOR_TAILS:
         chosen = [place for place, share in enumerate(QUANTILES) if 0.05 <= share <= 0.95]

@@ -284,9 +284,12 @@ def other_table(rule: AnyRule) -> TableId | None:
 def speaks_of_values(rule: AnyRule) -> bool:
     """Could one learn about single rows by writing such rules? Then only who may read the rows writes them.
 
-    Whether a rule is kept is exact: many thresholds would count rows one by one, many ages find the newest value.
+    Whether a rule is kept is exact: many thresholds would count rows one by one, many ages find the newest value. And
+    a sum over chosen columns is rounded once: many choices would tell the missing values of one of them.
     """
     match rule:
+        case NotNull() if len({column.lower() for column in rule.columns}) > 1:
+            return True
         case NotNull() | Unique():
             return 0 < rule.threshold < 1
         case Fresh():

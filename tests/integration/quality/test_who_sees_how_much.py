@@ -82,6 +82,7 @@ def test_who_may_have_it_measured(measured: World, name: str | None, may: bool) 
 
 
 COUNTING = {"name": "all-there", "check": "not-null", "columns": ["ward"]}
+SUMMING = {"name": "both-there", "check": "not-null", "columns": ["ward", "id"]}
 TELLING = {"name": "guess", "check": "condition", "condition": "id = 17 and ward = 'Ward A'"}
 
 
@@ -92,6 +93,8 @@ TELLING = {"name": "guess", "check": "condition", "condition": "id = 17 and ward
         ("olga", TELLING, True),
         ("carl", COUNTING, True),
         ("carl", TELLING, False),
+        ("carl", SUMMING, False),
+        ("olga", SUMMING, True),
         (None, COUNTING, True),
         (None, TELLING, False),
         ("rita", COUNTING, False),
@@ -112,6 +115,43 @@ def test_a_rule_that_tells_of_values_is_written_by_who_may_read_them(
     with pytest.raises(PergamonError) as refused, measured.by(name) as uow:
         quality.set_rules(uow, TABLE, rules, expected_version=0)
     assert refused.value.decision is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"check": "not-null", "columns": ["nobody"]}, "no column"),
+        ({"check": "pattern", "column": "id", "pattern": "x"}, "a pattern is for text"),
+        ({"check": "length", "column": "id", "maximum": 3}, "a length is for text"),
+        ({"check": "range", "column": "ward", "minimum": 1}, "does not fit the column"),
+        ({"check": "in-set", "column": "id", "values": ["a"]}, "does not fit the column"),
+        ({"check": "fresh", "column": "id", "within_hours": 1}, "no date"),
+        ({"check": "condition", "condition": "ward > 3"}, "rule wrong"),
+        (
+            {"check": "code-list", "column": "id", "table": "heart_db.stays", "table_column": "ward"},
+            "cannot be compared",
+        ),
+    ],
+)
+def test_a_rule_that_does_not_fit_the_table_is_refused_where_it_is_set(
+    measured: World, wrong: dict[str, object], why: str
+) -> None:
+    rules = quality.RuleSet.model_validate({"rules": [COUNTING, {"name": "wrong", **wrong}]})
+    with pytest.raises(quality.BadRule, match=why) as refused, measured.by("olga") as uow:
+        quality.set_rules(uow, TABLE, rules, expected_version=0)
+    assert "rule wrong: " in str(refused.value)
+    with measured.by("olga") as uow:
+        assert quality.visible_rules(uow, TABLE)["rules"] == []
+
+
+def test_the_share_of_missing_cells_is_rounded_once(world: World) -> None:
+    """Six rows of a hundred without a value in two of four columns: 3 %, which a sum of tens would call 5 %."""
+    four = pa.table(
+        {name: [None] * missing + [1] * (100 - missing) for name, missing in zip("abcd", (6, 6, 0, 0), strict=True)}
+    )
+    world.table("heart_db.stays", four)
+    world.measure()
+    assert (world.seen("carl")["null_rate"], world.seen("olga")["null_rate"]) == (0.0, 0.03)
 
 
 def test_who_describes_keeps_the_rules_of_who_reads_and_sees_no_values_in_them(measured: World) -> None:

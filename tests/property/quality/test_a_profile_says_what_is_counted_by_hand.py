@@ -81,14 +81,16 @@ def _check_values(values: Any, slow: SlowColumn, kind: pa.DataType) -> None:
         if pa.types.is_string(kind):
             assert {code["value"]: code["rows"] for code in values["codes"]} == dict(slow.counts)
     if "length" in values:
-        assert (values["length"]["shortest"], values["length"]["longest"]) == slow.lengths
+        low, high = slow.lengths or (0, 0)
+        assert values["length"]["at_least"] <= low
+        assert values["length"]["at_most"] >= high
     if "histogram" in values:
         _check_histogram(
             values["histogram"], slow, is_time=not pa.types.is_floating(kind) and not pa.types.is_integer(kind)
         )
     if isinstance(values.get("mean"), float) and all(abs(number) < 1e100 for number in slow.numbers):
         spread = max(slow.numbers) - min(slow.numbers)
-        assert math.isclose(values["mean"], slow.mean or 0.0, rel_tol=0.01, abs_tol=0.02 * spread + 1e-280)
+        assert math.isclose(values["mean"], slow.mean or 0.0, rel_tol=0.01, abs_tol=0.3 * spread + 1e-280)
 
 
 def _check_histogram(buckets: list[dict[str, Any]], slow: SlowColumn, *, is_time: bool) -> None:

@@ -1,6 +1,7 @@
 """Which values of a column may be kept? The rules of disclosure, by themselves."""
 
 import itertools
+import statistics
 
 import pytest
 from hypothesis import given
@@ -10,17 +11,37 @@ from pergamon.quality.disclosure import (
     FEWEST_ROWS,
     MOST_BUCKETS,
     Bucket,
+    blurred,
     calendar_edges,
     is_coded,
     merged,
     nice_step,
     round_edges,
     rounded_count,
+    rounded_lengths,
     time_text,
 )
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("lengths", "told"),
+    [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((3, 187), (2, 200)), ((36, 36), (20, 50)), ((999, 12_345), (500, 20_000))],
+)
+def test_lengths_are_told_rounded_outwards(lengths: tuple[int, int], told: tuple[int, int]) -> None:
+    assert rounded_lengths(*lengths) == told
+
+
+def test_a_far_value_among_few_cannot_be_reckoned_from_their_mean() -> None:
+    """39 ages and one income: the mean, known to a grain, leaves the income open by more than a tenth of itself."""
+    rest, far = [float(30 + at % 10) for at in range(39)], 1_234_567.0
+    every = [*rest, far]
+    deviation = statistics.stdev(every)
+    grain = blurred(0.1, deviation, len(every))
+    assert len(every) * grain > far / 10
+    assert blurred(0.1, statistics.stdev(rest * 1000), 39_000) == 0.1, "many rows are told as finely as before"
 
 
 @pytest.mark.parametrize(
