@@ -428,7 +428,7 @@ def requests() -> Iterator[SearchRequest]:
     choices: dict[Facet, list[str]] = {
         Facet.PROJECT: [f"p{number}" for number in range(11)],
         Facet.FORMAT: ["csv", "parquet", "json"],
-        Facet.UNIT: PLACES,
+        Facet.UNIT: list(PLACES),
         Facet.CLASSIFICATION: ["open", "internal"],
         Facet.FRESHNESS: ["week", "month"],
     }
