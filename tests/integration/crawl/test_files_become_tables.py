@@ -1,5 +1,7 @@
 """Uploaded files become tables that are read as they should be; what changes, comes, goes or is broken is followed."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -216,7 +218,10 @@ def test_a_governed_query_reads_files_in_place_and_raw_reads_follow_the_table(wo
         identity.put_policy(uow, "asking", identity.PolicySpec(actions=frozenset({"query.run"})), {})
         identity.put_role(uow, "holder", identity.RoleSpec(policies=frozenset({"asking"})), {})
         query.put_workgroup(uow, "default", users, {})
-    result = world.rt.run_query(HOLDER, "SELECT year, count(*) AS n FROM assets_db.visits GROUP BY year ORDER BY year")
+        spec = identity.PrincipalSpec(kind="person", display_name="H", roles=frozenset({"holder"}))
+        identity.put_principal(uow, HOLDER.id, spec, {})
+        holder = identity.principal_actor(uow, HOLDER.id)
+    result = world.rt.run_query(holder, "SELECT year, count(*) AS n FROM assets_db.visits GROUP BY year ORDER BY year")
     assert result.table.to_pylist() == [{"year": 2024, "n": 2}, {"year": 2025, "n": 1}]
     with world.rt.begin(world.operator) as uow:
         assert objects.referring_tables(uow, in_place) == [lake.TableId("assets_db", "visits")]
@@ -227,7 +232,8 @@ def test_a_governed_query_reads_files_in_place_and_raw_reads_follow_the_table(wo
 
 
 def test_superseding_what_one_may_not_read_does_not_open_the_version_before(world: World) -> None:
-    """The holder may write the files and not read the table: its rules give the rows to somebody else."""
+    """Another holder may write the files and not read the table: its rules give the rows to somebody else."""
+    other = replace(HOLDER, id="person:other")
     with world.rt.begin(world.operator) as uow:
         reading = lake.AccessRuleSpec(ReadRoles=("researcher",))
         lake.put_bucket(uow, "curated", lake.BucketSpec(access_rules=(reading,)))
@@ -239,7 +245,7 @@ def test_superseding_what_one_may_not_read_does_not_open_the_version_before(worl
     world.remove("closed/b.csv")
     world.crawl()
     for key, version in zip(("closed/a.parquet", "closed/b.csv"), versions, strict=True):
-        with pytest.raises(objects.RawClosed), world.rt.begin(HOLDER) as uow:
+        with pytest.raises(objects.RawClosed), world.rt.begin(other) as uow:
             objects.read_object(uow, "assets", key, version=version)
         with world.rt.begin(HOLDER) as uow:
             objects.remove_object(uow, "assets", key, version=version, for_good=True)
