@@ -4,7 +4,8 @@ An error that some cell raises and another does not would tell which is which. S
 dates are held between the years 1 and 9999 before anything is computed of them, and whole numbers never leave their
 type. Texts are taken by code points, instants in UTC whatever the session's time zone is.
 
-`greatest` and `least` of DuckDB skip NULL, which is why they stand inside `CASE WHEN … IS NULL`.
+`greatest`, `least` and `concat` of DuckDB skip NULL: the first two stand inside `CASE WHEN … IS NULL`, texts are joined
+by `||`.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pergamon.kernel import Invalid
 from pergamon.policy import ColumnType, Mask, MaskAction, UnfitMask, applies_to, parsed_type
-from pergamon.query.sql_literals import blob_literal, constant, duckdb_type, identifier, text_literal
+from pergamon.query.sql_literals import blob_literal, constant, duckdb_type, identifier
 
 BLOCK_BYTES = 64
 SALT_BYTES = 16
@@ -34,6 +35,7 @@ FIXED_TEXTS = {
     "timestamptz": "9999-12-31 00:00:00+00:00",
     "uuid": "00000000-0000-0000-0000-000000000000",
 }
+_NUMBER_BYTES = {"int": 4, "long": 8}
 _MICROSECONDS_A_DAY = 86_400_000_000
 _FIRST_DAY, _LAST_DAY = "DATE '0001-01-01'", "DATE '9999-12-31'"
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -215,12 +217,10 @@ def _bytes(column: str, kind: ColumnType) -> str:
     match kind.kind:
         case "string":
             return f"encode({column})"
-        case "int":
-            digits = f"right(lpad(hex(CAST({column} AS BIGINT)), 16, {text_literal('0')}), 8)"
-            return f"unhex({_reversed_bytes(digits, 4)})"
-        case "long":
-            digits = f"lpad(hex({column}), 16, {text_literal('0')})"
-            return f"unhex({_reversed_bytes(digits, 8)})"
+        case "int" | "long":
+            size = _NUMBER_BYTES[kind.kind]
+            parts = ", ".join(f"({column} >> {8 * place}) & 255" for place in range(size))
+            return f"unhex(format('{'{:02x}' * size}', {parts}))"
         case _:
             return column
 
@@ -228,17 +228,12 @@ def _bytes(column: str, kind: ColumnType) -> str:
 def _hash_of_type(hexadecimal: str, kind: ColumnType) -> str:
     """A digest in the column's type: a number takes its first bytes, little-endian and signed."""
     match kind.kind:
-        case "int":
-            return f"CAST(CAST(unhex({_reversed_bytes(f'left({hexadecimal}, 8)', 4)}) AS BIT) AS INTEGER)"
-        case "long":
-            return f"CAST(CAST(unhex({_reversed_bytes(f'left({hexadecimal}, 16)', 8)}) AS BIT) AS BIGINT)"
+        case "int" | "long":
+            size = _NUMBER_BYTES[kind.kind]
+            backwards = " || ".join(f"substr(digest, {2 * place - 1}, 2)" for place in range(size, 0, -1))
+            turned = f"list_transform([{hexadecimal}], lambda digest: {backwards})[1]"
+            return f"CAST(CAST(unhex({turned}) AS BIT) AS {duckdb_type(kind)})"
         case "binary":
             return f"unhex({hexadecimal})"
         case _:
             return hexadecimal
-
-
-def _reversed_bytes(hexadecimal: str, count: int) -> str:
-    """The bytes of a hex text in the other order."""
-    backwards = "".join(f"\\{place}" for place in range(count, 0, -1))
-    return f"regexp_replace({hexadecimal}, '{'(..)' * count}', '{backwards}')"
