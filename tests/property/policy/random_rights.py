@@ -49,6 +49,26 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         {'a"b': st.none() | TEXTS, "n": st.lists(whole(31), max_size=2)}
     ),
 }
+EDGES: dict[str, list[Any]] = {
+    "int": [-(2**31), -(2**31) + 3, -101, -7, -1, 0, 7, 99, 2**31 - 1],
+    "long": [-(2**63), -(2**63) + 3, -101, -7, -1, 0, 7, 99, 2**63 - 1],
+    "string": [
+        "",
+        "a",
+        "1234",
+        "12-45",
+        "Ann (7)",
+        "AB-1234567",
+        "e\u0301" * 5,
+        "🤦🏼\u200d\u2642\ufe0f 12345",
+        "\n\0\tb\\'\"٣٤",
+    ],
+    "date": [date.min, date(1, 12, 31), date(1969, 12, 31), date(1970, 1, 1), date(2000, 2, 29), date.max],
+    "timestamp": [FIRST, datetime(1969, 12, 31, 23, 59, 59, 999999), datetime(2000, 2, 29, 12), LAST],  # noqa: DTZ001
+    "binary": [b"", b"\0", b"\xff" * 70],
+}
+EDGES["timestamptz"] = [at.replace(tzinfo=UTC) for at in EDGES["timestamp"]]
+"""Values that every mask of their type is tried on."""
 COLUMNS = tuple(PolicyColumn(place + 1, f'c{place + 1} "x"', column_type) for place, column_type in enumerate(VALUES))
 TYPES = {column.field_id: column.type for column in COLUMNS}
 ANCHORS = [column.field_id for column in COLUMNS if column.type in {"string", "int", "long", "uuid"}]

@@ -1,18 +1,48 @@
 """What DuckDB makes of masks and filters is, cell by cell, what the plain twins make of them."""
 
+from uuid import UUID
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pergamon.policy import EVERYTHING, ColumnRight, GrantRights, Mask, Predicate, united
+from pergamon.policy import EVERYTHING, ColumnRight, GrantRights, Mask, Predicate, applies_to, united
 from pergamon.query.filter_sql import filter_sql
 from pergamon.query.mask_sql import mask_secrets, mask_sql
-from tests.property.policy.random_rights import COLUMNS, TYPES, grants, masks_for, predicates, rows
+from tests.property.policy.random_rights import (
+    ALL_MASKS,
+    ANCHORS,
+    COLUMNS,
+    EDGES,
+    TYPES,
+    grants,
+    masks_for,
+    predicates,
+    rows,
+)
 from tests.reference.duckdb_rights import evaluated, same_value
 from tests.reference.plain_rights import Row, Secrets, given_rows, holds, masked
 
 PLAIN = Secrets(key=bytes(range(32)), salt=bytes(range(100, 116)))
 SECRETS = mask_secrets(PLAIN.key, PLAIN.salt)
 NAMES = {column.field_id: f"f{column.field_id}" for column in COLUMNS}
+
+
+@pytest.mark.parametrize("column_type", list(EDGES))
+def test_every_mask_shows_the_same_at_the_edges_of_its_type(column_type: str) -> None:
+    column = next(column for column in COLUMNS if column.type == column_type)
+    whose = {field_id: [None, *EDGES.get(TYPES[field_id], [UUID(int=1)])] for field_id in ANCHORS}
+    values = [None, *EDGES[column_type]]
+    table = [
+        dict.fromkeys(NAMES) | {i: some[place % len(some)] for i, some in whose.items()} | {column.field_id: value}
+        for place, value in enumerate(values * 2)
+    ]
+    fitting = [mask for mask in ALL_MASKS if applies_to(mask, column_type)]
+    sql = [mask_sql(mask, NAMES[column.field_id], column_type, SECRETS, f"f{mask.anchor}") for mask in fitting]
+    for row, found in zip(table, evaluated(sql, table, COLUMNS), strict=True):
+        for mask, shown in zip(fitting, found, strict=True):
+            expected = masked(mask, row[column.field_id], column_type, PLAIN, row.get(mask.anchor or 0))
+            assert same_value(shown, expected), (mask, row[column.field_id], shown, expected)
 
 
 @settings(max_examples=25)
