@@ -78,6 +78,8 @@ def test_members_ask_and_owners_give_and_the_operator_does_neither(
     """Whatever a role's policies or looking after the catalog allow: they give no right on data to others."""
     assert decide(actor, Action.ACCESS_ASK, ASSET, actions=held).allowed is asks
     assert [decide(actor, action, ASSET, actions=held).allowed for action in GIVING] == [gives, gives]
+    assert bool(visible(actor, Action.ACCESS_ASK, [ASSET], actions=held)) is asks
+    assert [bool(visible(actor, action, [ASSET], actions=held)) for action in GIVING] == [gives, gives]
 
 
 def test_a_decision_hands_on_the_obligations_of_what_it_allows_and_of_nothing_else() -> None:
