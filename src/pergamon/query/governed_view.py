@@ -1,4 +1,4 @@
-"""What do grants leave of a table? The SQL of a view over its files: the granted columns and rows, masked (ADR 0021).
+"""What do grants leave of a table? The SQL of a view over its files: the granted columns and rows, masked (ADR 0023).
 
 The row filter and the masks stand in one SELECT over the raw columns; the user's text sees its result alone. Filters
 look at raw values first, masks are applied to what passes (Iceberg REST, read-restrictions).
