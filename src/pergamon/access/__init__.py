@@ -12,7 +12,7 @@ from pergamon.access.grant import (
     table_identifier,
     warn_of_ends,
 )
-from pergamon.access.look import grant_as_told, list_grants, list_requests, read_grant, read_request
+from pergamon.access.look import grant_as_told, list_grants, list_requests, read_grant, read_request, request_as_told
 from pergamon.access.model import (
     TRANSITIONS,
     AccessRequest,
@@ -28,6 +28,7 @@ from pergamon.access.model import (
     GrantState,
     Narrowing,
     NotForAsking,
+    Outlook,
     OwnRequest,
     RequestAct,
     RequestNotOpen,
@@ -40,7 +41,7 @@ from pergamon.access.model import (
     WouldWiden,
 )
 from pergamon.access.request import amend_request, comment_on, request_access, withdraw_request
-from pergamon.access.review import approve_request, ask_for_changes, reject_request, rights_asked_for
+from pergamon.access.review import approve_request, ask_for_changes, outlook_of, reject_request
 from pergamon.access.subscription import granted_rights, is_live, subscribed_tables
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "GrantState",
     "Narrowing",
     "NotForAsking",
+    "Outlook",
     "OwnRequest",
     "RequestAct",
     "RequestNotOpen",
@@ -79,12 +81,13 @@ __all__ = [
     "is_live",
     "list_grants",
     "list_requests",
+    "outlook_of",
     "read_grant",
     "read_request",
     "reject_request",
     "request_access",
+    "request_as_told",
     "revoke_grant",
-    "rights_asked_for",
     "subscribed_tables",
     "subscription_database",
     "table_identifier",

@@ -53,7 +53,7 @@ PARTS: Mapping[str, Actor] = {
 
 def outcome(part: str, act: RequestAct, state: RequestState, *, is_listed: bool = True) -> str:
     """What somebody meets: `not found`, `denied`, `conflict`, or the state that the request is in then."""
-    actor, request, asset = PARTS[part], _request(state), _asset(is_listed=is_listed)
+    actor, request, asset = PARTS[part], _request(state), example_asset(is_listed=is_listed)
     if not _sees(part):
         return HIDDEN
     if not verdict(actor, act, request, asset, actions=_held(part)).allowed:
@@ -72,7 +72,7 @@ def may_ask(part: str) -> bool:
 def may_revoke(part: str, *, is_listed: bool = True) -> str:
     """What they meet who revoke a live grant."""
     decision = decide(
-        PARTS[part], Action.ACCESS_REVOKE, asset_resource(_asset(is_listed=is_listed)), actions=_held(part)
+        PARTS[part], Action.ACCESS_REVOKE, asset_resource(example_asset(is_listed=is_listed)), actions=_held(part)
     )
     return "revoked" if decision.allowed and _sees(part) else DENIED if _sees(part) else HIDDEN
 
@@ -124,7 +124,7 @@ def _yes(is_so: bool) -> str:
 
 
 def _sees(part: str) -> bool:
-    owner = _asset(is_listed=True).place
+    owner = example_asset(is_listed=True).place
     return seen(PARTS[part], "request", "r", project=ASKERS, owner=owner, actions=_held(part)).allowed
 
 
@@ -151,7 +151,7 @@ def _request(state: RequestState) -> AccessRequest:
     )
 
 
-def _asset(*, is_listed: bool) -> Asset:
+def example_asset(*, is_listed: bool) -> Asset:
     place = Place(OWNERS, "clinic", "hospital", frozenset({"everyone"}), frozenset({UNIT_OWNER}))
     return Asset(
         id="asset_" + "0" * 32,

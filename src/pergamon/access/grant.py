@@ -59,7 +59,7 @@ def issue(uow: UnitOfWork, request: AccessRequest, offer: Offer, *, granted_by: 
         TooManyGrants: the project has as many live grants on the asset as one may have.
         BadRequest: the lake has a database that is called as the project's would be.
     """
-    shape = shaped(offer.conditions, offer.columns, request.wish, [one.narrowing for one in request.approvals])
+    shape = shaped(offer, request.wish, [one.narrowing for one in request.approvals])
     database, table = _subscribe(uow, request, offer)
     if tables.count_live_grants(uow, request.project, request.asset_id) >= MOST_LIVE_GRANTS:
         told = f"the project has {MOST_LIVE_GRANTS} live grants on this asset"

@@ -57,16 +57,16 @@ def list_requests(
     asset_id = catalog.find_asset(uow, asset).id if asset is not None else None
     limit = min(limit, MOST_AT_ONCE)
     if waiting_for_me:
-        found = tables.page_of_waiting(
-            uow, asking=_projects(uow, Action.ACCESS_ASK), deciding=_deciding(uow), after=after, limit=limit
+        return tables.page_of_waiting(
+            uow,
+            asking=_projects(uow, Action.ACCESS_ASK),
+            deciding=_deciding(uow),
+            project=project,
+            asset=asset_id,
+            state=state.value if state else None,
+            after=after,
+            limit=limit,
         )
-        return [
-            request
-            for request in found
-            if project in (None, request.project)
-            and asset_id in (None, request.asset_id)
-            and state in (None, request.state)
-        ]
     asking, owning = _sides(uow)
     return tables.page_of_requests(
         uow,
@@ -143,6 +143,12 @@ def grant_as_told(grant: Grant, uow: UnitOfWork) -> dict[str, Any]:  # Any: JSON
     }
 
 
+def request_as_told(request: AccessRequest, uow: UnitOfWork) -> dict[str, Any]:  # Any: JSON
+    """All of a request that the actor may see, with the grant that it became, as JSON."""
+    granted = tables.grant(uow, request.grant_id) if request.grant_id is not None else None
+    return request.as_json() | {"grant": grant_as_told(granted, uow) if granted else None}
+
+
 def visible_request(uow: UnitOfWork, request_id: str, *, lock: bool = False) -> AccessRequest:
     """A request that the actor may see.
 
@@ -194,8 +200,8 @@ def _require_seen(uow: UnitOfWork, kind: str, name: str, found: AccessRequest | 
     if found is None or not decision.allowed:
         refused = None if decision.allowed else decision
         if kind == "request":
-            raise UnknownRequest(NO_REQUEST, hint="`access requests` lists those that you may see", decision=refused)
-        raise UnknownGrant(NO_GRANT, hint="`access grants` lists those that you may see", decision=refused)
+            raise UnknownRequest(NO_REQUEST, hint="`pergamon request ls` lists what you may see", decision=refused)
+        raise UnknownGrant(NO_GRANT, hint="`pergamon grant ls` lists what you may see", decision=refused)
 
 
 def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ that was looked at. A grant is what an approved request gave; whether it still g
 else: no sweep has to come by first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -340,6 +340,21 @@ class SubscribedTable:
     grants: tuple[str, ...]
     rights: TableRights
     readers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What approving a request would give. read_as: the table as whoever asked would have it then, attributes resolved.
+
+    narrowed: what the approver would take away of.
+    """
+
+    request: AccessRequest
+    rights: GrantRights
+    days: int | None
+    column_names: Mapping[int, str]
+    narrowed: Sequence[str]
+    read_as: SubscribedTable
 
 
 def closed(request: AccessRequest, state: RequestState, *, by: str, at: datetime) -> AccessRequest:

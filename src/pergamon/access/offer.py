@@ -11,12 +11,14 @@ from pergamon.store import UnitOfWork
 
 @dataclass(frozen=True)
 class Offer:
-    """An asset as it can be asked for. table_key: which table this is, whatever another of its name is later."""
+    """An asset as it can be asked for. columns: all that the table has; listed: those that the listing tells of, and
+    nothing else is given. table_key: which table this is, whatever another of its name is later."""
 
     asset: Asset
     listing_version: int
     conditions: AccessConditions
     columns: tuple[PolicyColumn, ...]
+    listed: frozenset[str]
     lake_table: str
     table_key: str
 
@@ -41,14 +43,16 @@ def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
         raise NotForAsking("the asset's table is gone")
     record = lake.read_table(uow, table)
     schema = lake.read_metadata(record.metadata_location).schema()
+    listing = catalog.standing_version(uow, asset.id, asset.published_version).content
     return Offer(
         asset=asset,
         listing_version=asset.published_version,
-        conditions=catalog.standing_version(uow, asset.id, asset.published_version).content.conditions,
+        conditions=listing.conditions,
         columns=tuple(
             PolicyColumn(column.field_id, column.name, str(column.field_type), column.required)
             for column in schema.columns
         ),
+        listed=frozenset(column.name for column in listing.columns),
         lake_table=asset.name,
         table_key=record.key,
     )

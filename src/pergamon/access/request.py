@@ -25,7 +25,7 @@ from pergamon.access.model import (
 )
 from pergamon.access.offer import Offer, offer_of
 from pergamon.access.rules import asking_resource, verdict
-from pergamon.access.shape import accepted_text, require_demands, shaped
+from pergamon.access.shape import accepted_text, require_demands, require_no_question, shaped
 from pergamon.catalog import Asset, FormValue
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import AccessDenied, new_id
@@ -73,6 +73,9 @@ def request_access(
     wish = checked(Wish, given | {"accepted": _accepted(offer, accept=accept), "forms": forms or {}, "renews": renews})
     _require_fit(uow, offer, project, wish)
     is_granted = offer.conditions.approval == AUTOMATIC
+    if is_granted:
+        require_no_question(offer, wish)
+        _require_none_undecided(uow, offer, project)
     request = AccessRequest(
         id=new_id("request"),
         asset_id=offer.asset.id,
@@ -91,8 +94,7 @@ def request_access(
         decided_by=AUTOMATIC if is_granted else None,
     )
     if not tables.insert_request(uow, request):
-        hint = "amend it, or withdraw it and ask anew"
-        raise AlreadyAsked(f"the project {project} has asked for this asset, and it is not decided", hint=hint)
+        raise _already_asked(project)
     uow.record(_made(request))
     if not is_granted:
         return request
@@ -235,7 +237,7 @@ def _accepted(offer: Offer, *, accept: bool) -> str | None:
 def _require_fit(uow: UnitOfWork, offer: Offer, project: str, wish: Wish) -> None:
     """Raises what `request_access` says of a wish that cannot be."""
     require_demands(offer.conditions, wish)
-    shaped(offer.conditions, offer.columns, wish)
+    shaped(offer, wish)
     faults = catalog.lacks_for_requesting(uow, offer.asset, wish.forms)
     if faults:
         raise BadRequest(f"before it is asked for, this is to be said: {', '.join(faults)}", hint="fill in the forms")
@@ -251,6 +253,17 @@ def _require_renewable(uow: UnitOfWork, offer: Offer, project: str, grant_id: st
         raise GrantNotActive("a grant that has ended is not renewed", hint="ask anew, without renewing")
     if grant.valid_until is None:
         raise BadRequest("that grant has no end, so there is nothing to renew")
+
+
+def _require_none_undecided(uow: UnitOfWork, offer: Offer, project: str) -> None:
+    """Raises AlreadyAsked: what is granted at once is not kept as undecided, so nothing else would refuse it."""
+    if tables.has_undecided(uow, project, offer.asset.id):
+        raise _already_asked(project)
+
+
+def _already_asked(project: str) -> AlreadyAsked:
+    hint = "amend it, or withdraw it and ask anew"
+    return AlreadyAsked(f"the project {project} has asked for this asset, and it is not decided", hint=hint)
 
 
 def _made(request: AccessRequest) -> RequestMade:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pergamon.access import tables
 from pergamon.access.events import RequestDecided
-from pergamon.access.grant import issue
+from pergamon.access.grant import issue, subscription_database, table_identifier
 from pergamon.access.look import asset_at, visible_request
 from pergamon.access.model import (
     AccessRequest,
@@ -15,8 +15,10 @@ from pergamon.access.model import (
     ConditionsChanged,
     Narrowing,
     Note,
+    Outlook,
     OwnRequest,
     RequestAct,
+    SubscribedTable,
     checked,
     closed,
     state_after,
@@ -28,7 +30,7 @@ from pergamon.access.shape import require_demands, shaped
 from pergamon.catalog import Asset
 from pergamon.identity import actions_of_roles, attributes_of
 from pergamon.kernel import AccessDenied
-from pergamon.policy import TableRights, resolved_rights, united
+from pergamon.policy import resolved_rights, united
 from pergamon.store import UnitOfWork
 
 
@@ -64,7 +66,7 @@ def approve_request(
     narrowing = checked(Narrowing, {"columns": columns, "rows": rows or "", "masks": masks or {}, "days": days})
     approval = Approval(uow.actor.id, uow.now, _said(note), narrowing)
     approvals = (*request.approvals, approval)
-    shaped(offer.conditions, offer.columns, request.wish, [one.narrowing for one in approvals])
+    shaped(offer, request.wish, [one.narrowing for one in approvals])
     tables.insert_approval(uow, request, approval)
     is_last = len(approvals) >= offer.conditions.approvals
     decided = replace(request, approvals=approvals)
@@ -97,28 +99,44 @@ def ask_for_changes(uow: UnitOfWork, request_id: str, *, note: str) -> AccessReq
     return _turn_down(uow, request_id, RequestAct.ASK_FOR_CHANGES, note)
 
 
-def rights_asked_for(
+def outlook_of(
     uow: UnitOfWork,
-    request: AccessRequest,
+    request_id: str,
     *,
     columns: Sequence[str] | None = None,
     rows: str | None = None,
     masks: Mapping[str, str] | None = None,
-) -> TableRights:
-    """What approving now would give whoever asked, with what this approver would take away: for a preview.
-
-    request: as `read_request` gave it, which is where the actor's right to see it was asked. The asker's attributes
-    stand where the filter asks for attributes.
+    days: int | None = None,
+) -> Outlook:
+    """What approving now would give, with what this approver would take away. Nothing is changed.
 
     Raises:
-        ConditionsChanged, NotForAsking, WouldWiden, BadRequest and the rest: as `approve_request`.
+        Whatever `approve_request` raises of the same: who may not approve is not told what it would give.
     """
-    offer = _same_offer(uow, request, asset_at(uow, request.asset_id))
-    narrowing = checked(Narrowing, {"columns": columns, "rows": rows or "", "masks": masks or {}})
+    request, asset = _to_decide(uow, request_id, RequestAct.APPROVE)
+    state_after(request.state, RequestAct.APPROVE)
+    offer = _same_offer(uow, request, asset)
+    narrowing = checked(Narrowing, {"columns": columns, "rows": rows or "", "masks": masks or {}, "days": days})
     narrowings = [*(one.narrowing for one in request.approvals), narrowing]
-    rights = shaped(offer.conditions, offer.columns, request.wish, narrowings).rights
-    attributes = attributes_of(uow, request.requested_by)
-    return united([resolved_rights(rights, attributes)], isolated=offer.conditions.isolated)
+    shape = shaped(offer, request.wish, narrowings)
+    rights = resolved_rights(shape.rights, attributes_of(uow, request.requested_by))
+    return Outlook(
+        request=request,
+        rights=shape.rights,
+        days=shape.days,
+        column_names=offer.names,
+        narrowed=_narrowed(narrowing),
+        read_as=SubscribedTable(
+            database=subscription_database(request.project),
+            table=table_identifier(asset.name),
+            asset_id=asset.id,
+            lake_table=offer.lake_table,
+            project=request.project,
+            grants=(),
+            rights=united([rights], isolated=offer.conditions.isolated),
+            readers=frozenset(),
+        ),
+    )
 
 
 def _turn_down(uow: UnitOfWork, request_id: str, act: RequestAct, note: str) -> AccessRequest:
@@ -171,8 +189,6 @@ def _said(note: str) -> str:
 
 
 def _record(uow: UnitOfWork, request: AccessRequest, act: RequestAct, narrowing: Narrowing) -> None:
-    defaults = Narrowing()
-    narrowed = [name for name in Narrowing.model_fields if getattr(narrowing, name) != getattr(defaults, name)]
     uow.record(
         RequestDecided(
             subject=request.subject,
@@ -180,6 +196,12 @@ def _record(uow: UnitOfWork, request: AccessRequest, act: RequestAct, narrowing:
             state=request.state.value,
             round=request.round,
             approvals=len(request.approvals),
-            narrowed=narrowed,
+            narrowed=_narrowed(narrowing),
         )
     )
+
+
+def _narrowed(narrowing: Narrowing) -> list[str]:
+    """Which parts an approver takes away of."""
+    defaults = Narrowing()
+    return [name for name in Narrowing.model_fields if getattr(narrowing, name) != getattr(defaults, name)]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pergamon.access.model import BadRequest, ConditionsDoNotFit, Narrowing, Wish, WouldWiden
+from pergamon.access.offer import Offer
 from pergamon.catalog import AccessConditions, bound_mask
 from pergamon.kernel import Invalid, sha256_hex
 from pergamon.policy import (
@@ -17,6 +18,7 @@ from pergamon.policy import (
     Predicate,
     all_of,
     bind,
+    fields_of,
     parse_filter,
     strictest,
 )
@@ -32,19 +34,21 @@ class Shape:
     days: int | None
 
 
-def shaped(
-    conditions: AccessConditions, columns: Sequence[PolicyColumn], wish: Wish, narrowings: Sequence[Narrowing] = ()
-) -> Shape:
-    """The grant that a wish would become under these conditions, narrowed by those who approve.
+def shaped(offer: Offer, wish: Wish, narrowings: Sequence[Narrowing] = ()) -> Shape:
+    """The grant that a wish would become under an offer's conditions, narrowed by those who approve.
+
+    Only the conditions may speak of columns that the listing does not tell of.
 
     Raises:
-        BadRequest: it asks for a column that there is not.
+        BadRequest: it asks for a column that there is not, or that the listing does not tell of.
         WouldWiden: somebody approves more than was asked.
         ConditionsDoNotFit: the conditions' own masks or filter cannot be had of this table.
         UnfitMask, FilterNotUnderstood, FilterDoesNotFit: what is asked or approved cannot be had of it.
     """
-    given = _columns(columns, wish, narrowings)
-    filters = [*_owners_rows(conditions, columns), *_rows(wish.rows, columns)]
+    conditions, columns = offer.conditions, offer.columns
+    listed = [column for column in columns if column.name in offer.listed]
+    given = _columns(listed, wish, narrowings)
+    filters = [*_owners_rows(conditions, columns), *_rows(wish.rows, listed)]
     for narrowing in narrowings:
         filters += _rows(narrowing.rows, columns)
     masks = [_owners_masks(conditions, columns)]
@@ -54,6 +58,22 @@ def shaped(
         rows=all_of(filters) if filters else None,
     )
     return Shape(rights, _days(conditions, wish, narrowings))
+
+
+def require_no_question(offer: Offer, wish: Wish) -> None:
+    """A filter that nobody looks at asks no question about what is not given as it is.
+
+    Raises:
+        BadRequest: the wish's filter looks at a column that is not asked for or masked, and nobody decides.
+    """
+    shape = shaped(offer, wish)
+    shown = {field_id for field_id, mask in shape.rights.columns.items() if mask is None}
+    listed = [column for column in offer.columns if column.name in offer.listed]
+    if any(not fields_of(predicate) <= shown for predicate in _rows(wish.rows, listed)):
+        raise BadRequest(
+            "where nobody decides, a row filter looks only at columns that are given as they are",
+            hint="ask for its columns too, or leave the filter out",
+        )
 
 
 def require_demands(conditions: AccessConditions, wish: Wish) -> None:

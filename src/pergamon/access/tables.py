@@ -138,11 +138,22 @@ def page_of_requests(
 
 
 def page_of_waiting(
-    uow: UnitOfWork, *, asking: Collection[str], deciding: Collection[str], after: str, limit: int
+    uow: UnitOfWork,
+    *,
+    asking: Collection[str],
+    deciding: Collection[str],
+    project: str | None,
+    asset: str | None,
+    state: str | None,
+    after: str,
+    limit: int,
 ) -> list[AccessRequest]:
     """Open ones for assets of `deciding` on which the actor may still decide; those sent back to `asking`."""
     rows = uow.rows(
-        "SELECT r.*, NULL AS grant_id FROM access_request r WHERE r.id > %(after)s AND ("
+        "SELECT r.*, NULL AS grant_id FROM access_request r WHERE r.id > %(after)s "
+        "AND (%(project)s::text IS NULL OR r.project = %(project)s) "
+        "AND (%(asset)s::text IS NULL OR r.asset_id = %(asset)s) "
+        "AND (%(state)s::text IS NULL OR r.state = %(state)s) AND ("
         "(r.state = 'open' AND r.asset_project = ANY (%(deciding)s) AND NOT %(actor)s = ANY (r.shaped_by) "
         "AND NOT EXISTS (SELECT FROM access_approval a WHERE a.request_id = r.id AND a.round = r.round "
         "AND a.by = %(actor)s)) "
@@ -152,6 +163,9 @@ def page_of_waiting(
             "deciding": sorted(deciding),
             "asking": sorted(asking),
             "actor": uow.actor.id,
+            "project": project,
+            "asset": asset,
+            "state": state,
             "limit": limit,
         },
     )
@@ -337,6 +351,17 @@ def lock_live_grants_on(uow: UnitOfWork, project: str, asset_id: str, table_key:
         {"project": project, "asset": asset_id, "key": table_key, "now": uow.now},
     )  # fmt: skip
     return [_grant(row) for row in rows]
+
+
+def has_undecided(uow: UnitOfWork, project: str, asset_id: str) -> bool:
+    return (
+        uow.row(
+            "SELECT 1 AS one FROM access_request WHERE project = %s AND asset_id = %s "
+            "AND state IN ('open', 'changes-asked')",
+            (project, asset_id),
+        )
+        is not None
+    )
 
 
 def undecided_of_project(uow: UnitOfWork, project: str) -> list[str]:

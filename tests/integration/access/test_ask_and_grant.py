@@ -1,5 +1,7 @@
 """From asking to having: who may, what is given, until when; each verb on the real PostgreSQL."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -167,6 +169,30 @@ def test_what_is_granted_automatically_is_granted_at_once(world: World) -> None:
     assert grant.granted_by == ("automatic",)
     assert world.gives() is not None
     assert [event["granted_by"] for event in world.events("access.grant_issued")] == [["automatic"]]
+    with pytest.raises(access.BadRequest, match="nobody decides"):
+        world.ask(columns=["id"], rows="name = 'Mrs Smith'")
+
+
+def test_two_who_approve_at_the_same_moment_issue_one_grant(world: World) -> None:
+    world.list_with(approvals=2)
+    request = world.ask()
+    together = Barrier(3)
+
+    def approve(name: str) -> str:
+        actor = world.person(name)
+        together.wait(timeout=30)
+        try:
+            with world.rt.begin(actor) as uow:
+                return access.approve_request(uow, request.id, note="yes").state.value
+        except PergamonError as error:
+            return error.code
+
+    with ThreadPoolExecutor(3) as pool:
+        told = sorted(pool.map(approve, ("olga", "steff", "uma")))
+    assert told == ["access.request_not_open", "approved", "open"]
+    with world.by("ada") as uow:
+        (grant,) = access.list_grants(uow)
+    assert len(grant.granted_by) == 2
 
 
 def test_conditions_that_changed_meanwhile_are_accepted_again(world: World) -> None:
@@ -316,7 +342,7 @@ def test_the_approver_sees_what_would_be_given_before_deciding(world: World) -> 
     world.list_with(masks={"name": "mask-alphanum"}, rows="age >= 18")
     request = world.ask(columns=["id", "name", "site"], rows="site = 'north'")
     with world.by("olga") as uow:
-        seen = access.rights_asked_for(uow, access.read_request(uow, request.id), columns=["id", "name"])
+        seen = access.outlook_of(uow, request.id, columns=["id", "name"]).read_as.rights
         access.approve_request(uow, request.id, note="yes", columns=["id", "name"])
     table = world.gives("ada")
     assert table is not None

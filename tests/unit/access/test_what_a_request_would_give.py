@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pergamon.access.chart import example_asset
 from pergamon.access.model import (
     BadRequest,
     ConditionsDoNotFit,
@@ -14,7 +15,8 @@ from pergamon.access.model import (
     WouldWiden,
     checked,
 )
-from pergamon.access.shape import Shape, accepted_text, require_demands, shaped
+from pergamon.access.offer import Offer
+from pergamon.access.shape import Shape, accepted_text, require_demands, require_no_question, shaped
 from pergamon.catalog import AccessConditions
 from pergamon.policy import FilterDoesNotFit, Mask, MaskAction, PolicyColumn, UnfitMask, as_text
 
@@ -27,10 +29,22 @@ COLUMNS = (
 NAMES = {column.field_id: column.name for column in COLUMNS}
 
 
+def offer(conditions: dict[str, Any], *hidden: str) -> Offer:  # Any: fields of AccessConditions
+    """An offer of the table, whose listing does not tell of the hidden columns."""
+    return Offer(
+        asset=example_asset(is_listed=True),
+        listing_version=1,
+        conditions=AccessConditions(**conditions),
+        columns=COLUMNS,
+        listed=frozenset(NAMES.values()) - set(hidden),
+        lake_table="heart_db.patients",
+        table_key="key",
+    )
+
+
 def shape(conditions: dict[str, Any], wish: dict[str, Any], *narrowings: dict[str, Any]) -> Shape:  # Any: fields
     return shaped(
-        AccessConditions(**conditions),
-        COLUMNS,
+        offer(conditions),
         Wish(**({"reason": "r"} | wish)),
         [Narrowing(**narrowing) for narrowing in narrowings],
     )
@@ -111,6 +125,38 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(error):
         shape(conditions, wish, narrowing)
+
+
+def test_what_the_listing_does_not_tell_of_is_neither_given_nor_asked_about() -> None:
+    offered = offer({"rows": "age >= 18"}, "age")
+    given = shaped(offered, Wish(reason="r"))
+    assert list(given.rights.columns) == [1, 2, 7]
+    assert given.rights.rows is not None
+    with pytest.raises(BadRequest, match="no column `age`"):
+        shaped(offered, Wish(reason="r", columns=("age",)))
+    with pytest.raises(FilterDoesNotFit):
+        shaped(offered, Wish(reason="r", rows="age > 90"))
+
+
+@pytest.mark.parametrize(
+    ("masks", "columns", "rows", "may"),
+    [
+        ({}, None, "name = 'x' and age > 3", True),
+        ({}, ("id",), "age > 3", False),
+        ({"name": "mask-alphanum"}, None, "name = 'x'", False),
+        ({"name": "mask-alphanum"}, None, "id = 1", True),
+        ({"name": "mask-alphanum"}, None, "", True),
+    ],
+)
+def test_a_filter_on_which_nobody_decides_asks_nothing_about_what_is_not_given(
+    masks: dict[str, str], columns: tuple[str, ...] | None, rows: str, may: bool
+) -> None:
+    wish = Wish(reason="r", columns=columns, rows=rows)
+    if may:
+        require_no_question(offer({"masks": masks}), wish)
+        return
+    with pytest.raises(BadRequest):
+        require_no_question(offer({"masks": masks}), wish)
 
 
 def test_a_mask_of_a_column_that_is_gone_waits_for_it() -> None:
