@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,12 +40,14 @@ from pergamon.kernel import (
     LoadedWhenUsed,
     PergamonError,
     SystemClock,
+    durable_write,
     make_durable_directory,
+    new_id,
     require,
 )
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
-from pergamon.store import Store, UnitOfWork, apply_migrations, require_conninfo
+from pergamon.store import Bell, Store, UnitOfWork, apply_migrations, require_conninfo
 
 if TYPE_CHECKING:
     from pergamon import catalog, crawl, deploy, keys, objects, pipeline, quality, query, replicate, search
@@ -183,7 +188,7 @@ class Runtime:
         for let_go in (objects.expire_versions, catalog.forget_superseded_changes, quality.expire_profiles):
             with self.begin(sweeper) as uow:
                 more = let_go(uow) or more
-        return more
+        return query.sweep_results(lambda: self.begin(sweeper), self.result_area, time.time()) or more
 
     @cached_property
     def query_engine(self) -> duckdb_sandbox.DuckDBSandbox:
@@ -201,10 +206,75 @@ class Runtime:
         return query.Turns()
 
     def run_query(self, actor: Actor, sql: str, *, workgroup: str | None = None) -> query.QueryResult:
-        """Run one governed query for an actor; see `query.run_query` for what it raises."""
-        with self.query_turns.of(actor.id):
+        """Run one governed query for an actor, when its turn has come; see `query.run_query` for what it raises."""
+        with self.begin(actor) as uow:
+            name, spec = query.usable_workgroup(uow, workgroup)
+        bounds = {"most": spec.concurrency, "most_of_one": spec.concurrency_per_person}
+        with self.query_turns.of(actor.id, name, **bounds):
             return query.run_query(
-                lambda: self.begin(actor), self.query_catalog, self.query_engine, sql, workgroup=workgroup
+                lambda: self.begin(actor), self.query_catalog, self.query_engine, sql, workgroup=name
+            )
+
+    @cached_property
+    def result_area(self) -> query.ResultArea:
+        """Where the rows of submitted statements are kept."""
+        return query.ResultArea(self.settings.home / "results")
+
+    @cached_property
+    def statement_bell(self) -> Bell:
+        """Rung when a statement was submitted in this process."""
+        return Bell()
+
+    def submit_statement(self, uow: UnitOfWork, sql: str, *, workgroup: str | None = None) -> query.HistoryEntry:
+        """Put a statement into the queue; see `query.submit_statement` for what it raises."""
+        return query.submit_statement(uow, self.query_catalog, self.query_engine, sql, workgroup=workgroup)
+
+    def result_page(self, actor: Actor, query_id: str, *, first_row: int = 0, limit: int = 1000) -> query.ResultPage:
+        """Some rows of a statement of one's own; see `query.read_page` for what it raises."""
+        return query.read_page(
+            lambda: self.begin(actor), self.query_catalog, self.result_area, query_id, first_row=first_row, limit=limit
+        )
+
+    def result_file(self, actor: Actor, query_id: str, form: str) -> Iterator[bytes]:
+        """The rows of a statement of one's own as a file; see `query.read_file` for what it raises."""
+        return query.read_file(lambda: self.begin(actor), self.query_catalog, self.result_area, query_id, form)
+
+    def statement_runner(self) -> query.StatementRunner:
+        """Runs submitted statements, for the process that serves."""
+        place = query.RunnerPlace(
+            begin=self.begin,
+            service=self.service("statements"),
+            alone=self.store.alone,
+            catalog=self.query_catalog,
+            engine=self.query_engine,
+            turns=self.query_turns,
+            area=self.result_area,
+            bell=self.statement_bell,
+            tell_bug=lambda bug: _keep_incident(self.settings.logs, bug),
+        )
+        return query.StatementRunner(place)
+
+    def preview_request(
+        self,
+        actor: Actor,
+        request_id: str,
+        *,
+        columns: Sequence[str] | None = None,
+        rows: str | None = None,
+        masks: Mapping[str, str] | None = None,
+        days: int | None = None,
+    ) -> query.RequestPreview:
+        """Show who may approve a request what it would give; see `query.preview_request` for what it raises."""
+        with self.query_turns.of(actor.id):
+            return query.preview_request(
+                lambda: self.begin(actor),
+                self.query_catalog,
+                self.query_engine,
+                request_id,
+                columns=columns,
+                rows=rows,
+                masks=masks,
+                days=days,
             )
 
     def close_query_engine(self) -> None:
@@ -387,6 +457,13 @@ class Runtime:
                 )
             )
             audit.record_events(uow)
+
+
+def _keep_incident(logs: Path, bug: Exception) -> None:
+    """A traceback may hold values: it goes to a 0600 log, and only its number to the terminal."""
+    incident = new_id("incident")
+    durable_write(logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
+    sys.stderr.write(f"internal error {incident} ({type(bug).__name__}) while running statements\n")
 
 
 def _user_name() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pergamon.cli.asset_conditions import condition_options, conditions_of, echo_conditions
 from pergamon.cli.asset_edit import Forms, edit_of, edit_options, edits_in
 from pergamon.cli.catalog import (
     Door,
@@ -122,11 +123,32 @@ def edit_command(
     if asset is None:
         raise click.UsageError("name an asset, or give --file")
     current = _read(door, asset)
-    edit = edit_of(_with_ids(door, given), lambda: current, lambda: _forms(door))
+    edit = edit_of(_with_ids(door, given), lambda: current, lambda: forms_at(door))
     if not edit:
         raise click.UsageError("nothing to change: see --help for what can be said")
     expected = expected_version or current.get("working_version") or current["version"]
     return _edit(door, current["id"], edit, expected)
+
+
+def _echo_conditions(told: Json) -> None:
+    click.echo(f"{plain(told['name'])}, version {told['version']}: what whoever asks for it meets")
+    echo_conditions(told["conditions"])
+    if told.get("has_draft"):
+        click.echo("this holds once it is published: `pergamon asset publish`", err=True)
+
+
+@asset_group.command("conditions")
+@click.argument("asset")
+@condition_options
+@answering(_echo_conditions)
+def conditions_command(door: Door, /, *, asset: str, **given: Any) -> Json:
+    """Show what is demanded of whoever asks for an ASSET; or change it. Others see it once it is published."""
+    current = _read(door, asset)
+    conditions = conditions_of(given, current["conditions"])
+    if conditions == {}:
+        return current
+    expected = current.get("working_version") or current["version"]
+    return _edit(door, current["id"], {"conditions": conditions}, expected)
 
 
 def _echo_published(told: list[Json]) -> None:
@@ -211,7 +233,7 @@ def _echo_made(told: Json) -> None:
 @answering(_echo_made)
 def create_product_command(door: Door, /, *, project: str, name: str, **given: Any) -> Any:
     """Make a data product NAME of PROJECT. Describe and publish it as an asset, by this name."""
-    edit = edit_of(_with_ids(door, given), lambda: {"terms": []}, lambda: _forms(door))
+    edit = edit_of(_with_ids(door, given), lambda: {"terms": []}, lambda: forms_at(door))
     return door.post(
         f"/api/v1/projects/{in_path(project)}/products",
         {"name": name, "edit": edit},
@@ -254,7 +276,9 @@ def _read(door: Door, asset: str, *, version: int | None = None, as_listing: boo
     return told
 
 
-def _forms(door: Door) -> Forms:
+def forms_at(door: Door) -> Forms:
+    """What metadata forms there are."""
+
     def here(uow: UnitOfWork) -> Json:
         forms = catalog.read_forms(uow).items()
         return {"forms": [{"name": name, **spec.model_dump(mode="json")} for name, spec in forms]}

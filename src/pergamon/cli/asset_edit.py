@@ -66,12 +66,12 @@ def edit_of(given: dict[str, Any], current: Callable[[], Json], forms: Callable[
     if given["readme"] is not None:
         edit["readme"] = _text_of(given["readme"])
     if given["column"]:
-        edit["column_descriptions"] = {name: text or None for name, text in _pairs(given["column"], "--column")}
+        edit["column_descriptions"] = {name: text or None for name, text in pairs_of(given["column"], "--column")}
     if given["column_term"]:
-        pairs = _pairs(given["column_term"], "--column-term")
+        pairs = pairs_of(given["column_term"], "--column-term")
         edit["column_terms"] = {name: [term for term in terms.split(",") if term] for name, terms in pairs}
     if given["tag"]:
-        edit["tags"] = {name: value or None for name, value in _pairs(given["tag"], "--tag")}
+        edit["tags"] = {name: value or None for name, value in pairs_of(given["tag"], "--tag")}
     if given["contact"]:
         edit["contacts"] = [_contact(text) for text in given["contact"]]
     if given["assets"]:
@@ -80,7 +80,7 @@ def edit_of(given: dict[str, Any], current: Callable[[], Json], forms: Callable[
         kept = [term for term in current()["terms"] if term not in given["no_term"]]
         edit["terms"] = list(dict.fromkeys([*kept, *given["term"]]))
     if given["form"]:
-        edit["forms"] = _form_values(given["form"], forms())
+        edit["forms"] = form_values(given["form"], forms())
     return edit
 
 
@@ -118,7 +118,8 @@ def _text_of(path: Path) -> str:
         raise Invalid(f"{path} cannot be read as UTF-8 text ({type(error).__name__})") from None
 
 
-def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
+def pairs_of(given: Iterable[str], option: str) -> list[tuple[str, str]]:
+    """Names with their values. Raises: Invalid."""
     pairs = []
     for text in given:
         name, equals, value = text.partition("=")
@@ -135,9 +136,10 @@ def _contact(text: str) -> Json:
     return {"name": match["name"], "email": match["email"]}
 
 
-def _form_values(given: Iterable[str], forms: Forms) -> Json:
+def form_values(given: Iterable[str], forms: Forms) -> Json:
+    """Fields by form, each of its type. Raises: Invalid."""
     values: dict[str, Json] = {}
-    for name, text in _pairs(given, "--form"):
+    for name, text in pairs_of(given, "--form"):
         form, dot, field = name.partition(".")
         if not dot:
             raise Invalid("--form is written FORM.FIELD=VALUE")

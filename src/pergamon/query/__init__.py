@@ -13,14 +13,17 @@ from pergamon.query.model import (
     HistoryEntry,
     QueryBusy,
     QueryEngineFailed,
+    QueryInterrupted,
     QueryInvalid,
     QueryJob,
     QueryLimits,
     QueryOutOfMemory,
     QueryResult,
     QueryResultTooLarge,
+    QueryScansTooMuch,
     QueryTimedOut,
     QueryTypeError,
+    QueueFull,
     Reading,
     SandboxMissing,
     TableNotReadable,
@@ -30,15 +33,39 @@ from pergamon.query.model import (
     WorkgroupSpec,
 )
 from pergamon.query.ports import QueryEngine, TableCatalog
-from pergamon.query.run import run_query
+from pergamon.query.preview import RequestPreview, preview_request
+from pergamon.query.results import FORMS, MEDIA_TYPES, ResultArea, pieces_of
+from pergamon.query.run import run_query, usable_workgroup
+from pergamon.query.runner import RunnerPlace, StatementRunner
+from pergamon.query.saved import (
+    SavedQuery,
+    UnknownSavedQuery,
+    remove_saved_query,
+    save_query,
+    saved_queries,
+    saved_query,
+)
 from pergamon.query.sql_literals import identifier
-from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, cancel_query
+from pergamon.query.statements import (
+    NoResult,
+    ResultExpired,
+    ResultPage,
+    own_statement,
+    read_file,
+    read_page,
+    submit_statement,
+    sweep_results,
+)
+from pergamon.query.states import StatementAct, StatementState
+from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, ResultWithdrawn, cancel_query
 from pergamon.query.turns import Turns
 from pergamon.query.visible_tables import describe_table, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
 __all__ = [
     "DEFAULT_WORKGROUP",
+    "FORMS",
+    "MEDIA_TYPES",
     "Column",
     "GovernedTable",
     "GrantedTable",
@@ -46,10 +73,12 @@ __all__ = [
     "JudgedQuery",
     "LakeCatalog",
     "MaskSecrets",
+    "NoResult",
     "QueryBusy",
     "QueryCancelled",
     "QueryEngine",
     "QueryEngineFailed",
+    "QueryInterrupted",
     "QueryInvalid",
     "QueryJob",
     "QueryLimits",
@@ -59,17 +88,30 @@ __all__ = [
     "QueryRefused",
     "QueryResult",
     "QueryResultTooLarge",
+    "QueryScansTooMuch",
     "QueryStopped",
     "QueryTimedOut",
     "QueryTypeError",
+    "QueueFull",
     "Reading",
+    "RequestPreview",
+    "ResultArea",
+    "ResultExpired",
+    "ResultPage",
+    "ResultWithdrawn",
+    "RunnerPlace",
     "SandboxMissing",
+    "SavedQuery",
+    "StatementAct",
+    "StatementRunner",
+    "StatementState",
     "TableCatalog",
     "TableName",
     "TableNotReadable",
     "Turns",
     "UnknownQuery",
     "UnknownQueryTable",
+    "UnknownSavedQuery",
     "UnknownWorkgroup",
     "WorkgroupNotNamed",
     "WorkgroupSpec",
@@ -81,10 +123,22 @@ __all__ = [
     "judge",
     "mask_secrets",
     "own_queries",
+    "own_statement",
+    "pieces_of",
+    "preview_request",
     "put_workgroup",
     "query_text",
+    "read_file",
+    "read_page",
     "read_workgroups",
+    "remove_saved_query",
     "run_query",
+    "save_query",
+    "saved_queries",
+    "saved_query",
+    "submit_statement",
+    "sweep_results",
+    "usable_workgroup",
     "visible_tables",
     "workgroup_queries",
 ]

@@ -51,6 +51,65 @@ class QueryFailed(Event):
 
 
 @dataclass(frozen=True)
+class QueryQueued(Event):
+    """A statement was submitted; it waits for its turn, and is decided anew when that comes."""
+
+    code: ClassVar[str] = "query.queued"
+    workgroup: str
+    tables: list[str]
+    sql_sha256: str
+
+
+@dataclass(frozen=True)
+class QueryTakenUp(Event):
+    """The process that had it in its queue is gone; another one took it up."""
+
+    code: ClassVar[str] = "query.taken_up"
+    workgroup: str
+
+
+@dataclass(frozen=True)
+class QueryWasCancelled(Event):
+    """It was ended because who ran it asked for its end; it may have been waiting for its turn still."""
+
+    code: ClassVar[str] = "query.cancelled"
+    workgroup: str
+
+
+@dataclass(frozen=True)
+class QueryResultRead(Event):
+    """Rows that were kept were handed out. form: `json`, of which first_row and rows say what; or a whole file."""
+
+    code: ClassVar[str] = "query.result_read"
+    workgroup: str
+    form: str
+    first_row: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class QueryResultExpired(Event):
+    """The time of a kept result is over; its file is removed."""
+
+    code: ClassVar[str] = "query.result_expired"
+    workgroup: str
+
+
+@dataclass(frozen=True)
+class QuerySaved(Event):
+    """A text was kept under a name; project: whose members may read it, too."""
+
+    code: ClassVar[str] = "query.saved"
+    project: str | None
+    sql_sha256: str
+
+
+@dataclass(frozen=True)
+class SavedQueryRemoved(Event):
+    code: ClassVar[str] = "query.saved_removed"
+
+
+@dataclass(frozen=True)
 class QueryCancelAsked(Event):
     """Somebody asked for the end of a query of theirs."""
 
@@ -72,3 +131,24 @@ class QueryTextRead(Event):
 
     code: ClassVar[str] = "query.text_read"
     person: str
+
+
+@dataclass(frozen=True)
+class PreviewStarted(Event):
+    """Somebody who may decide on a request is about to see what it would give. narrowed: of what less."""
+
+    code: ClassVar[str] = "query.preview_started"
+    table: str
+    snapshot: int | None
+    narrowed: list[str]
+
+
+@dataclass(frozen=True)
+class PreviewEnded(Event):
+    """What they were told of it: how many rows, or why not."""
+
+    code: ClassVar[str] = "query.preview_ended"
+    rows_given: int | None
+    rows_total: int | None
+    error_code: str | None
+    duration_ms: int

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
 from pergamon.web.api import (
+    access,
     catalog_assets,
     catalog_glossary,
     catalog_projects,
@@ -48,6 +49,7 @@ MODULES = (
     catalog_projects,
     catalog_glossary,
     quality,
+    access,
     trail,
 )
 """The routes, module by module; each one thing that can be asked."""

@@ -49,6 +49,14 @@ def one(query_id: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:
         return query.query_text(uow, query_id).as_json()
 
 
+@router.post("/api/v1/queries/{query_id}/cancel", status_code=202)
+def cancel(query_id: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, str]:
+    """Ask for the end of a query of one's own that is running; it ends within a second."""
+    with rt.begin(actor) as uow:
+        query.cancel_query(uow, query_id)
+    return {"id": query_id, "status": "cancelling"}
+
+
 @router.get("/api/v1/workgroups/{workgroup}/queries")
 def of_workgroup(
     workgroup: str, rt: RuntimeDep, actor: ActorDep, limit: Annotated[int, Query(ge=1, le=1000)] = 50
