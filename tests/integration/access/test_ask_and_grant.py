@@ -9,6 +9,7 @@ import pytest
 from pergamon import access, catalog, lake
 from pergamon.kernel import AccessDenied, Invalid, NotFound, PergamonError
 from pergamon.policy import Mask, MaskAction, UnfitMask
+from pergamon.worker.access_loop import tell_of_ends
 from tests.integration.access.conftest import COLUMNS, World
 
 
@@ -249,6 +250,15 @@ def test_a_grant_is_over_from_its_very_second_and_the_trail_is_told_once(world: 
         assert access.list_grants(uow, state=access.GrantState.ACTIVE) == []
         assert (access.expire_grants(uow), access.expire_grants(uow)) == (1, 0)
     assert len(world.events("access.grant_expired")) == len(world.events("access.grant_ending")) == 1
+
+
+def test_the_worker_tells_of_ends(world: World) -> None:
+    world.granted(days=20)
+    assert (tell_of_ends(world.rt), tell_of_ends(world.rt)) == (1, 0)
+    world.later(days=20)
+    assert (tell_of_ends(world.rt), tell_of_ends(world.rt)) == (1, 0)
+    (ended,) = world.events("access.grant_expired")
+    assert ended["valid_until"] == "2026-03-21T12:00:00+00:00"
 
 
 def test_a_renewal_is_asked_before_the_end_and_goes_on_from_it(world: World) -> None:
