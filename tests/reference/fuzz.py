@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pergamon import catalog, identity, lake, objects
+from pergamon import access, catalog, identity, lake, objects
 from pergamon.kernel import Actor
 from pergamon.policy import Action
 from pergamon.runtime import Runtime
@@ -52,6 +52,8 @@ KNOWN = {
     "term": "beat",
     "role": "consumer",
     "principal": "person:fuzz",
+    "request_id": "request_" + "1" * 32,
+    "grant_id": "grant_" + "1" * 32,
 }
 """What there is in the fuzzed world, by the name of a path's parameter: else few requests would get past 404."""
 LOGIN, LOGOUT = "POST /api/v1/login", "POST /api/v1/logout"
@@ -117,8 +119,28 @@ def _make_catalog(uow: UnitOfWork) -> None:
     catalog.table_changed(
         uow,
         lake.TableId("curated_db", "vitals"),
-        catalog.TableFacts(columns=(catalog.Column(name="id", type="long"),)),
+        catalog.read_facts(uow, lake.TableId("curated_db", "vitals"), cause="run"),
     )
+
+
+def _make_requests(rt: Runtime, decides: Actor) -> None:
+    """What another project was granted, and what it asks for."""
+    with rt.begin(OPERATOR) as uow:
+        identity.put_principal(uow, "person:asker", identity.PrincipalSpec(kind="person", display_name="asker"), {})
+        members = {"owner": ["person:asker"], "contributor": ["person:fuzz"]}
+        catalog.put_project(
+            uow, "lungs", catalog.ProjectSpec.model_validate({"unit": "clinic", "members": members}), {}
+        )
+        asker = identity.principal_actor(uow, "person:asker")
+    with rt.begin(asker) as uow:
+        first = access.request_access(uow, KNOWN["asset"], project="lungs", reason="to learn")
+    with rt.begin(decides) as uow:
+        access.approve_request(uow, first.id, note="fine")
+    with rt.begin(asker) as uow:
+        second = access.request_access(uow, KNOWN["asset"], project="lungs", reason="to learn more")
+    with rt.begin(OPERATOR) as uow:
+        uow.execute("UPDATE access_grant SET id = %s WHERE request_id = %s", (KNOWN["grant_id"], first.id))
+        uow.execute("UPDATE access_request SET id = %s WHERE id = %s", (KNOWN["request_id"], second.id))
 
 
 def make_fuzzed_world(rt: Runtime) -> Actor:
@@ -133,8 +155,10 @@ def make_fuzzed_world(rt: Runtime) -> Actor:
         roles = frozenset({"all", "data-user", "data-admin"})
         spec = identity.PrincipalSpec(kind="person", display_name="fuzz", roles=roles)
         identity.put_principal(uow, "person:fuzz", spec, {})
-        actor = identity.principal_actor(uow, "person:fuzz")
         _make_catalog(uow)
+    with rt.begin(OPERATOR) as uow:
+        actor = identity.principal_actor(uow, "person:fuzz")
+    _make_requests(rt, actor)
     root = rt.settings.lake
     objects.upload(lambda: rt.begin(actor), root, "shelf", KNOWN["key"], [b"a,b\n1,2\n"], tags={"a": "b"})
     with rt.begin(actor) as uow:

@@ -1,0 +1,60 @@
+"""What a client of a server may meet. Every one of them is a `ClientError`: code, message, hint."""
+
+from typing import Any
+
+from pergamon.kernel import Invalid, Kind, PergamonError
+
+KIND_OF_STATUS = {
+    400: Kind.INVALID,
+    401: Kind.DENIED,
+    403: Kind.DENIED,
+    404: Kind.NOT_FOUND,
+    409: Kind.CONFLICT,
+    412: Kind.CONFLICT,
+    413: Kind.INVALID,
+    422: Kind.INVALID,
+}
+
+
+class ClientError(PergamonError):
+    """What a server refused, or what kept it from being asked."""
+
+    code = "client.error"
+
+
+class NotAnAddress(ClientError, Invalid):
+    """This is not the address of a server."""
+
+    code = "client.not_an_address"
+
+
+class NoToken(ClientError):
+    """Client mode needs a token and found none that it may use."""
+
+    code, kind = "client.no_token", Kind.DENIED
+
+
+class ServerNotReached(ClientError):
+    """The server does not answer, or what answers is not Pergamon."""
+
+    code, kind = "client.server_not_reached", Kind.UNAVAILABLE
+
+
+class NotInstalled(ClientError):
+    """A library that was asked for is not there; it is no part of Pergamon."""
+
+    code, kind = "client.not_installed", Kind.UNAVAILABLE
+
+
+class ServerRefused(ClientError):
+    """The server answered with an error; its own code, message and hint are told."""
+
+    code = "client.server_refused"
+
+    def __init__(self, status: int, told: dict[str, Any]) -> None:
+        hint = told.get("hint")
+        super().__init__(str(told.get("message") or f"the server answered {status}"), hint=str(hint) if hint else None)
+        self.told_code = str(told.get("code") or "")
+        self.status = status
+        self.code = self.told_code or ServerRefused.code  # type: ignore[misc]  # one class for every code
+        self.kind = KIND_OF_STATUS.get(status, Kind.UNAVAILABLE)  # type: ignore[misc]  # and every kind
