@@ -79,7 +79,12 @@ def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
     files = lake.files_of(record, metadata)
     columns = tuple(Column(field.name, str(field.field_type), field.field_id) for field in metadata.schema().columns)
     return GrantedTable(
-        name=name, snapshot_id=files.snapshot_id, metadata=files.metadata, files=files.paths, columns=columns
+        name=name,
+        snapshot_id=files.snapshot_id,
+        metadata=files.metadata,
+        files=files.paths,
+        columns=columns,
+        data_bytes=files.size_bytes,
     )
 
 

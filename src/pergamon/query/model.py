@@ -86,6 +86,24 @@ class QueryBusy(Unavailable):
     code = "query.busy"
 
 
+class QueryScansTooMuch(Invalid):
+    """The tables of the query have more data than its workgroup lets one query read."""
+
+    code = "query.scans_too_much"
+
+
+class QueueFull(Unavailable):
+    """As many statements wait already as the workgroup lets wait, of this person or of all."""
+
+    code = "query.queue_full"
+
+
+class QueryInterrupted(Unavailable):
+    """The process that ran the query was told to stop."""
+
+    code = "query.interrupted"
+
+
 class SandboxMissing(PergamonError):
     """This host cannot confine an untrusted query."""
 
@@ -106,7 +124,8 @@ class QueryLimits(_Spec):
     """How much one query may take.
 
     timeout_s: wall clock, s. memory_mb: the engine's memory, MiB. max_rows: rows returned, the rest is cut and said so.
-    max_result_mb: bytes returned, MiB. threads: of the engine.
+    max_result_mb: bytes returned, MiB. threads: of the engine. max_scanned_mb: data files of all the tables that it
+    names, MiB, each counted once; None: any.
     """
 
     timeout_s: int = Field(default=60, ge=1, le=3600)
@@ -114,15 +133,25 @@ class QueryLimits(_Spec):
     max_rows: int = Field(default=10_000, ge=1, le=10_000_000)
     max_result_mb: int = Field(default=64, ge=1, le=4096)
     threads: int = Field(default=2, ge=1, le=64)
+    max_scanned_mb: int | None = Field(default=None, ge=1, le=2**40)
 
 
 class WorkgroupSpec(_Spec):
-    """Who may run queries together, and how large ones. `admins` also see the history of the workgroup."""
+    """Who may run queries together, and how large ones. `admins` also see the history of the workgroup.
+
+    concurrency: its statements at once, all together and of one person. max_queued: those that wait for a turn.
+    results_kept_days: how long the file of a submitted statement's rows is kept.
+    """
 
     description: str = ""
     users: frozenset[str] = frozenset()
     admins: frozenset[str] = frozenset()
     limits: QueryLimits = QueryLimits()
+    concurrency: int = Field(default=4, ge=1, le=1000)
+    concurrency_per_person: int = Field(default=2, ge=1, le=1000)
+    max_queued: int = Field(default=200, ge=1, le=10_000)
+    max_queued_per_person: int = Field(default=20, ge=1, le=10_000)
+    results_kept_days: int = Field(default=7, ge=1, le=3650)
 
     @model_validator(mode="after")
     def _somebody_may_use_it(self) -> Self:
@@ -169,6 +198,7 @@ class Reading:
 class GrantedTable:
     """One snapshot of a table that may be read: every file that a reader must open, and no other.
 
+    data_bytes: of its data and delete files.
     metadata: absolute path of the metadata file. files: absolute paths, the metadata among them.
     columns: what the reader is told of. reading: how it is read when grants give it; None: whole.
     """
@@ -181,6 +211,7 @@ class GrantedTable:
     reading: Reading | None = None
     given_in: str | None = None
     """An absolute path: a Parquet file that holds exactly what is given, in place of the table's own files."""
+    data_bytes: int = 0
 
     @property
     def rights(self) -> TableRights | None:
@@ -249,25 +280,36 @@ class QueryResult:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One query of the history. `sql` only for who ran it and for auditors: a text may hold values."""
+    """One query of the history: a statement that was submitted, or one whose caller waited for the rows.
+
+    `sql`, and what went wrong in words, only for who ran it and for auditors: a text may hold values. result_until:
+    when its file of rows ends; None: there was none. is_removed: the file is gone already.
+    """
 
     id: str
     workgroup: str
     actor: str
     operator: str | None
     status: str
-    started_at: datetime
+    submitted_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
     tables: Sequence[str]
     rows: int | None
+    truncated: bool | None
     duration_ms: int | None
     error_code: str | None
+    error_message: str | None
+    error_hint: str | None
+    result_bytes: int | None
+    result_until: datetime | None
     sql_sha256: str
     sql: str | None
+    rights: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    is_removed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        times = {
-            "started_at": self.started_at.isoformat(),
-            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
-        }
-        return {**self.__dict__, **times, "tables": list(self.tables)}
+        moments = ("submitted_at", "started_at", "finished_at", "result_until")
+        times = {name: at.isoformat() if (at := getattr(self, name)) else None for name in moments}
+        told = {name: value for name, value in self.__dict__.items() if name not in ("rights", "is_removed")}
+        return {**told, **times, "tables": list(self.tables)}

@@ -1,19 +1,22 @@
 """May a query that is running still run? Asked again and again while it does: a right that ends, ends it at once.
 
 The rights that it was started with are held against those of this moment: the person's roles, the tables' rules, the
-grants and their masks. Whatever has become less ends the query; what has become more does not reach it.
+grants and their masks. Whatever has become less ends the query; what has become more does not reach it. Rows that were
+kept are asked for in the same way, each time that they are read.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pergamon import identity
 from pergamon.kernel import Actor, Conflict, Decision, Kind, NotFound, PergamonError
 from pergamon.policy import Action, decide
 from pergamon.query import tables
-from pergamon.query.events import QueryCancelAsked
-from pergamon.query.gate import NOT_A_NAME
+from pergamon.query.events import QueryCancelAsked, QueryWasCancelled
+from pergamon.query.gate import NOT_A_NAME, TableName
 from pergamon.query.model import IDENTIFIER, QueryJob, UnknownQuery
 from pergamon.query.ports import TableCatalog
+from pergamon.query.rights_digest import rights_digest
 from pergamon.store import UnitOfWork
 
 
@@ -35,25 +38,47 @@ class QueryNotRunning(Conflict):
     code = "query.not_running"
 
 
+class ResultWithdrawn(PergamonError):
+    """A right that the result rests on has ended since: revoked, expired, narrowed."""
+
+    code, kind = "query.result_withdrawn", Kind.DENIED
+
+
 def require_still_allowed(uow: UnitOfWork, catalog: TableCatalog, job: QueryJob) -> None:
     """Raises: QueryCancelled, QueryStopped."""
     if tables.is_cancelled(uow, job.id):
         raise QueryCancelled(f"the query {job.id} was cancelled")
-    actor = _with_present_roles(uow)
-    for table in job.tables:
-        found = catalog.find(uow, table.name)
-        still = found is not None and decide(actor, Action.TABLE_READ, found.resource).allowed
-        if found is None or not still or found.rights != table.rights:
-            reason = "the right has ended or changed while the query ran"
-            raise QueryStopped(
-                f"the query {job.id} was ended: the right to read {table.name} has ended or changed",
-                hint="`pergamon tables` lists what you may read now",
-                decision=Decision(False, Action.TABLE_READ.value, f"table:{table.name}", reason),
-            )
+    read = {table.name: rights_digest(table.rights) for table in job.tables}
+    ended = _first_that_ended(uow, catalog, read)
+    if ended is not None:
+        reason = "the right has ended or changed while the query ran"
+        raise QueryStopped(
+            f"the query {job.id} was ended: the right to read {ended} has ended or changed",
+            hint=_LISTED,
+            decision=Decision(False, Action.TABLE_READ.value, f"table:{ended}", reason),
+        )
+
+
+def require_still_readable(
+    uow: UnitOfWork, catalog: TableCatalog, query_id: str, rights: Mapping[str, str | None]
+) -> None:
+    """The rule of running queries, for rows that were kept. rights: digests, by the names of the tables they are of.
+
+    Raises: ResultWithdrawn.
+    """
+    read = {TableName(*name.split(".", 1)): digest for name, digest in rights.items()}
+    ended = _first_that_ended(uow, catalog, read)
+    if ended is not None:
+        reason = "the right has ended or changed since the query ran"
+        raise ResultWithdrawn(
+            f"the rows of {query_id} are not given any more: the right to read {ended} has ended or changed",
+            hint=_LISTED,
+            decision=Decision(False, Action.TABLE_READ.value, f"table:{ended}", reason),
+        )
 
 
 def cancel_query(uow: UnitOfWork, query_id: str) -> None:
-    """Ask for the end of one's own query; it ends within a second.
+    """Ask for the end of one's own query; it ends within a second, and at once if its turn has not come.
 
     Raises:
         UnknownQuery: there is none, or it is not the actor's own.
@@ -62,9 +87,28 @@ def cancel_query(uow: UnitOfWork, query_id: str) -> None:
     entry = tables.entry(uow, query_id) if IDENTIFIER.fullmatch(query_id) else None
     if entry is None or entry.actor != uow.actor.id:
         raise UnknownQuery(f"no such query: {query_id if IDENTIFIER.fullmatch(query_id) else NOT_A_NAME}")
-    if not tables.ask_to_cancel(uow, query_id):
+    subject = f"query:{query_id}"
+    if tables.cancel_queued(uow, query_id):
+        uow.record(QueryWasCancelled(subject=subject, workgroup=entry.workgroup))
+    elif tables.ask_to_cancel(uow, query_id):
+        uow.record(QueryCancelAsked(subject=subject, workgroup=entry.workgroup))
+    else:
         raise QueryNotRunning(f"the query {query_id} is not running any more")
-    uow.record(QueryCancelAsked(subject=f"query:{query_id}", workgroup=entry.workgroup))
+
+
+_LISTED = "`pergamon tables` lists what you may read now"
+
+
+def _first_that_ended(uow: UnitOfWork, catalog: TableCatalog, read: Mapping[TableName, str | None]) -> TableName | None:
+    """The first of the tables that the actor may not read any more as it was read."""
+    actor = _with_present_roles(uow)
+    for name, digest in read.items():
+        found = catalog.find(uow, name)
+        if found is None or not decide(actor, Action.TABLE_READ, found.resource).allowed:
+            return name
+        if rights_digest(found.rights) != digest:
+            return name
+    return None
 
 
 def _with_present_roles(uow: UnitOfWork) -> Actor:

@@ -1,7 +1,7 @@
 """PostgreSQL: the engine, the unit of work, the outbox, the migrations."""
 
 from pergamon.store.bell import Bell, Pace
-from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store, require_conninfo
+from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store, nobody_is_at, require_conninfo
 from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
 from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
@@ -23,6 +23,7 @@ __all__ = [
     "mark_delivered",
     "mark_failed",
     "move_position",
+    "nobody_is_at",
     "read_feed",
     "read_position",
     "require_conninfo",

@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from pergamon.kernel import Conflict, Invalid, Unavailable
 from pergamon.store.bell import CHANNEL, RUNG_AGAIN_AFTER_S
+from pergamon.store.unit_of_work import UnitOfWork
 
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 """The pool says every second try to the terminal; `StoreUnavailable` says it once, to whoever asked."""
@@ -121,6 +122,12 @@ class Store:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def nobody_is_at(uow: UnitOfWork, work: str) -> bool:
+    """Is nobody at this work (`Store.alone`)? Nobody can begin it before this unit of work has ended."""
+    row = uow.row("SELECT pg_try_advisory_xact_lock(hashtext('pergamon'), hashtext(%s)) AS taken", (work,))
+    return bool(row and row["taken"])
 
 
 _TAKE = "SELECT pg_try_advisory_lock(hashtext('pergamon'), hashtext(%(work)s)) AS taken"

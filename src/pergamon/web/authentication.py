@@ -23,6 +23,9 @@ class Authentication:
         self._rt = rt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)  # the server's own word that it begins and ends; nobody's request
+            return
         if scope["type"] != "http":
             return  # no other protocol is spoken here
         if not is_public(scope["method"], scope["path"]):

@@ -29,14 +29,15 @@ def sweep(rt: Runtime) -> None:
 
 
 def life_of(rt: Runtime) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The application's life: as many threads as its routes need, and the sweep beside them."""
+    """The application's life: as many threads as its routes need; the sweep, and submitted statements, beside them."""
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_sweep_for_ever, rt)
-            yield
+            with rt.statement_runner().running():
+                yield
             tasks.cancel_scope.cancel()
 
     return life

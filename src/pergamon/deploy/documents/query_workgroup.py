@@ -23,6 +23,21 @@ class Limits(CamelDocument):
     max_rows: int | None = Field(default=None, ge=1, description="Rows that a result may have; the rest is cut.")
     max_result_mb: int | None = Field(default=None, ge=1, description="Size of a result, in MiB.")
     threads: int | None = Field(default=None, ge=1, description="Threads of one query.")
+    max_scanned_mb: int | None = Field(
+        default=None, ge=1, description="Size of all data files of the tables that a query names, in MiB; without: any."
+    )
+
+
+class Statements(CamelDocument):
+    """Bounds of what runs and waits. What is left out has the workgroup's own default."""
+
+    concurrency: int | None = Field(default=None, ge=1, description="Queries of the workgroup at once.")
+    concurrency_per_person: int | None = Field(default=None, ge=1, description="Queries of one person at once.")
+    max_queued: int | None = Field(default=None, ge=1, description="Submitted statements that may wait.")
+    max_queued_per_person: int | None = Field(default=None, ge=1, description="Those of one person.")
+    results_kept_days: int | None = Field(
+        default=None, ge=1, description="Days for which the rows of a submitted statement are kept."
+    )
 
 
 class QueryWorkgroupDocument(CamelDocument):
@@ -33,6 +48,7 @@ class QueryWorkgroupDocument(CamelDocument):
     data_admin_roles: list[RoleReference] = Field(default=[], description="May also see the queries of others.")
     query_user_roles: list[RoleReference] = Field(default=[], description="May run queries.")
     limits: Limits = Field(default=Limits(), description="Bounds of one query.")
+    statements: Statements = Field(default=Statements(), description="Bounds of what runs, waits and is kept.")
 
 
 def declares(document: QueryWorkgroupDocument) -> list[Declared]:
@@ -48,6 +64,7 @@ def translate(document: QueryWorkgroupDocument, scope: Scope) -> list[Desired]:
         "users": [*role_names(document.query_user_roles, scope, ("queryUserRoles",))],
         "limits": limits,
         "description": document.description,
+        **document.statements.model_dump(exclude_none=True),
     }
     return [Desired("workgroup", document.workgroup, spec, ("workgroup",))]
 
