@@ -38,14 +38,16 @@ def test_rows_come_in_their_types_and_say_when_there_are_more(site: Client) -> N
 
 
 def test_what_the_server_refuses_is_told_with_its_code_and_hint(site: Client, address: str) -> None:
+    stranger = connect(address, "no-token")
     asked: dict[str, Callable[[], object]] = {
         "query.no_such_table": lambda: site.query("SELECT * FROM raw_db.none"),
         "query.refused": lambda: site.query("DROP TABLE raw_db.patients"),
         "catalog.unknown_asset": lambda: site.asset("raw_db.none"),
         "catalog.unknown_project": lambda: site.request("x", project="y", reason="z"),
-        "identity.unauthenticated": lambda: connect(address, "no-token").tables(),
+        "identity.unauthenticated": stranger.tables,
     }
     for code, ask in asked.items():
         with pytest.raises(ClientError) as refused:
             ask()
         assert (refused.value.code, bool(refused.value.message)) == (code, True)
+    stranger.close()

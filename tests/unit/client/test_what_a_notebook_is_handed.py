@@ -63,7 +63,8 @@ def test_a_token_stays_on_this_host_or_goes_encrypted(tmp_path: Path, monkeypatc
     file.chmod(0o644)
     with pytest.raises(NoToken, match="can be read by others"):
         connect("https://pergamon.example", token_file=file)
-    assert "a-token" not in repr(connect("https://pergamon.example", "a-token"))
+    with connect("https://pergamon.example", "a-token") as site:
+        assert "a-token" not in repr(site)
 
 
 def test_a_server_that_is_not_there_is_one_error_like_all_others() -> None:
