@@ -102,6 +102,7 @@ def test_the_trail_holds_a_record_of_each_kind_of_act(demo: tuple[Path, str], in
         "objects",
         "crawl",
         "catalog",
+        "access",
         "query",
         "audit",
     ):
@@ -110,11 +111,18 @@ def test_the_trail_holds_a_record_of_each_kind_of_act(demo: tuple[Path, str], in
 
 def test_an_uploaded_folder_is_found_by_a_colleague_who_cannot_read_it(demo: tuple[Path, str]) -> None:
     _, said = demo
-    found = said[said.index("[9/10]") : said.index("[10/10]")]
+    found = said[said.index("[9/12]") : said.index("[10/12]")]
     for table in ("encounters", "heart_rates", "lab_results", "medications", "patients"):
         assert f"ehds_db.{table}" in found, "a word with a slip finds what has a column of that name"
     assert "did you mean: patients" in found
     assert found.count("no such table") == 1
+
+
+def test_what_was_asked_for_is_given_and_nothing_else(demo: tuple[Path, str]) -> None:
+    _, said = demo
+    granted = said[said.index("[11/12]") : said.index("[12/12]")]
+    assert "no such column: cost" in granted
+    assert granted.count("no such table") == 1, "after it was taken back"
 
 
 def test_every_row_of_every_uploaded_file_is_in_its_table(demo: tuple[Path, str], installation: Runtime) -> None:

@@ -17,6 +17,7 @@ import click
 import httpx
 
 from pergamon.cli.context import CliContext
+from pergamon.cli.demo_access import ask_and_decide, query_what_was_given
 from pergamon.cli.demo_assets import share_a_folder
 from pergamon.cli.operate import read_note
 from pergamon.cli.supervise import stop_process
@@ -25,7 +26,7 @@ from pergamon.runtime import free_port, sample_source
 from pergamon.settings import Settings
 
 START_TIMEOUT_S = 60
-STAGES = 10
+STAGES = 12
 MARKER = ".pergamon-demo"
 """Only a directory with this file in it is ever emptied."""
 
@@ -60,6 +61,8 @@ def demo_command(context: CliContext, directory: Path, patients: int, changes: i
             demo.change_the_hospital(changes)
             demo.refuse_a_query()
             share_a_folder(demo)
+            ask_and_decide(demo)
+            query_what_was_given(demo)
             demo.verify_the_trail()
             demo.say_how_to_go_on(time.monotonic() - started)
 
