@@ -157,7 +157,7 @@ def _what_to_do(state: RequestState) -> str:
 
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Columns = Annotated[tuple[ColumnName, ...], Field(min_length=1, max_length=MOST_COLUMNS)]
-Said = Annotated[Text, StringConstraints(min_length=1)]
+Said = Annotated[Text, StringConstraints(min_length=1, pattern=r"\S")]
 """Text that may not be left out."""
 
 

@@ -1,5 +1,6 @@
 """Requests, grants and previews over HTTP, on a real table: the same verbs, the same errors."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -53,6 +54,7 @@ def ask(world: World) -> Iterator[Callers]:
     world.rt.close_query_engine()
 
 
+JSON = {"Content-Type": "application/json"}
 WISH = {"asset": "heart_db.patients", "project": "study", "reason": "to learn"}
 
 
@@ -129,6 +131,39 @@ def test_who_may_decide_sees_what_would_be_given_and_nobody_else(ask: Callers) -
     assert [one["id"] for one in ask.told("olga", "GET", "/requests?state=open")["requests"]] == [made["id"]]
     ask.told("olga", "POST", f"/requests/{made['id']}/reject", json={"note": "no"})
     assert ask("olga", "POST", here).json()["code"] == "access.request_not_open"
+
+
+BAD: list[tuple[str, int, str]] = [
+    ('"reason": "  "', 400, "access.bad_request"),
+    ('"reason": "a\\u0000b"', 422, "web.request_not_valid"),
+    ('"reason": "\\ud800"', 422, "web.request_not_valid"),
+    ('"asset": "a\\u0000b"', 404, "catalog.unknown_asset"),
+    ('"project": "st\\u0000udy"', 404, "catalog.unknown_project"),
+    ('"renews": "a\\u0000b"', 404, "access.unknown_grant"),
+    ('"columns": []', 400, "access.bad_request"),
+    ('"columns": ["nope"]', 400, "access.bad_request"),
+    ('"rows": "id = 1 or 1"', 400, "policy.filter_not_understood"),
+    ('"rows": "((((((((((((((((((((((((((((((((((((((((id"', 400, "policy.filter_not_understood"),
+    ('"days": 0', 422, "web.request_not_valid"),
+    ('"days": 1e30', 422, "web.request_not_valid"),
+    ('"purpose": "Bad One"', 400, "access.bad_request"),
+    ('"forms": {"use": {"share": NaN}}', 400, "access.bad_request"),
+    ('"forms": {"use": {"share": 1e999}}', 400, "access.bad_request"),
+    ('"forms": {"none": {"share": 1}}', 400, "access.bad_request"),
+    ('"unknown": 1', 422, "web.request_not_valid"),
+]
+
+
+def test_bad_input_is_named_and_leaves_nothing_behind(ask: Callers) -> None:
+    form = catalog.FormSpec.model_validate({"fields": {"share": {"type": "number"}}})
+    with ask.world.by() as uow:
+        catalog.put_form(uow, "use", form, {})
+    good = json.dumps(WISH)[:-1]
+    for wrong, status, code in BAD:  # of two members of one name the last one counts
+        answer = ask("ada", "POST", "/requests", content=f"{good}, {wrong}}}", headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), (wrong, answer.text)
+    assert ask.world.events("access.request_made") == []
+    assert ask("ada", "POST", "/queries/query_1/cancel").json()["code"] == "query.no_such_query"
 
 
 class Overwhelmed:
