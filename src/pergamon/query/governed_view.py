@@ -1,7 +1,11 @@
 """What do grants leave of a table? The SQL of a view over its files: the granted columns and rows, masked (ADR 0023).
 
-The row filter and the masks stand in one SELECT over the raw columns; the user's text sees its result alone. Filters
-look at raw values first, masks are applied to what passes (Iceberg REST, read-restrictions).
+The row filter stands in a SELECT of its own, the barrier, and the masks in one around it; the user's text sees the
+result alone. DuckDB runs functions that it believes never fail on rows that nobody asked for, and some of them do fail:
+it moves conditions down to where rows are read, and computes once for every entry of a file's dictionary, whoever's it
+is. Their errors would tell of hidden rows. The barrier ends in `OFFSET 0`, below which no condition moves, and copies
+every value, which leaves the dictionaries behind. Filters look at raw values first, masks are applied to what passes
+(Iceberg REST, read-restrictions).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +18,11 @@ from pergamon.query.sql_literals import identifier
 
 RAW = "raw"
 """The files' own columns are always named with it: an alias of the SELECT can never be taken for one of them."""
+
+BARRIER = "OFFSET 0"
+"""Costs nothing while the order of rows is left open (`preserve_insertion_order`), which the sandbox does."""
+NEVER = "random() > 2"
+"""What the engine cannot know beforehand."""
 
 
 def governed_view(base: str, reading: Reading) -> str:
@@ -30,8 +39,7 @@ def governed_view(base: str, reading: Reading) -> str:
     selected = ", ".join(
         f"{_given(column, rights[column.field_id], raw, reading)} AS {identifier(column.name)}" for column in given
     )
-    where = _rows(reading.rights.rows, raw)
-    return f"(SELECT {selected} FROM {base} AS {RAW} WHERE {where})"  # noqa: S608 - names and values are quoted
+    return f"(SELECT {selected} FROM {_passing(base, reading)} AS {RAW})"  # noqa: S608 - quoted
 
 
 def given_columns(columns: Sequence[Column], rights: TableRights) -> tuple[Column, ...]:
@@ -49,6 +57,21 @@ def _given(column: Column, right: ColumnRight, raw: Mapping[int, str], reading: 
             return f"CASE WHEN FALSE THEN {value} END"
         value = mask_sql(right.mask, value, column.type, reading.secrets, anchor_sql=raw[anchor] if anchor else None)
     return value if right.only_where is None else f"CASE WHEN {_rows(right.only_where, raw)} THEN {value} END"
+
+
+def _passing(base: str, reading: Reading) -> str:
+    """The rows that are given, with every column. Where all cells are, there is nothing to keep apart."""
+    rights = reading.rights
+    if rights.rows is None and all(right.only_where is None for right in rights.columns):
+        return base
+    raw = {column.field_id: f"{RAW}.{identifier(column.name)}" for column in reading.columns}
+    copied = ", ".join(f"{_copied(raw[column.field_id])} AS {identifier(column.name)}" for column in reading.columns)
+    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {_rows(rights.rows, raw)} {BARRIER})"  # noqa: S608 - quoted
+
+
+def _copied(column: str) -> str:
+    """A value in memory of its own: COALESCE writes each of its values anew, but only where a second may be needed."""
+    return f"COALESCE({column}, CASE WHEN {NEVER} THEN {column} END)"
 
 
 def _rows(predicate: Predicate | None, raw: Mapping[int, str]) -> str:

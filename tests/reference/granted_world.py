@@ -1,0 +1,252 @@
+# ruff: noqa: DTZ001 - a timestamp has no zone
+"""Three tables of which grants give a part, and copies that hold exactly that part: what governed SQL is held against.
+
+What is given is computed by `plain_rights`, row by row in Python. What is not given is made to be seen when it leaks:
+texts that cannot be cast, broken patterns and documents, numbers at the end of their range, dates that overflow. In
+what is given, every one of these expressions works, so that an error can only come from a row that is hidden.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pergamon.policy import (
+    GrantRights,
+    PolicyColumn,
+    TableRights,
+    bind,
+    bind_mask,
+    parse_filter,
+    parse_mask,
+    parsed_type,
+    united,
+)
+from pergamon.query import Column, Reading, governed_view, mask_secrets
+from tests.reference import plain_rights
+from tests.reference.duckdb_rights import arrow_type
+
+SCHEMA = "study_sub"
+KEY, SALT = bytes(range(32)), bytes(range(16))
+SECRET = "TOP-SECRET"
+"""Stands in hidden texts only."""
+LARGEST = 2**63 - 1
+
+WAYS = (
+    "ok = 1 or ok = 2",
+    "ok <> 9",
+    "starts_with(mark, 'yes')",
+    "(ok = 1 or starts_with(mark, 'yes')) and mark is not null",
+    "ok in (1, 2, 3, 4, 5) and not mark = 'no'",
+)
+"""Filters of `visits` that give the same rows; the engine moves and orders each in another way."""
+
+COLUMNS = {
+    "patients": (
+        ("id", "long", None), ("name", "string", "show-last-4"), ("nick", "string", "show-first-4"),
+        ("site", "string", None), ("age", "int", "age-band(10)"), ("born", "date", "truncate-to-month"),
+        ("since", "date", "truncate-to-year"), ("seen", "timestamp", "shift-date(30, id)"),
+        ("pseudonym", "string", "hmac-sha-256"), ("phone", "string", "mask-alphanum"),
+        ("serial", "long", "sha-256-query-local"), ("token", "string", "sha-256-global"),
+        ("fixed", "string", "mask-to-fixed-value"), ("nothing", "string", "replace-with-null"),
+        ("consent", "boolean", None),
+    ),
+    "visits": (
+        ("patient", "long", None), ("amount", "long", None), ("small", "int", None), ("code", "string", None),
+        ("pattern", "string", None), ("hexes", "string", None), ("document", "string", None),
+        ("day_text", "string", None), ("cost", "decimal(9,2)", None), ("weight", "double", None),
+        ("at", "timestamp", None), ("day", "date", None), ("tags", "list<string>", None),
+    ),
+    "labs": (
+        ("patient", "long", None), ("kind", "string", None), ("value", "double", None), ("unit", "string", None),
+        ("code", "string", None), ("amount", "long", "age-band(5)"),
+    ),
+}  # fmt: skip
+HIDDEN = {"patients": (("withdrawn", "boolean"),), "visits": (("ok", "long"), ("mark", "string")), "labs": ()}
+
+
+@dataclass(frozen=True)
+class GrantedPart:
+    """One table: all its rows, who gets what, and what that is."""
+
+    name: str
+    columns: tuple[PolicyColumn, ...]
+    rows: tuple[dict[int, Any], ...]
+    grants: tuple[GrantRights, ...]
+
+    @property
+    def rights(self) -> TableRights:
+        return united(self.grants)
+
+    @property
+    def reading(self) -> Reading:
+        columns = tuple(Column(column.name, column.type, column.field_id) for column in self.columns)
+        return Reading(columns, self.rights, mask_secrets(KEY, SALT))
+
+    def given(self) -> list[dict[int, Any]]:
+        secrets = plain_rights.Secrets(KEY, SALT)
+        return plain_rights.given_rows(self.grants, self.columns, self.rows, secrets)
+
+    def raw_arrow(self) -> pa.Table:
+        return as_arrow(self.columns, self.rows)
+
+    def given_arrow(self) -> pa.Table:
+        shown = {field_id for grant in self.grants for field_id in grant.columns}
+        return as_arrow([column for column in self.columns if column.field_id in shown], self.given())
+
+
+def as_arrow(columns: Sequence[PolicyColumn], rows: Sequence[dict[int, Any]]) -> pa.Table:
+    schema = pa.schema([(column.name, arrow_type(parsed_type(column.type))) for column in columns])
+    return pa.Table.from_pylist([{c.name: row[c.field_id] for c in columns} for row in rows], schema=schema)
+
+
+@cache
+def granted_parts(way: str = WAYS[0]) -> tuple[GrantedPart, ...]:
+    """The three tables, the same at every call; `way` is the filter of `visits`."""
+    draw = random.Random(20261122)  # noqa: S311 - to be drawn again
+    made = {name: _columns(name) for name in COLUMNS}
+    return (
+        _part("patients", made, [_patient(draw, n) for n in range(60)], ["site = 'north' and not withdrawn"]),
+        _part("visits", made, [_visit(draw, n) for n in range(160)], [way]),
+        _part(
+            "labs", made, [_lab(draw, n) for n in range(90)],
+            ["kind in ('glucose', 'sodium')", "starts_with(unit, 'mmol')"],
+            shown=[{"patient", "kind", "value", "amount"}, {"patient", "kind", "unit", "code"}],
+        ),
+    )  # fmt: skip
+
+
+Governed = Callable[[str, Reading], str]
+
+
+def opened(directory: Path, way: str | None, view: Governed = governed_view) -> duckdb.DuckDBPyConnection:
+    """A connection with the sandbox's settings and one view a table: governed by `way`, or over the copy (None)."""
+    connection = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
+    connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '400MB'; SET preserve_insertion_order = false")
+    files = {part.name: directory / f"{part.name}.{'raw' if way else 'given'}.parquet" for part in granted_parts()}
+    for part in granted_parts():
+        if not files[part.name].exists():
+            pq.write_table(part.raw_arrow() if way else part.given_arrow(), files[part.name], row_group_size=40)
+    allowed = ", ".join(f"'{file}'" for file in files.values())
+    connection.execute(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false; CREATE SCHEMA {SCHEMA}")
+    for part in granted_parts(way or WAYS[0]):
+        scan = f"read_parquet('{files[part.name]}')"
+        source = view(scan, part.reading) if way else f"(SELECT * FROM {scan} OFFSET 0)"
+        connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _columns(name: str) -> tuple[PolicyColumn, ...]:
+    every = [(column, kind) for column, kind, _ in COLUMNS[name]] + list(HIDDEN[name])
+    return tuple(PolicyColumn(n, column, kind, False) for n, (column, kind) in enumerate(every, 1))
+
+
+def _part(
+    name: str,
+    made: dict[str, tuple[PolicyColumn, ...]],
+    rows: list[dict[str, Any]],
+    filters: list[str],
+    shown: list[set[str]] | None = None,
+) -> GrantedPart:
+    columns = made[name]
+    grants = []
+    for number, text in enumerate(filters):
+        masks = {
+            column.field_id: bind_mask(parse_mask(mask), column, columns) if mask else None
+            for column, (_, _, mask) in zip(columns, COLUMNS[name], strict=False)
+            if shown is None or column.name in shown[number]
+        }
+        grants.append(GrantRights(masks, bind(parse_filter(text), columns)))
+    by_id = tuple({column.field_id: row[column.name] for column in columns} for row in rows)
+    return GrantedPart(name, columns, by_id, tuple(grants))
+
+
+def _maybe(draw: random.Random, value: Any, nulls: float = 0.1) -> Any:
+    return None if draw.random() < nulls else value
+
+
+def _patient(draw: random.Random, number: int) -> dict[str, Any]:
+    site = draw.choice(["north", "north", "south", None])
+    withdrawn = draw.choice([False, False, False, True, None])
+    hidden = site != "north" or withdrawn is not False
+    text = f"{SECRET} {number}" if hidden else draw.choice(["Änne Müller", "Bo", "Li-Wei (2)", "O.", "Zoë 77"])
+    born = date(1940, 1, 1) + timedelta(days=draw.randrange(25_000))
+    return {
+        "id": number,
+        "name": _maybe(draw, text),
+        "nick": _maybe(draw, text[::-1]),
+        "site": site,
+        "age": _maybe(draw, draw.choice([-5, 2**31 - 1]) if hidden else draw.randrange(100)),
+        "born": _maybe(draw, date(9999, 12, 31) if hidden and draw.random() < 0.3 else born),
+        "since": _maybe(draw, born + timedelta(days=draw.randrange(20_000))),
+        "seen": _maybe(draw, datetime(2020, 1, 1) + timedelta(seconds=draw.randrange(10**8))),
+        "pseudonym": _maybe(draw, f"{number % 20:04}"),
+        "phone": _maybe(draw, f"+49 (0)30 {draw.randrange(10**6)}"),
+        "serial": _maybe(draw, draw.randrange(1000)),
+        "token": _maybe(draw, text),
+        "fixed": _maybe(draw, text),
+        "nothing": text,
+        "consent": draw.choice([True, False, None]),
+        "withdrawn": withdrawn,
+    }
+
+
+def _visit(draw: random.Random, number: int) -> dict[str, Any]:
+    hidden = draw.random() < 0.5
+    n = draw.randrange(1, 20)
+    day = date(2020, 1, 1) + timedelta(days=draw.randrange(1500))
+    good = {
+        "amount": n,
+        "small": draw.randrange(1, 13),
+        "code": f"{draw.randrange(10_000):04}",
+        "pattern": draw.choice(["a+", "[0-9]{2}", ".*1.*", "x|y"]),
+        "hexes": draw.choice(["414243", "4A", "C3A4"]),
+        "document": draw.choice(['{"a": 1, "b": [1, 2]}', '{"a": null}', "[3, 4]"]),
+        "day_text": day.isoformat(),
+        "cost": Decimal(draw.randrange(100_00)) / 100,
+        "weight": draw.randrange(4, 400) / 4,
+        "at": datetime(2020, 1, 1) + timedelta(seconds=draw.randrange(10**8)),
+        "day": day,
+        "tags": draw.choice([["a"], ["b", "a"], [], ["c", None]]),
+    }
+    bad = {
+        "amount": draw.choice([LARGEST, -LARGEST - 1, -1, 10**15]),
+        "small": draw.choice([-1, 2**31 - 1, 0, -(2**31)]),
+        "code": f"{SECRET}{number}",
+        "pattern": draw.choice(["([", "*", "(?<"]),
+        "hexes": draw.choice(["zz", "4", "\\xZ", "FF"]),
+        "document": draw.choice(["{", SECRET, '{"a": ']),
+        "day_text": draw.choice(["infinity and beyond", "2020-13-01", SECRET]),
+        "cost": Decimal("9999999.99"),
+        "weight": draw.choice([-4.0, 1e308, float("inf"), 2.0**100]),
+        "at": datetime(9999, 12, 31, 23, 59, 59),
+        "day": date(9999, 12, 31),
+        "tags": [SECRET],
+    }
+    row = bad if hidden else good
+    nullable = {name: _maybe(draw, value, 0.05) for name, value in row.items()}
+    ok, mark = draw.choice([(9, "no"), (9, "no"), (None, None)]) if hidden else draw.choice([(1, "yes"), (2, "yes!")])
+    return {"patient": draw.randrange(60), **nullable, "ok": ok, "mark": mark}
+
+
+def _lab(draw: random.Random, number: int) -> dict[str, Any]:
+    kind = draw.choice(["glucose", "sodium", "hiv", "crp", None])
+    unit = draw.choice(["mmol/l", "mmol", "mg", None])
+    by_kind, by_unit = kind in {"glucose", "sodium"}, unit in {"mmol/l", "mmol"}
+    return {
+        "patient": _maybe(draw, draw.randrange(60), 0.05),
+        "kind": kind,
+        "value": _maybe(draw, draw.randrange(400) / 4 if by_kind else -1e308),
+        "unit": unit,
+        "code": _maybe(draw, f"{draw.randrange(100)}" if by_unit else f"{SECRET}{number}"),
+        "amount": _maybe(draw, draw.randrange(50) if by_kind else LARGEST),
+    }
