@@ -32,7 +32,6 @@ COMMANDS = {
     "lineage": "pergamon.cli.lineage:lineage_group",
     "query": "pergamon.cli.query:query_command",
     "tables": "pergamon.cli.query:tables_command",
-    "queries": "pergamon.cli.queries:queries_group",
     "request": "pergamon.cli.request:request_group",
     "grant": "pergamon.cli.grant:grant_group",
     "project": "pergamon.cli.project:project_group",

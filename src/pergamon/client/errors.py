@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pergamon.kernel import Invalid, Kind, PergamonError
+from pergamon.kernel import Kind, PergamonError
 
 KIND_OF_STATUS = {
     400: Kind.INVALID,
@@ -22,7 +22,7 @@ class ClientError(PergamonError):
     code = "client.error"
 
 
-class NotAnAddress(ClientError, Invalid):
+class NotAnAddress(ClientError):
     """This is not the address of a server."""
 
     code = "client.not_an_address"

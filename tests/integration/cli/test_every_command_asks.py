@@ -33,7 +33,6 @@ NEEDS_NO_RIGHT = {
     "glossary": "as asset",
     "request": "as asset: test_from_request_to_refusal.py of journeys/",
     "grant": "as request",
-    "queries": "tells and ends one's own queries only",
     "lineage": "show as query: test_lineage_at_the_command_line.py, where export is refused too",
     "tables": "lists only what the actor may read: tests of query/",
 }

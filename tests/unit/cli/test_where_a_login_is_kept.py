@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pergamon.cli.client import NoToken, login_file, without_token
-from pergamon.kernel import Invalid
+from pergamon.client import NotAnAddress
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_two_servers_have_two_files(config: Path) -> None:
     ["", "data.example.org", "https://", "https://h:x", "http://[", "ftp://h", "https://u:p@h", "https://h:99999"],
 )
 def test_what_is_no_address_is_said_so(address: str) -> None:
-    with pytest.raises(Invalid, match="not the address of a server"):
+    with pytest.raises(NotAnAddress, match="not the address of a server"):
         login_file(address)
 
 
