@@ -99,6 +99,8 @@ def _open_views(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any]) -> 
         schema, table = _identifier(view["database"]), _identifier(view["table"])
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         connection.execute(f"CREATE VIEW {schema}.{table} AS SELECT * FROM {view['source']}")  # noqa: S608 - quoted above
+    if not job["in_order"]:
+        connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET threads = {int(job['limits']['threads'])}")
     connection.execute("SET lock_configuration = true")
 

@@ -303,6 +303,7 @@ class DuckDBSandbox:
                     for table in job.tables
                 ],
                 "landlock": self._has_landlock,
+                "in_order": all(table.reading is None for table in job.tables),  # else the barrier takes one thread
                 "limits": {
                     "rows": limits.max_rows,
                     "memory_bytes": limits.memory_mb * 1024**2,
