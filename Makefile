@@ -17,6 +17,7 @@ $(STAMP): requirements.lock build.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r build.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation --only-binary :all: --no-binary pyspark-client -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q src/pergamon  # what runs in a sandbox cannot keep what it compiles
 	@touch $@
 
 demo: $(STAMP) ## Run the whole way on a sample hospital: replicate, merge, transform, query, verify
