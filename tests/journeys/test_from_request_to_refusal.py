@@ -222,6 +222,7 @@ def test_what_is_asked_for_is_granted_queried_and_taken_back(way: Way, rt: Runti
     granted = way.approve("hana", asked["id"])["grant"]
     assert (granted["state"], granted["table"], granted["rows"]) == ("active", TABLE, seen["rows"])
 
+    assert way.query("ada", f"SELECT count(*) AS n FROM {TABLE}") == [[11]], "as the preview said"
     for who in ("ada", "cyd"):
         assert way.query(who, SQL) == [[19, "xxxxxxt 19"], [21, "xxxxxxt 21"]]
     assert _code(lambda: way.query("cyd", "SELECT age FROM study_sub.visits")) == "query.invalid"
