@@ -87,6 +87,9 @@ WINDOWS = names("""
     nth_value fill
 """)
 
+INEXACT = names("approx_count_distinct approx_quantile approx_top_k reservoir_quantile random")
+"""Their answers depend on chance or on rows that are not given. Not granted on tables of which a part is given."""
+
 CALLABLE = OPERATORS | TEXT | NUMBERS | TIME | NESTED | JSON | CONDITIONAL | AGGREGATES
 """What may stand in an expression."""
 

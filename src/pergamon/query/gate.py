@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pergamon.kernel import Decision, Invalid, NotFound
-from pergamon.query.functions import CALLABLE, TABLE_FUNCTIONS, WINDOWS, names
+from pergamon.query.functions import CALLABLE, INEXACT, TABLE_FUNCTIONS, WINDOWS, names
 
 Serialize = Callable[[str], str]
 
@@ -66,13 +66,14 @@ class JudgedQuery:
     """A text that may be run, once every one of `tables` may be read.
 
     columns: the last part of every column reference, lower-case, for helpful messages. aliases: names given in the
-    text.
+    text. inexact: what of the text makes an answer depend on chance: functions, and the word `sample`.
     """
 
     sql: str
     tables: frozenset[TableName]
     columns: frozenset[str]
     aliases: frozenset[str]
+    inexact: frozenset[str] = frozenset()
 
 
 def judge(sql: str, serialize: Serialize) -> JudgedQuery:
@@ -231,6 +232,7 @@ class _Walk:
     tables: set[TableName] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     aliases: set[str] = field(default_factory=set)
+    inexact: set[str] = field(default_factory=set)
     todo: list[tuple[str, Any, Scope]] = field(default_factory=list)
 
     def judged(self, tree: dict[str, Any]) -> JudgedQuery:
@@ -238,7 +240,13 @@ class _Walk:
         while self.todo:
             kind, value, scope = self.todo.pop()
             self._look(kind, value, scope)
-        return JudgedQuery(self.sql, frozenset(self.tables), frozenset(self.columns), frozenset(self.aliases))
+        return JudgedQuery(
+            sql=self.sql,
+            tables=frozenset(self.tables),
+            columns=frozenset(self.columns),
+            aliases=frozenset(self.aliases),
+            inexact=frozenset(self.inexact),
+        )
 
     def _look(self, kind: str, value: Any, scope: Scope) -> None:
         if value is None:
@@ -297,9 +305,9 @@ class _Walk:
             case "COLUMN_REF":
                 self.columns.update(ascii_lower(part) for part in node["column_names"][-1:])
             case "FUNCTION":
-                _judge_function(node, CALLABLE)
+                self._function(node, CALLABLE)
             case "WINDOW":
-                _judge_function(node, AGGREGATES_AND_WINDOWS)
+                self._function(node, AGGREGATES_AND_WINDOWS)
             case "OPERATOR" if node["type"] not in OPERATOR_TYPES:
                 raise _not_known(node["type"])
             case "LAMBDA":
@@ -307,7 +315,16 @@ class _Walk:
             case _:
                 pass
 
+    def _function(self, node: dict[str, Any], allowed: frozenset[str]) -> None:
+        _judge_function(node, allowed)
+        self.inexact |= INEXACT & {ascii_lower(node["function_name"])}
+
+    def _sampled(self, node: dict[str, Any]) -> None:
+        if node.get("sample"):
+            self.inexact.add("sample")
+
     def _table(self, node: dict[str, Any], scope: Scope) -> None:
+        self._sampled(node)
         name = node["type"]
         if name == "TABLE_FUNCTION":
             self._table_function(node, scope)
@@ -351,6 +368,7 @@ class _Walk:
 
     def _query(self, node: dict[str, Any], scope: Scope) -> None:
         """A query with its WITH: each part sees the parts before it, a recursive part itself too."""
+        self._sampled(node)
         for name, definition in _parts_of_with(node):
             inner = definition["query"]["node"]
             own = scope | {name} if inner["type"] == "RECURSIVE_CTE_NODE" else scope

@@ -18,6 +18,7 @@ from pergamon.kernel import PergamonError, new_id, require, sha256_hex
 from pergamon.policy import Action, decide, visible
 from pergamon.query import tables
 from pergamon.query.events import QueryAbandoned, QueryFailed, QueryRan, QueryStarted, QueryWasCancelled
+from pergamon.query.exact import require_exact
 from pergamon.query.gate import NOT_A_NAME, JudgedQuery, judge
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
@@ -195,6 +196,7 @@ def _admitted(
 ) -> tuple[JudgedQuery, QueryJob]:
     judged = judge(sql, place.engine.parse)
     granted = tuple(describe_table(uow, place.catalog, name) for name in sorted(judged.tables))
+    require_exact(judged, granted)
     _require_in_reach(granted, spec)
     return judged, QueryJob(id=query_id, sql=sql, tables=granted, limits=spec.limits)
 
