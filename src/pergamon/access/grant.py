@@ -32,7 +32,6 @@ from pergamon.kernel import AccessDenied, canonical_bytes, new_id, sha256_hex
 from pergamon.policy import Action, as_json, decide, mask_text
 from pergamon.store import UnitOfWork
 
-SUBSCRIPTIONS = "_sub"
 LONGEST_TABLE = 120
 AT_ONCE = 500
 """Ends told in one unit of work."""
@@ -41,7 +40,7 @@ BY_HAND, TABLE_GONE, PROJECT_GONE = "by-hand", "table-gone", "project-gone"
 
 def subscription_database(project: str) -> str:
     """The database of what a project was granted: `heart-study` has `heart_study_sub`."""
-    return project.replace("-", "_") + SUBSCRIPTIONS
+    return project.replace("-", "_") + lake.SUBSCRIPTIONS
 
 
 def table_identifier(name: str) -> str:
@@ -57,7 +56,6 @@ def issue(uow: UnitOfWork, request: AccessRequest, offer: Offer, *, granted_by: 
 
     Raises:
         TooManyGrants: the project has as many live grants on the asset as one may have.
-        BadRequest: the lake has a database that is called as the project's would be.
     """
     shape = shaped(offer, request.wish, [one.narrowing for one in request.approvals])
     database, table = _subscribe(uow, request, offer)
@@ -157,8 +155,6 @@ def _subscribe(uow: UnitOfWork, request: AccessRequest, offer: Offer) -> tuple[s
     known = tables.subscription(uow, request.project, request.asset_id)
     if known is not None:
         return known
-    if database in lake.read_databases(uow):
-        raise BadRequest(f"the lake has a database {database}, which is the project's", hint="rename that database")
     table = free_name(
         table_identifier(catalog.table_of(offer.asset).name),
         tables.names_taken(uow, database, table_identifier(catalog.table_of(offer.asset).name)),

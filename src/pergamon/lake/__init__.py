@@ -32,6 +32,7 @@ from pergamon.lake.locations import bucket_path, database_path, path_in_bucket, 
 from pergamon.lake.metadata import MetadataMissing, read_metadata
 from pergamon.lake.model import (
     LEASE_PREFIX,
+    SUBSCRIPTIONS,
     AccessRuleSpec,
     BadCommit,
     BadLocation,
@@ -62,6 +63,7 @@ from pergamon.lake.read import files_of, is_table, list_tables, load_table, read
 __all__ = [
     "LEASE_PREFIX",
     "NAME_MAPPING",
+    "SUBSCRIPTIONS",
     "AccessRuleSpec",
     "BadCommit",
     "BadLocation",

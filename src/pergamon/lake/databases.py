@@ -3,7 +3,15 @@
 from pergamon.lake import tables
 from pergamon.lake.buckets import read_buckets
 from pergamon.lake.events import DatabaseDropped, DatabasePut
-from pergamon.lake.model import DatabaseSpec, InUse, UnknownBucket, UnknownDatabase, require_name
+from pergamon.lake.model import (
+    SUBSCRIPTIONS,
+    BadName,
+    DatabaseSpec,
+    InUse,
+    UnknownBucket,
+    UnknownDatabase,
+    require_name,
+)
 from pergamon.store import UnitOfWork
 
 
@@ -11,11 +19,14 @@ def put_database(uow: UnitOfWork, name: str, spec: DatabaseSpec, tags: dict[str,
     """Declare a database, or change what is declared.
 
     Raises:
-        BadName: the name cannot be used.
+        BadName: the name cannot be used, or ends as the names of subscriptions do.
         UnknownBucket: its bucket is not declared.
         InUse: it has tables, and its place was to change: tables are moved by `relocate`, never by configuration.
     """
     require_name("database", name)
+    if name.endswith(SUBSCRIPTIONS):
+        hint = "such names are for what projects are granted; give it another"
+        raise BadName(f"the database {name} cannot be called so: its name ends in {SUBSCRIPTIONS}", hint=hint)
     if spec.bucket not in read_buckets(uow):
         raise UnknownBucket(f"database {name} names the bucket {spec.bucket}, which is not declared")
     before = read_databases(uow).get(name)

@@ -65,6 +65,10 @@ class BadCommit(Invalid):
     code = "lake.bad_commit"
 
 
+SUBSCRIPTIONS = "_sub"
+"""How the names of the databases end that hold what projects are granted (`heart_study_sub`); none of ours ends so."""
+
+
 class BadName(Invalid):
     code = "lake.bad_name"
 

@@ -409,3 +409,8 @@ def test_pages_follow_each_other_without_a_gap(world: World) -> None:
         assert access.list_requests(uow, state=access.RequestState.OPEN) == []
     assert seen == sorted(seen) == [one.id for one in everything]
     assert len(seen) == 5
+
+
+def test_no_database_of_the_lake_is_called_as_what_a_project_was_granted(world: World) -> None:
+    with pytest.raises(lake.BadName, match="ends in _sub"), world.by() as uow:
+        lake.put_database(uow, "study_sub", lake.DatabaseSpec(bucket="raw", prefix="mine"))
