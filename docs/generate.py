@@ -20,7 +20,8 @@ import pergamon
 from pergamon.access import chart as access_chart
 from pergamon.cli.main import EXIT_CODES, group
 from pergamon.kernel import Event, PergamonError, event_class, event_codes
-from pergamon.query import functions
+from pergamon.query import functions, states
+from pergamon.query.states import StatementAct
 from pergamon.web import api_document
 from pergamon.web.openapi import ERRORS
 
@@ -71,6 +72,22 @@ approvals away.
 A grant is `active` until the clock reaches its `valid_until`, then it is `expired`; it is `revoked` when somebody took
 it back, or when its asset's table or its project is gone. Nothing leads back from there.
 """
+
+STATEMENTS_HEAD = """# Statements
+
+Where a query can be. One that is submitted begins `queued`; one whose caller waits for the rows begins `running`. An
+act that is not in the table cannot happen: a statement that has ended stays as it is. Each change stands in the trail.
+How to: [run statements](../how-to/run-statements.md).
+"""
+
+STATEMENT_ACTS = {
+    StatementAct.START: "its turn has come, and everything was decided anew | `query.started`",
+    StatementAct.FINISH: "the rows were handed over, or kept | `query.ran`",
+    StatementAct.FAIL: "it was refused at its turn, met a limit, or a right that it needed has ended | `query.failed`",
+    StatementAct.CANCEL: "who submitted it asked for its end | `query.cancelled`",
+    StatementAct.ABANDON: "its process ended before it could say how it went, or none took it up within a day"
+    " | `query.abandoned`",
+}
 
 TRUTH_HEAD = """One row for each part that somebody can have and each act. A cell says what they meet in that state:
 the state of the request afterwards, `conflict` (the state does not let it be done), `denied`, or `not found` (they may
@@ -326,6 +343,14 @@ def requests_page() -> str:
     )
 
 
+def statements_page() -> str:
+    """The page of statements: their states, and what leads where."""
+    chart = f"```mermaid\n{states.state_chart()}\n```\n"
+    acts = [f"| `{act}` | {said} |" for act, said in STATEMENT_ACTS.items()]
+    table = "\n".join(["| Act | What happened | Event |", "|---|---|---|", *acts, ""])
+    return "\n".join([STATEMENTS_HEAD, NOTE + "\n", states.state_table() + "\n", chart, table])
+
+
 def cell(text: str) -> str:
     """A text as a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
@@ -398,6 +423,7 @@ def pages() -> dict[Path, str]:
         PAGES / "api.md": api_page(),
         PAGES / "functions.md": functions_page(),
         PAGES / "requests-and-grants.md": requests_page(),
+        PAGES / "statements.md": statements_page(),
         DOCS / "adr" / "README.md": with_list(DOCS / "adr" / "README.md", "decisions", decisions_list()),
         DOCS / "README.md": map_page(),
     }
