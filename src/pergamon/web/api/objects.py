@@ -26,7 +26,7 @@ from pergamon.web.transfer import ContentResponse, TransfersDep, body_with_room,
 router = APIRouter()
 
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
-CONTENT = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+CONTENT = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 VersionId = Annotated[
     str | None, Query(pattern=r"^ver_[0-9a-f]{32}$", description="This version; without it, the current one.")
 ]
