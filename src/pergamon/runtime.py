@@ -198,7 +198,7 @@ class Runtime:
     @cached_property
     def query_catalog(self) -> query.LakeCatalog:
         """The tables that queries may name: the lake's, and those of subscriptions with their masks."""
-        return query.LakeCatalog(lambda project: keys.derived_key(self.settings.home, f"mask:{project}"))
+        return query.LakeCatalog(lambda uow, project: keys.known_key(uow, self.settings.home, f"mask:{project}"))
 
     @cached_property
     def query_turns(self) -> query.Turns:

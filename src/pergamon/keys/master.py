@@ -50,11 +50,22 @@ def derived_key(home: Path, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(_master_key(home))
 
 
+def has_master_key(home: Path) -> bool:
+    return (home / DIRECTORY).is_dir()
+
+
+def lost(home: Path) -> MasterKeyMissing:
+    """The error of a key that was there."""
+    return MasterKeyMissing(
+        f"the master key {home / DIRECTORY / FILE} is gone",
+        hint="bring it back from the backup: with a new one, pseudonyms would no longer match",
+    )
+
+
 def _master_key(home: Path) -> bytes:
-    directory = home / DIRECTORY
-    if not directory.is_dir():
+    if not has_master_key(home):
         _make(home)
-    return _read(directory)
+    return _read(home / DIRECTORY)
 
 
 def _make(home: Path) -> None:
@@ -74,10 +85,7 @@ def _read(directory: Path) -> bytes:
     try:
         descriptor = os.open(directory / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise MasterKeyMissing(
-            f"the master key {directory / FILE} is gone",
-            hint="bring it back from the backup: with a new one, pseudonyms would no longer match",
-        ) from error
+        raise lost(directory.parent) from error
     except OSError as error:
         raise _unsafe(directory) from error
     with os.fdopen(descriptor, "rb") as file:

@@ -21,7 +21,7 @@ from pergamon.store import UnitOfWork
 class LakeCatalog:
     """A `TableCatalog`. mask_key: the secret key of a project's keyed masks, by the project's name."""
 
-    mask_key: Callable[[str], bytes]
+    mask_key: Callable[[UnitOfWork, str], bytes]
 
     def tables(self, uow: UnitOfWork) -> list[GovernedTable]:
         """Every table of the lake, and every one that live grants give to the actor's projects."""
@@ -62,7 +62,7 @@ class LakeCatalog:
             UnknownTable: the lake's table is gone.
         """
         whole = _snapshot(name, lake.read_table(uow, lake.TableId.parse(subscribed.lake_table)))
-        salted = mask_secrets(self.mask_key(subscribed.project), secrets.token_bytes(SALT_BYTES))
+        salted = mask_secrets(self.mask_key(uow, subscribed.project), secrets.token_bytes(SALT_BYTES))
         reading = Reading(whole.columns, subscribed.rights, salted)
         return replace(whole, columns=given_columns(whole.columns, subscribed.rights), reading=reading)
 

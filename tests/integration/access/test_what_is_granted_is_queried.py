@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pergamon import access, identity, query
+from pergamon import access, identity, keys, query
 from pergamon.kernel import PergamonError
 from pergamon.query import QueryCancelled, QueryStopped, UnknownQueryTable
 from tests.reference.governed_lake import append
@@ -80,6 +80,25 @@ def test_pseudonyms_are_one_within_a_project_and_none_tells_the_name(lake: World
     assert first == again
     assert len(first[0]["name"]) == 64
     assert rows(lake, "SELECT id FROM study_sub.patients WHERE name = 'Änne'") == []
+
+
+def test_without_the_key_that_was_used_nobody_gets_another_pseudonym(lake: World) -> None:
+    lake.list_with(masks={"name": "hmac-sha-256"})
+    lake.granted()
+    sql = "SELECT name FROM study_sub.patients WHERE id = 1"
+    first = rows(lake, sql)
+    directory = lake.rt.settings.home / "keys"
+    kept = directory.rename(directory.with_name("kept"))
+    with pytest.raises(keys.MasterKeyMissing):
+        rows(lake, sql)
+    assert not directory.exists(), "no new key was made"
+    keys.derived_key(lake.rt.settings.home, "mask:study")
+    with pytest.raises(keys.MasterKeyChanged):
+        rows(lake, sql)
+    (directory / "master.key").unlink()
+    directory.rmdir()
+    kept.rename(directory)
+    assert rows(lake, sql) == first
 
 
 def test_what_ends_between_two_queries_is_not_found_the_second_time(lake: World) -> None:
