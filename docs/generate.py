@@ -47,6 +47,8 @@ for the right), `not_found` (there is none, or you may not know of it), `conflic
 FUNCTIONS_HEAD = """# Functions of a query
 
 What SQL of `pergamon query` may call; everything else is refused. What each of them does stands in DuckDB's manual.
+On a table of which a part is granted, `TABLESAMPLE`, `USING SAMPLE`, `approx_count_distinct`, `approx_quantile`,
+`approx_top_k`, `reservoir_quantile` and `random` are refused too: what they tell depends on rows that are not given.
 """
 
 FUNCTIONS = {

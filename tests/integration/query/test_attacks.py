@@ -402,3 +402,8 @@ def test_an_error_says_the_same_whatever_the_value_was(
             sandbox.run(QueryJob("query_1", sql, (table,), LIMITS))
         told.add(str(failed.value))
     assert len(told) == 1
+
+
+def test_of_a_table_that_is_given_whole_a_sample_may_be_taken() -> None:
+    whole = [replace(table, reading=None) for table in tables_of_paper()]
+    require_exact(judge("SELECT approx_quantile(amount, 0.5) FROM study_sub.visits TABLESAMPLE 10%", parsed), whole)
