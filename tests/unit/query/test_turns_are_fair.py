@@ -15,6 +15,7 @@ STEPS = st.lists(
         st.tuples(st.just("end"), st.integers(0, 5), st.none()),
         st.tuples(st.just("withdraw"), st.integers(0, 20), st.none()),
     ),
+    min_size=30,
     max_size=80,
 )
 
@@ -24,7 +25,7 @@ def turn(person: str, group: str = "x", most: int | None = None, most_of_one: in
 
 
 @given(steps=STEPS, at_once=st.integers(1, 4), most=st.integers(1, 3), most_of_one=st.integers(1, 2))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_nobody_waits_behind_more_than_one_statement_of_each_other_person(
     steps: list[tuple[str, str | int, str | None]], at_once: int, most: int, most_of_one: int
 ) -> None:
