@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -54,6 +55,7 @@ KNOWN = {
     "principal": "person:fuzz",
     "request_id": "request_" + "1" * 32,
     "grant_id": "grant_" + "1" * 32,
+    "query_id": "query_" + "1" * 32,
 }
 """What there is in the fuzzed world, by the name of a path's parameter: else few requests would get past 404."""
 LOGIN, LOGOUT = "POST /api/v1/login", "POST /api/v1/logout"
@@ -164,7 +166,19 @@ def make_fuzzed_world(rt: Runtime) -> Actor:
     with rt.begin(actor) as uow:
         begun = objects.begin_upload(uow, root, "shelf", "folder/b.csv", 1000)
         uow.execute("UPDATE object_upload SET id = %s WHERE id = %s", (KNOWN["upload_id"], begun.id))
+        _make_statement(uow, rt)
     return actor
+
+
+def _make_statement(uow: UnitOfWork, rt: Runtime) -> None:
+    """One that is done, with rows to fetch."""
+    done = rt.submit_statement(uow, "SELECT 1 AS a")
+    kept = rt.result_area.keep(done.workgroup, KNOWN["query_id"], pa.table({"a": [1, 2], "b": ["x", None]}))
+    uow.execute(
+        "UPDATE query_history SET id = %s, status = 'done', finished_at = %s, rows = 2, truncated = false, "
+        "result_bytes = %s, result_until = %s WHERE id = %s",
+        (KNOWN["query_id"], uow.now, kept.size_bytes, uow.now + timedelta(days=1), done.id),
+    )
 
 
 def tokens_of(rt: Runtime, actor: Actor) -> Iterator[str]:
