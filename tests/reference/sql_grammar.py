@@ -370,7 +370,7 @@ class Statements:
                 ("frame", f"max({value}) OVER (ORDER BY {total} ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)"),
                 ("range frame", f"count(*) OVER (ORDER BY {n} RANGE BETWEEN 3 PRECEDING AND CURRENT ROW)"),
                 ("groups", f"count({s}) OVER (ORDER BY {n} GROUPS 1 PRECEDING)"),
-                ("exclude", f"count(*) OVER (PARTITION BY {s} EXCLUDE CURRENT ROW)"),
+                ("exclude", f"count(*) OVER (ORDER BY {n} RANGE UNBOUNDED PRECEDING EXCLUDE CURRENT ROW)"),
                 ("lag", f"lag({value}, 1, -1) OVER (ORDER BY {total})"),
                 ("lead", f"lead({s} IGNORE NULLS) OVER (ORDER BY {total})"),
                 ("first_value", f"first_value({s}) OVER (PARTITION BY {n} ORDER BY {total})"),
