@@ -86,9 +86,7 @@ def test_one_person_with_many_statements_and_one_with_a_single_one() -> None:
 
 
 @pytest.mark.parametrize(("most", "most_of_one"), [(1, None), (None, 1)])
-def test_who_may_not_run_more_is_passed_over_and_is_first_afterwards(
-    most: int | None, most_of_one: int | None
-) -> None:
+def test_who_may_not_run_more_is_passed_over_and_is_first_afterwards(most: int | None, most_of_one: int | None) -> None:
     queue = FairQueue(at_once=9)
     first, second, other = turn("eve", "x", most, most_of_one), turn("eve", "x", most, most_of_one), turn("ada", "y")
     for one in (first, second, other):
