@@ -45,8 +45,8 @@ def installation(demo: tuple[Path, str]) -> Iterator[Runtime]:
 
 def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> None:
     _, said = demo
-    for stage in range(1, 11):
-        assert f"[{stage}/10]" in said
+    for stage in range(1, 13):
+        assert f"[{stage}/12]" in said
     assert "no change" in said, "deploying twice changes nothing"
     assert "chain intact" in said
     assert "To go on" in said
@@ -54,7 +54,7 @@ def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> 
 
 def test_what_a_person_may_not_see_is_answered_as_not_there(demo: tuple[Path, str]) -> None:
     _, said = demo
-    refused = said[said.index("[7/10]") : said.index("[8/10]")]
+    refused = said[said.index("[7/12]") : said.index("[8/12]")]
     assert "no such table" in refused
     assert "audit.act_denied" in said
 
