@@ -24,7 +24,7 @@ demo: $(STAMP) ## Run the whole way on a sample hospital: replicate, merge, tran
 	@$(BIN)/pergamon demo
 
 test: $(STAMP) ## Run every test (unit, property, contract, integration, journeys, docs, architecture)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak"
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: $(STAMP) ## Run every check (format, lint, types, layers) and count the failures
 	@failed=0; for check in "ruff format --check ." "ruff check ." "mypy" "lint-imports"; do \

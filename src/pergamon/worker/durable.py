@@ -6,7 +6,8 @@ old runs.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ class DatabaseAway(Unavailable):
     """PostgreSQL does not answer the engine of durable runs."""
 
     code = "worker.database_away"
+
+
+@contextmanager
+def _database_may_go_away() -> Iterator[None]:
+    """What the engine of runs says of a database that went away is said in our words."""
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError:
+        raise DatabaseAway("PostgreSQL does not answer the worker", hint="it is tried again") from None
 
 
 class DurableRuns:
@@ -65,25 +75,26 @@ class DurableRuns:
         Raises:
             DatabaseAway: PostgreSQL does not answer; the worker is started again by whoever keeps it.
         """
-        try:
+        with _database_may_go_away():
             DBOS.launch()
-        except sqlalchemy.exc.OperationalError:
-            raise DatabaseAway("PostgreSQL went away while the worker started", hint="it is tried again") from None
 
     def start(self, run_id: str) -> None:
-        """Carry out a run in the background. Started before: nothing happens."""
-        if DBOS.get_workflow_status(run_id) is None:
-            with SetWorkflowID(run_id):
-                DBOS.start_workflow(self._run, run_id)
+        """Carry out a run in the background. Started before: nothing happens. Raises: DatabaseAway."""
+        with _database_may_go_away():
+            if DBOS.get_workflow_status(run_id) is None:
+                with SetWorkflowID(run_id):
+                    DBOS.start_workflow(self._run, run_id)
 
     def take_over(self, dead_workers: list[str]) -> None:
-        """Go on with what dead workers had begun."""
+        """Go on with what dead workers had begun. Raises: DatabaseAway."""
         if dead_workers:
-            DBOS._recover_pending_workflows(dead_workers)
+            with _database_may_go_away():
+                DBOS._recover_pending_workflows(dead_workers)
 
     def broke_down(self, run_id: str) -> bool:
-        """Has the engine given this run up, without the run having an end?"""
-        status = DBOS.get_workflow_status(run_id)
+        """Has the engine given this run up, without the run having an end? Raises: DatabaseAway."""
+        with _database_may_go_away():
+            status = DBOS.get_workflow_status(run_id)
         return status is not None and status.status in ENDED_BADLY
 
     def close(self) -> None:
