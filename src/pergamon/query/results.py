@@ -62,7 +62,7 @@ class ResultArea:
         sink = pa.BufferOutputStream()
         try:
             pq.write_table(rows, sink, row_group_size=ROWS_OF_A_GROUP, compression="zstd")
-        except (pa.ArrowException, NotImplementedError):
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):  # no memory is another matter
             raise QueryTypeError(
                 "the result holds what a file cannot keep: intervals, for one, or structs without fields",
                 hint="CAST them to VARCHAR",

@@ -1,7 +1,7 @@
 """Requests, grants and previews over HTTP, on a real table: the same verbs, the same errors."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pergamon import catalog, identity, lake, query
 from pergamon.query import QueryJob, QueryTimedOut
 from pergamon.web import create_app
 from tests.reference.governed_lake import append
+from tests.reference.plain_engine import PlainEngine
 from tests.reference.served import bearer, served
 
 from .conftest import COLUMNS, World
@@ -166,17 +167,11 @@ def test_bad_input_is_named_and_leaves_nothing_behind(ask: Callers) -> None:
     assert ask("ada", "POST", "/queries/query_1/cancel").json()["code"] == "query.no_such_query"
 
 
-class Overwhelmed:
+class Overwhelmed(PlainEngine):
     """An engine for which every query takes too long."""
 
-    def run(self, job: QueryJob, watch: object = None) -> tuple[pa.Table, bool]:
+    def run(self, job: QueryJob, watch: Callable[[], None] | None = None) -> tuple[pa.Table, bool]:
         raise QueryTimedOut("the query took longer than 10 s")
-
-    def parse(self, sql: str) -> str:
-        raise NotImplementedError
-
-    def prewarm(self) -> None:
-        """There is nothing to warm."""
 
 
 def test_what_takes_too_long_to_count_is_told_uncounted(world: World) -> None:
