@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 import pergamon.web.api
@@ -12,7 +13,7 @@ from pergamon.runtime import Runtime
 from pergamon.web import create_app
 from pergamon.web.authentication import Authentication, current_actor
 from pergamon.web.errors import STATUS_OF_KIND
-from pergamon.web.permissions import PUBLIC, ROUTE_PERMISSIONS
+from pergamon.web.permissions import PAGE_PERMISSIONS, PUBLIC, ROUTE_PERMISSIONS
 
 
 def routes_of(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
@@ -25,13 +26,18 @@ def routes_of(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
 
 
 def test_every_route_has_a_line_and_every_line_a_route(rt: Runtime) -> None:
-    assert set(routes_of(create_app(rt))) == set(ROUTE_PERMISSIONS)
+    assert set(routes_of(create_app(rt))) == set(ROUTE_PERMISSIONS) | set(PAGE_PERMISSIONS)
 
 
 def test_every_route_that_is_not_public_knows_who_asks(rt: Runtime) -> None:
     for key, route in routes_of(create_app(rt)).items():
-        asks = any(part.call is current_actor for part in route.dependant.dependencies)
-        assert asks is (ROUTE_PERMISSIONS[key] != PUBLIC), key
+        permission = (ROUTE_PERMISSIONS | PAGE_PERMISSIONS)[key]
+        assert knows_who_asks(route.dependant) is not permission.startswith(PUBLIC), key
+
+
+def knows_who_asks(dependant: Dependant) -> bool:
+    """Does a route, or what it depends on, ask for the actor?"""
+    return dependant.call is current_actor or any(map(knows_who_asks, dependant.dependencies))
 
 
 def test_authentication_stands_before_every_route(rt: Runtime) -> None:
@@ -41,6 +47,8 @@ def test_authentication_stands_before_every_route(rt: Runtime) -> None:
 def test_only_exact_paths_are_public() -> None:
     public = [path for (_, path), permission in ROUTE_PERMISSIONS.items() if permission == PUBLIC]
     assert public == ["/healthz", "/api/v1/login"]
+    pages = [path for (_, path), permission in PAGE_PERMISSIONS.items() if permission == PUBLIC]
+    assert pages == ["/sign-in", "/sign-in", "/preferences"]
 
 
 def test_every_kind_of_error_has_a_status() -> None:
@@ -49,6 +57,7 @@ def test_every_kind_of_error_has_a_status() -> None:
 
 def test_routes_are_plain_functions_so_that_they_run_in_threads() -> None:
     folder = Path(pergamon.web.api.__file__).parent
-    for path in folder.glob("*.py"):
+    for path in (*folder.glob("*.py"), *folder.with_name("pages").glob("*.py")):
         tree = ast.parse(path.read_text())
-        assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)], path.name
+        found = {node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
+        assert found <= {"require_genuine"}, path.name  # it reads the body that has come already

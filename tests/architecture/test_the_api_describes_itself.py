@@ -9,7 +9,7 @@ from pergamon.web import create_app
 from pergamon.web.body_limit import LARGER_BODIES, STREAMED
 from pergamon.web.errors import STATUS_OF_CODE, WebError
 from pergamon.web.openapi import ERRORS
-from pergamon.web.permissions import PUBLIC, ROUTE_PERMISSIONS
+from pergamon.web.permissions import PAGE_PERMISSIONS, PUBLIC, ROUTE_PERMISSIONS
 from tests.docs.test_documents_are_whole import load_generator
 
 
@@ -58,7 +58,7 @@ def test_who_asks_is_told_once(document: dict[str, Any]) -> None:
 
 def test_routes_with_a_bound_of_their_own_exist() -> None:
     named = set(LARGER_BODIES) | set(STREAMED)
-    assert named <= set(ROUTE_PERMISSIONS) | {("POST", "/api/v1/lineage")}
+    assert named <= set(ROUTE_PERMISSIONS) | set(PAGE_PERMISSIONS) | {("POST", "/api/v1/lineage")}
 
 
 def test_every_code_with_a_status_of_its_own_exists() -> None:

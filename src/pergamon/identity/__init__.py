@@ -36,7 +36,14 @@ from pergamon.identity.roles import (
     read_roles,
 )
 from pergamon.identity.teams import drop_team, put_team, read_team, team_role
-from pergamon.identity.tokens import TokenInfo, issue_token, list_tokens, log_out, revoke_token
+from pergamon.identity.tokens import (
+    TokenInfo,
+    issue_token,
+    list_tokens,
+    log_out,
+    revoke_login_tokens,
+    revoke_token,
+)
 
 __all__ = [
     "EVERYONE",
@@ -87,6 +94,7 @@ __all__ = [
     "read_roles",
     "read_team",
     "require_person",
+    "revoke_login_tokens",
     "revoke_token",
     "set_password",
     "team_role",

@@ -29,6 +29,8 @@ from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
 from pergamon.web.openapi import document_of
+from pergamon.web.pages import home, preferences, sign_in, static_files, styles
+from pergamon.web.pages.error_page import error_page
 from pergamon.web.patience import Patience
 from pergamon.web.sweep import life_of
 from pergamon.web.transfer import Transfers
@@ -54,7 +56,10 @@ MODULES = (
     access,
     trail,
 )
-"""The routes, module by module; each one thing that can be asked."""
+"""The routes of the API, module by module; each one thing that can be asked."""
+
+PAGE_MODULES = (static_files, sign_in, preferences, home, styles)
+"""The pages of the portal, file by file."""
 
 
 def create_app(rt: Runtime) -> FastAPI:
@@ -65,7 +70,8 @@ def create_app(rt: Runtime) -> FastAPI:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     app.state.rt = rt
     app.state.transfers = Transfers()
-    for module in MODULES:
+    app.state.error_page = error_page
+    for module in (*MODULES, *PAGE_MODULES):
         app.include_router(module.router)
     add_error_handlers(app)
     app.add_middleware(BodyLimit)  # added last, runs first: incidents, patience, authentication, then the body

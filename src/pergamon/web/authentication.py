@@ -1,4 +1,7 @@
-"""Who asks? A bearer token (RFC 6750), looked at before anything else of the request: not its path, not its body."""
+"""Who asks? A bearer token (RFC 6750), looked at before anything else of the request, or, for a page, the session's.
+
+A cookie opens no route of the API: browsers send it along with whatever another site has them ask.
+"""
 
 from typing import Annotated
 
@@ -9,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pergamon.identity import Unauthenticated
 from pergamon.kernel import Actor, PergamonError
 from pergamon.runtime import Runtime
-from pergamon.web.errors import error_response
-from pergamon.web.permissions import is_public
+from pergamon.web.errors import answer, told
+from pergamon.web.pages.cookies import session_token
+from pergamon.web.pages.static_files import static_paths
+from pergamon.web.permissions import is_page, is_public
 
 LONGEST_TOKEN = 200
 
@@ -28,15 +33,35 @@ class Authentication:
             return
         if scope["type"] != "http":
             return  # no other protocol is spoken here
-        if not is_public(scope["method"], scope["path"]):
+        if not is_open(scope["method"], scope["path"]):
             try:
-                token = bearer_token(scope)
+                token = token_of(scope)
                 actor = await anyio.to_thread.run_sync(self._rt.authenticate, token)
             except PergamonError as error:
-                await error_response(error)(scope, receive, send)
+                await answer(scope, told(error))(scope, receive, send)
                 return
             scope.setdefault("state", {})["actor"] = actor
         await self._app(scope, receive, send)
+
+
+def is_open(method: str, path: str) -> bool:
+    """Is this answered to everybody? Exact paths alone: those of the table, and those of the styles and scripts."""
+    return is_public(method, path) or (method == "GET" and path in static_paths())
+
+
+def token_of(scope: Scope) -> str:
+    """The token that a request came with: of its header, or for a page without one, of its session.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    session = session_token(scope) if is_page(scope["path"]) and not has_bearer(scope) else None
+    return session or bearer_token(scope)
+
+
+def has_bearer(scope: Scope) -> bool:
+    """Does it come with an Authorization header? Browsers send none by themselves."""
+    return any(name == b"authorization" for name, _ in scope["headers"])
 
 
 def bearer_token(scope: Scope) -> str:

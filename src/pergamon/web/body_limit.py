@@ -9,7 +9,7 @@ import hashlib
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pergamon.web.errors import WebError, error_response
+from pergamon.web.errors import WebError, answer, told
 
 LARGEST_BODY_BYTES = 128 * 1024
 """Of a route that is not named below."""
@@ -20,7 +20,7 @@ LARGER_BODIES = {
     ("POST", "/api/v1/projects/{project}/products"): 1024 * 1024,
     ("POST", "/api/v1/lineage"): 1024 * 1024,
 }
-"""JSON routes whose documents are longer, as (method, path as it is routed): bytes."""
+"""Routes whose documents are longer, as (method, path as it is routed): bytes."""
 
 STREAMED = (
     ("PUT", "/api/v1/buckets/{bucket}/objects/{key:path}"),
@@ -69,7 +69,7 @@ class BodyLimit:
         messages = await _whole_body(receive, bound) if claimed_size(scope) <= bound else None
         if messages is None:
             refusal = BodyTooLarge(f"a request's body may have {bound} bytes here", hint="send less at once")
-            await error_response(refusal)(scope, receive, send)
+            await answer(scope, told(refusal))(scope, receive, send)
             return
         digest = hashlib.sha256(b"".join(message.get("body", b"") for message in messages)).hexdigest()
         scope.setdefault("state", {})["body_sha256"] = digest

@@ -1,7 +1,11 @@
-"""What an error looks like to a caller: `{code, message, hint, incident?}`, and a status from its kind."""
+"""What an error looks like to a caller: `{code, message, hint, incident?}`, and a status from its kind.
+
+A person with a browser who asked for a page gets the same as a page: `pages/error_page.py`.
+"""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,11 +13,12 @@ import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pergamon.identity import LoginBusy, TooManyAttempts, Unauthenticated
 from pergamon.kernel import Kind, PergamonError, durable_write, new_id
+from pergamon.web.permissions import is_page
 
 STATUS_OF_KIND = {
     Kind.DENIED: 403,
@@ -47,16 +52,55 @@ class WebError(PergamonError):
 NEVER_STORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def error_response(error: PergamonError, *, status: int | None = None) -> JSONResponse:
-    """An error of ours as a response."""
-    headers = dict(NEVER_STORED)
+@dataclass(frozen=True)
+class ErrorTold:
+    """An error as it is told, whatever it is told as."""
+
+    status: int
+    code: str
+    message: str
+    hint: str | None = None
+    incident: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> JSONResponse:
+        body = {"code": self.code, "message": self.message, "hint": self.hint}
+        if self.incident is not None:
+            body |= {"incident": self.incident, "hint": "tell the operator the incident's number"}
+        return JSONResponse(body, status_code=self.status, headers=NEVER_STORED | dict(self.headers))
+
+
+ErrorPage = Callable[[Scope, ErrorTold], Response]
+"""How an error becomes a page; the application brings it in `state.error_page`."""
+
+
+def told(error: PergamonError, *, status: int | None = None) -> ErrorTold:
+    """An error of ours as it is told."""
+    headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooManyAttempts | LoginBusy):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, WebError):
         headers |= error.headers
-    return _response(status or status_of(error), error.code, error.message, error.hint, headers=headers)
+    return ErrorTold(status or status_of(error), error.code, error.message, error.hint, headers=headers)
+
+
+def error_response(error: PergamonError, *, status: int | None = None) -> JSONResponse:
+    """An error of ours as a response to a program."""
+    return told(error, status=status).as_json()
+
+
+def answer(scope: Scope, error: ErrorTold) -> Response:
+    """An error as a response to whoever asked: a page where a browser asked for one."""
+    page: ErrorPage | None = getattr(scope["app"].state, "error_page", None)
+    return page(scope, error) if page is not None and wants_page(scope) else error.as_json()
+
+
+def wants_page(scope: Scope) -> bool:
+    """Does a browser ask for a page? Programs do not say that they read HTML."""
+    accepts = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    return is_page(scope["path"]) and b"text/html" in accepts
 
 
 def status_of(error: PergamonError) -> int:
@@ -70,21 +114,22 @@ def add_error_handlers(app: FastAPI) -> None:
     """Teach the application our errors, FastAPI's and Starlette's; anything else is an incident."""
 
     @app.exception_handler(PergamonError)
-    def ours(request: Request, error: PergamonError) -> JSONResponse:
-        return error_response(error)
+    def ours(request: Request, error: PergamonError) -> Response:
+        return answer(request.scope, told(error))
 
     @app.exception_handler(RequestValidationError)
-    def not_valid(request: Request, error: RequestValidationError) -> JSONResponse:
+    def not_valid(request: Request, error: RequestValidationError) -> Response:
         """Says where and what kind of fault, never what was sent: that may be somebody's data."""
-        faults = [_fault(fault) for fault in error.errors()]
-        return _response(
-            422, "web.request_not_valid", "the request is not as this route needs it", "; ".join(faults[:10])
+        faults = "; ".join([_fault(fault) for fault in error.errors()][:10])
+        return answer(
+            request.scope,
+            ErrorTold(422, "web.request_not_valid", "the request is not as this route needs it", faults),
         )
 
     @app.exception_handler(HTTPException)
-    def plain(request: Request, error: HTTPException) -> JSONResponse:
+    def plain(request: Request, error: HTTPException) -> Response:
         code = {404: "web.no_such_route", 405: "web.method_not_allowed"}.get(error.status_code, "web.refused")
-        return _response(error.status_code, code, "there is nothing to answer this request", None)
+        return answer(request.scope, ErrorTold(error.status_code, code, "there is nothing to answer this request"))
 
 
 def _fault(fault: Mapping[str, Any]) -> str:  # Any: as pydantic tells them
@@ -114,9 +159,8 @@ class Incidents:
         except Exception as bug:
             incident = await anyio.to_thread.run_sync(_write_incident, self._logs, bug)
             if scope["type"] == "http" and not begun:
-                await _response(500, "pergamon.bug", "something went wrong here", None, incident=incident)(
-                    scope, receive, send
-                )
+                bug_told = ErrorTold(500, "pergamon.bug", "something went wrong here", incident=incident)
+                await _as_well_as_can_be(scope, bug_told)(scope, receive, send)
 
 
 def _write_incident(logs: Path, bug: Exception) -> str:
@@ -128,16 +172,9 @@ def _write_incident(logs: Path, bug: Exception) -> str:
     return incident
 
 
-def _response(
-    status: int,
-    code: str,
-    message: str,
-    hint: str | None,
-    *,
-    incident: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    body = {"code": code, "message": message, "hint": hint}
-    if incident is not None:
-        body |= {"incident": incident, "hint": "tell the operator the incident's number"}
-    return JSONResponse(body, status_code=status, headers=headers or NEVER_STORED)
+def _as_well_as_can_be(scope: Scope, error: ErrorTold) -> Response:
+    """The page of a bug; a bug in showing it is told plainly."""
+    try:
+        return answer(scope, error)
+    except Exception:
+        return error.as_json()

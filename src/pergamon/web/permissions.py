@@ -102,6 +102,28 @@ ROUTE_PERMISSIONS: dict[tuple[str, str], str] = {
 }
 
 
+PAGE_PERMISSIONS: dict[tuple[str, str], str] = {
+    ("GET", "/static/{name}"): "public; the files that there are, by their exact names",
+    ("GET", "/sign-in"): PUBLIC,
+    ("POST", "/sign-in"): PUBLIC,
+    ("POST", "/sign-out"): "authenticated; the session that was used",
+    ("POST", "/sign-out-everywhere"): "authenticated; one's own sessions",
+    ("POST", "/preferences"): PUBLIC,
+    ("GET", "/styles"): AUTHENTICATED,
+    ("GET", "/"): "access.see on each request and grant listed; one's own queries",
+}
+"""Every page, and what its verb asks of the policy: the same as the API's route of that verb does."""
+
+
 def is_public(method: str, path: str) -> bool:
     """Is this request answered without a token? Only exact paths are."""
-    return ROUTE_PERMISSIONS.get((method, path)) == PUBLIC
+    return PUBLIC in (ROUTE_PERMISSIONS.get((method, path)), PAGE_PERMISSIONS.get((method, path)))
+
+
+def is_page(path: str) -> bool:
+    """Is this an address of the portal? What begins as a route for programs does is none, whatever comes after it."""
+    return path.split("/", 2)[1:2] not in API_ROOTS
+
+
+API_ROOTS = [[root] for root in sorted({path.split("/", 2)[1] for _, path in ROUTE_PERMISSIONS})]
+"""`api`, `healthz`: the first words of addresses where no cookie counts."""

@@ -1,0 +1,143 @@
+"""What the handler of a page has in its hands: who asks, the installation, the form that was sent; and how it answers.
+
+router = page_router()
+
+@router.get("/projects")
+def projects(page: PageDep) -> Response:
+    with page.begin() as uow:
+        found = catalog.list_projects(uow)                        # the very verb of the API
+    return page.show("projects/list.html", projects=[one.summary() for one in found])
+
+@router.post("/projects/{project}/members")
+def add(project: str, page: PageDep) -> Response:
+    asked = page.form(MemberForm)                                 # unknown fields are refused
+    with page.begin() as uow:
+        catalog.add_member(uow, project, asked.principal, asked.role)
+    return page.go(f"/projects/{project}", said="member-added")   # 303: a reload sends nothing twice
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from pergamon.kernel import Actor
+from pergamon.policy import Action
+from pergamon.runtime import TRAIL, Runtime
+from pergamon.store import UnitOfWork
+from pergamon.web.authentication import ActorDep, RuntimeDep
+from pergamon.web.pages import cookies
+from pergamon.web.pages.forms import parsed
+from pergamon.web.pages.genuine import form_token, secret_of
+from pergamon.web.pages.headers import PAGE_HEADERS
+from pergamon.web.pages.language import LANGUAGES, Language, language_of
+from pergamon.web.pages.navigation import Entry, entries_for
+from pergamon.web.pages.rendering import rendered
+from pergamon.web.pages.said import SAID
+
+FormT = TypeVar("FormT", bound="Form")
+THEMES = ("light", "dark")
+
+
+class Form(BaseModel):
+    """The fields of a form. One that it does not name is refused: nobody sets what no page offers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What every page has around what it shows. actor: None on a page for everybody."""
+
+    request: Request
+    rt: Runtime
+    actor: Actor | None = None
+    navigation: tuple[Entry, ...] = ()
+
+    @property
+    def language(self) -> Language:
+        return language_of(self.request.scope)
+
+    @property
+    def now(self) -> datetime:
+        return self.rt.clock.now()
+
+    def text(self, message: str) -> str:
+        """A marked text in the page's language."""
+        return self.language.text(message)
+
+    def show(self, template: str, *, status: int = 200, fragment: str | None = None, **values: Any) -> Response:
+        """The page. fragment: what a script of ours that asks for a part of it gets instead."""
+        is_part = fragment is not None and "x-fragment" in self.request.headers
+        name = fragment if is_part and fragment is not None else template
+        response = HTMLResponse(rendered(self.language.code, name, self._around() | values), status_code=status)
+        response.headers.update(PAGE_HEADERS)
+        if not is_part and cookies.cookie(self.request.scope, cookies.SAID):
+            cookies.end_cookie(response, self.request.scope, cookies.SAID)
+        return response
+
+    def go(self, path: str, *, said: str | None = None) -> Response:
+        """On to another page of ours, by GET. said: what it says once, by its name in `said.py`."""
+        response = RedirectResponse(quote(path, safe="/?=&%#:,-._~"), status_code=303, headers=PAGE_HEADERS)
+        if said is not None:
+            cookies.set_cookie(response, self.request.scope, cookies.SAID, said if said in SAID else "", max_age_s=60)
+        return response
+
+    def form(self, model: type[FormT]) -> FormT:
+        """The form that was sent.
+
+        Raises:
+            FormNotValid: a field is missing, wrong, or none of this form.
+        """
+        return parsed(model, self.request.state.fields)
+
+    def _around(self) -> dict[str, Any]:
+        """What the layout needs."""
+        scope = self.request.scope
+        secret = secret_of(scope)
+        theme = cookies.cookie(scope, cookies.THEME)
+        query = self.request.url.query
+        return {
+            "actor": self.actor,
+            "path": self.request.url.path,
+            "here": self.request.url.path + (f"?{query}" if query else ""),
+            "navigation": self.navigation,
+            "languages": LANGUAGES,
+            "theme": theme if theme in THEMES else None,
+            "now": self.now,
+            "ago": lambda at: self.language.ago(at, self.now),
+            "form_token": form_token(secret) if secret else "",
+            "said": SAID.get(cookies.cookie(scope, cookies.SAID) or ""),
+        }
+
+
+@dataclass(frozen=True)
+class Page(Look):
+    """A page for somebody who has signed in."""
+
+    actor: Actor = field(kw_only=True)
+
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
+        """One unit of work of whoever looks at the page."""
+        return self.rt.begin(self.actor)
+
+
+def current_page(request: Request, rt: RuntimeDep, actor: ActorDep) -> Page:
+    """The page of whoever has signed in, with what they may go to."""
+    with rt.begin(actor) as uow:
+        reads_trail = rt.decide(uow, Action.AUDIT_READ, TRAIL).allowed
+    return Page(request, rt, actor=actor, navigation=entries_for(reads_trail=reads_trail))
+
+
+def current_look(request: Request, rt: RuntimeDep) -> Look:
+    """A page for everybody."""
+    return Look(request, rt)
+
+
+PageDep = Annotated[Page, Depends(current_page)]
+LookDep = Annotated[Look, Depends(current_look)]

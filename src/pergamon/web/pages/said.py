@@ -1,0 +1,25 @@
+"""What a page says once about what was just done: by name, in a cookie, so that no address can make a page say it."""
+
+from pergamon.web.pages.language import marked
+
+SAID = {
+    "signed-out": marked("You have signed out."),
+    "signed-out-everywhere": marked("You have signed out, here and everywhere else."),
+    "preferences-kept": marked("Your choice is kept on this device."),
+}
+"""A file of pages adds its own below."""
+
+SAID |= {
+    "request-sent": marked("Your request has been sent. You will see here what becomes of it."),
+    "request-granted": marked("Granted at once: the table is in your project's database now."),
+    "request-amended": marked("Your request has been changed, and waits for a decision anew."),
+    "request-withdrawn": marked("The request has been withdrawn."),
+    "request-approved": marked("Approved."),
+    "request-rejected": marked("Rejected. Whoever asked sees why."),
+    "changes-asked": marked("Sent back. Whoever asked sees what to change."),
+    "comment-made": marked("Your comment is there."),
+    "grant-revoked": marked("Taken back: the grant gives nothing from now on."),
+    "query-saved": marked("The query is saved."),
+    "query-removed": marked("The saved query is removed."),
+    "query-cancelled": marked("The query is being cancelled."),
+}

@@ -1,0 +1,157 @@
+"""What pages call the states, and what they advise when something does not go. English here, translated where shown.
+
+A code or state that nobody wrote words for is shown by its status, or as it is spelt: never an empty place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pergamon.web.pages.language import marked
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a person reads above an error's own text: what happened, and what to do."""
+
+    title: str
+    todo: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a state is shown: its name, the tone of its badge (`good`, `warn`, `bad`, `info`, `quiet`), its icon."""
+
+    name: str
+    tone: str
+    icon: str
+
+
+ADVICE_ON_STATUS: Mapping[int, Advice] = {
+    400: Advice(marked("That cannot be done as it was asked"), marked("Go back, change what you gave, and try again.")),
+    401: Advice(marked("You are not signed in"), marked("Sign in, then try again.")),
+    403: Advice(
+        marked("You may not do this"), marked("If you need to, ask who looks after it. The attempt is on record.")
+    ),
+    404: Advice(
+        marked("There is nothing here that you may see"),
+        marked(
+            "The address may be wrong, the thing may be gone, or it may not be open to you; the platform says no more."
+        ),
+    ),
+    405: Advice(marked("This page cannot be asked that way"), marked("Go back to the page and use its own buttons.")),
+    409: Advice(
+        marked("Things have moved on since you looked"), marked("Look at the newest state, then decide again.")
+    ),
+    413: Advice(marked("That is too much at once"), marked("Send less at once.")),
+    422: Advice(
+        marked("The form is not complete"), marked("Go back, mend the fields that are named, and send it again.")
+    ),
+    429: Advice(marked("Too many attempts"), marked("Wait a moment, then try again.")),
+    500: Advice(
+        marked("Something went wrong on our side"),
+        marked("Nothing of what you did has been kept. Tell the operator the number of the incident."),
+    ),
+    503: Advice(marked("Something that is needed does not answer"), marked("Nothing is lost. Try again in a moment.")),
+}
+
+ADVICE_ON_CODE: Mapping[str, Advice] = {
+    "web.form_not_genuine": Advice(
+        marked("This form is from an earlier session"),
+        marked("Open the page anew and send the form again: then it is certain that it comes from you."),
+    ),
+    "identity.too_many_attempts": Advice(
+        marked("Too many attempts to sign in"),
+        marked("For your safety, sign-in waits a while. The message says how long."),
+    ),
+    "access.already_asked": Advice(
+        marked("Your project has asked for this already"),
+        marked("Look at the request that is there; you can amend it."),
+    ),
+    "access.own_request": Advice(
+        marked("Nobody decides on a request of their own"), marked("Another owner or steward has to look at it.")
+    ),
+    "access.request_not_open": Advice(
+        marked("This request has been decided meanwhile"), marked("Look at what was decided.")
+    ),
+    "access.conditions_changed": Advice(
+        marked("The conditions have changed since this was asked"),
+        marked("Ask for changes: whoever asked accepts the new conditions, then you can approve."),
+    ),
+    "access.would_widen": Advice(
+        marked("That would give more than was asked for"), marked("Approve what was asked, or less.")
+    ),
+    "query.no_such_table": Advice(
+        marked("There is no such table among those you may use"),
+        marked("Look at the list beside the editor. If you need another table, find it in the catalog and ask for it."),
+    ),
+    "query.syntax_error": Advice(
+        marked("This is not SQL that can be understood"), marked("The message says where it stops making sense.")
+    ),
+    "query.refused": Advice(
+        marked("This is not something a query may do here"),
+        marked("Queries read: one SELECT at a time, on the tables beside the editor."),
+    ),
+    "query.timed_out": Advice(
+        marked("The query took longer than it may"),
+        marked("Read fewer rows or columns, or narrow it with WHERE; then run it again."),
+    ),
+    "query.out_of_memory": Advice(
+        marked("The query needed more memory than it may have"),
+        marked("Group or filter earlier, or read fewer columns; then run it again."),
+    ),
+    "query.result_too_large": Advice(
+        marked("The result is larger than it may be"), marked("Add a LIMIT, or read fewer columns.")
+    ),
+    "query.scans_too_much": Advice(
+        marked("The tables of this query hold more data than one query may read"),
+        marked("Ask an administrator of the workgroup, or use a smaller table."),
+    ),
+    "query.busy": Advice(marked("All places are taken just now"), marked("Wait a moment, then run it again.")),
+    "query.queue_full": Advice(
+        marked("Enough of your queries are waiting already"), marked("Wait for some to end, or cancel them.")
+    ),
+    "query.invalid": Advice(
+        marked("The query names something that is not there"),
+        marked("Check the names of columns against the list beside the editor."),
+    ),
+    "query.type_error": Advice(
+        marked("A value does not fit what is done with it"), marked("Use TRY_CAST, or filter such values out.")
+    ),
+    "query.result_expired": Advice(marked("These rows are not kept any more"), marked("Run the query again.")),
+    "query.result_withdrawn": Advice(
+        marked("A right that these rows rest on has ended"),
+        marked("Run the query again: it shows what you may see now."),
+    ),
+}
+
+
+def advice_on(code: str, status: int) -> Advice:
+    """What to tell a person of an error."""
+    by_status = ADVICE_ON_STATUS.get(status) or ADVICE_ON_STATUS[500 if status >= 500 else 400]
+    return ADVICE_ON_CODE.get(code, by_status)
+
+
+STATES: Mapping[str, Told] = {
+    "open": Told(marked("waiting for a decision"), "warn", "clock"),
+    "changes-asked": Told(marked("changes asked for"), "warn", "pencil"),
+    "approved": Told(marked("approved"), "good", "check"),
+    "rejected": Told(marked("rejected"), "bad", "cross"),
+    "withdrawn": Told(marked("withdrawn"), "quiet", "minus"),
+    "active": Told(marked("active"), "good", "check"),
+    "expired": Told(marked("expired"), "quiet", "minus"),
+    "revoked": Told(marked("taken back"), "bad", "cross"),
+    "queued": Told(marked("waiting for its turn"), "info", "clock"),
+    "running": Told(marked("running"), "info", "play"),
+    "done": Told(marked("done"), "good", "check"),
+    "failed": Told(marked("did not go through"), "bad", "cross"),
+    "cancelled": Told(marked("cancelled"), "quiet", "minus"),
+    "abandoned": Told(marked("cut off"), "bad", "cross"),
+    "published": Told(marked("published"), "good", "check"),
+    "unpublished": Told(marked("not published"), "quiet", "minus"),
+    "retired": Told(marked("retired"), "quiet", "minus"),
+}
+
+
+def state_told(state: str) -> Told:
+    """How a state is shown."""
+    return STATES.get(state) or Told(state, "quiet", "minus")
