@@ -18,7 +18,7 @@ from pergamon.crawl.model import (
     UnknownCrawler,
 )
 from pergamon.crawl.ports import Place
-from pergamon.crawl.rebuild import rebuild_table
+from pergamon.crawl.rebuild import maker_of, rebuild_table
 from pergamon.crawl.release import release_name
 from pergamon.crawl.status import crawled_files, crawler_status, list_crawlers, replay_files, request_crawl
 from pergamon.crawl.step import ClaimLost, beat, crawl_step
@@ -44,6 +44,7 @@ __all__ = [
     "drop_crawler",
     "follow",
     "list_crawlers",
+    "maker_of",
     "put_crawler",
     "read_crawlers",
     "rebuild_table",

@@ -28,3 +28,9 @@ def rebuild_table(uow: UnitOfWork, table: TableId) -> int:
     files = tables.ask_rebuild(uow, owner["crawler"], owner["folder"])
     uow.record(RebuildAsked(subject=table.subject, crawler=owner["crawler"], folder=owner["folder"], files=files))
     return files
+
+
+def maker_of(uow: UnitOfWork, table: TableId) -> str | None:
+    """The crawler that makes a table of files, if one does."""
+    owner = tables.owner_of(uow, table.database, table.name)
+    return None if owner is None else owner["crawler"]

@@ -34,9 +34,7 @@ from pergamon.lake.evolve import evolution
 from pergamon.lake.locations import SCHEME
 from pergamon.lake.metadata import file_io
 from pergamon.lake.model import Lease, TableRecord
-
-NAME_MAPPING = "schema.name-mapping.default"
-"""Iceberg's own property: which column of a file without field ids is which (specification, "Column Projection")."""
+from pergamon.lake.properties import NAME_MAPPING
 
 PartitionValue = str | int | None
 """Partition columns are text or whole numbers: what a folder's name can say without doubt."""

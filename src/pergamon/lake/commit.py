@@ -5,13 +5,11 @@ Three steps, so that no transaction is open while files are forced to the disk:
 Only `make_durable` makes a `DurableCommit`, and only a `DurableCommit` can be finished.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.manifest import DataFileContent, ManifestFile, read_manifest_list
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot, Summary
@@ -23,20 +21,17 @@ from pyiceberg.table.update import (
     update_table_metadata,
 )
 
-from pergamon.kernel import Decision, fsync_directory, fsync_file
+from pergamon.kernel import Decision
 from pergamon.lake import tables
 from pergamon.lake.events import LeaseCommitted
-from pergamon.lake.locations import local_path, require_inside
-from pergamon.lake.metadata import file_io, next_metadata_location, read_metadata, write_metadata
+from pergamon.lake.metadata import next_metadata_location, read_metadata, write_metadata
 from pergamon.lake.model import BadCommit, Lease, LeaseRefused, LeaseState, TableRecord
+from pergamon.lake.named_files import force_to_disk, newly_named
+from pergamon.lake.properties import SUMMARY_PREFIX
 from pergamon.store import UnitOfWork
 
-Read = TypeVar("Read")
 OnCommit = Callable[[UnitOfWork, Lease, int], None]
 """Runs in the commit's own unit of work, with the lease and the new snapshot's id: the pipeline marks its files."""
-
-SUMMARY_PREFIX = "pergamon."
-"""Summary entries with this prefix are ours: what an engine sends under it is dropped."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +115,9 @@ def make_durable(planned: PlannedCommit) -> DurableCommit:
         BadLocation: a file outside the table's location, a link, or a missing file.
         BadCommit: equality deletes, which not every reader understands.
     """
-    files = tuple(dict.fromkeys(_newly_named(planned)))
-    for file in files:
-        fsync_file(file)
-    for directory in _directories(files, local_path(planned.record.location)):
-        fsync_directory(directory)
+    home, parent = planned.record.location, planned.base.current_snapshot()
+    named = newly_named(planned.lease.alias, home, planned.snapshot, parent, in_place=planned.in_place)
+    files = force_to_disk(tuple(named), home)
     return DurableCommit(planned, files)
 
 
@@ -193,63 +186,6 @@ def _check_requirements(lease: Lease, base: TableMetadata, requirements: Iterabl
             requirement.validate(base)
     except CommitFailedException:
         raise refusal(lease.alias, "the table is not as the request asserts") from None
-
-
-def _newly_named(planned: PlannedCommit) -> Iterable[Path]:
-    """The manifest list, the manifests that the parent does not have, and every live file that those name."""
-    io, home = file_io(), planned.record.location
-    yield require_inside(planned.snapshot.manifest_list, home)
-    manifests = _read(planned.lease, lambda: list(read_manifest_list(io.new_input(planned.snapshot.manifest_list))))
-    parent = planned.base.current_snapshot()
-    before = {manifest.manifest_path: manifest for manifest in (parent.manifests(io) if parent else [])}
-    after = {manifest.manifest_path for manifest in manifests}
-    in_place = _InPlace(planned, [manifest for path, manifest in before.items() if path not in after])
-    for manifest in manifests:
-        if manifest.manifest_path not in before:
-            yield require_inside(manifest.manifest_path, home)
-            yield from _files_of(planned, manifest, in_place)
-
-
-class _InPlace(Container[Path]):
-    """Which files outside the table's location a commit may name: those that our own process allows, and those that
-    the table has already, when a manifest is written anew."""
-
-    def __init__(self, planned: PlannedCommit, replaced: Sequence[ManifestFile]) -> None:
-        self._planned, self._replaced = planned, replaced
-        self._kept: set[Path] | None = None
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._planned.in_place or path in self._of_the_parent()
-
-    def _of_the_parent(self) -> set[Path]:
-        if self._kept is None:
-            entries = (entry for manifest in self._replaced for entry in manifest.fetch_manifest_entry(file_io()))
-            self._kept = {local_path(entry.data_file.file_path) for entry in entries}
-        return self._kept
-
-
-def _files_of(planned: PlannedCommit, manifest: ManifestFile, in_place: Container[Path]) -> Iterable[Path]:
-    lease = planned.lease
-    for entry in _read(lease, lambda: manifest.fetch_manifest_entry(file_io())):
-        if entry.data_file.content == DataFileContent.EQUALITY_DELETES:
-            raise BadCommit(
-                f"{lease.alias}: equality deletes are not readable by every engine", hint="position deletes"
-            )
-        yield require_inside(entry.data_file.file_path, planned.record.location, besides=in_place)
-
-
-def _read(lease: Lease, read: Callable[[], list[Read]]) -> list[Read]:
-    try:
-        return read()
-    except Exception as error:  # PyIceberg's Avro reader fails in many ways on bytes that are no manifest
-        raise BadCommit(f"{lease.alias}: a manifest cannot be read ({type(error).__name__})") from None
-
-
-def _directories(files: Iterable[Path], home: Path) -> list[Path]:
-    """Each directory on the way from the table's location to the files, the deepest first."""
-    below = {file.parent for file in files}
-    found = {path for parent in below for path in (parent, *parent.parents) if path.is_relative_to(home)}
-    return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 
 def _with_facts(snapshot: Snapshot, lease: Lease) -> Snapshot:

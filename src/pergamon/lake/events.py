@@ -46,6 +46,16 @@ class TableEvolved(Event):
 
 
 @dataclass(frozen=True)
+class TableChanged(Event):
+    """By an outside engine, through the catalog endpoint, without a lease."""
+
+    code: ClassVar[str] = "lake.table_changed"
+    actions: tuple[str, ...]
+    snapshot_ids: tuple[int, ...]
+    parent_snapshot_id: int | None
+
+
+@dataclass(frozen=True)
 class TableDropped(Event):
     code: ClassVar[str] = "lake.table_dropped"
 

@@ -70,3 +70,16 @@ def require_inside(location: str, table_location: str, *, besides: Container[Pat
     if not path.is_file():
         raise BadLocation("a commit names a file that is not there")
     return path
+
+
+def require_own_location(location: str, table_location: str) -> None:
+    """Let a client's word for where a table lies pass when it is where the table lies; a slash at its end is no matter.
+
+    Raises:
+        BadLocation: it is another place, or spelled in another way.
+    """
+    if local_path(location.removesuffix("/")) != local_path(table_location):
+        raise BadLocation(
+            "a table lies where its name says, and nowhere else",
+            hint=f"leave the location out, or say {table_location}",
+        )

@@ -59,8 +59,17 @@ class LeaseRefused(AccessDenied):
     code = "lake.lease_refused"
 
 
+class ChangeRefused(AccessDenied):
+    """An outside engine's change stands on a table that is not so any more, or is leased.
+
+    Denied, not a conflict: on a conflict engines try again by themselves, on what others wrote.
+    """
+
+    code = "lake.change_refused"
+
+
 class BadCommit(Invalid):
-    """A commit under a good lease asks for something that no lease allows."""
+    """A commit asks for something that no commit may."""
 
     code = "lake.bad_commit"
 

@@ -34,6 +34,7 @@ NOT_IN_SPARK_SQL = (UUIDType, TimeType, FixedType)
 """Sail refuses to write text into these; the mapping from a source's types avoids them."""
 
 FORMAT_VERSION: Final = 2
+LONGEST_NAME: Final = 255
 
 
 def iceberg_schema(columns: pa.Schema | Schema, identifiers: Sequence[str] = ()) -> Schema:
@@ -44,7 +45,7 @@ def iceberg_schema(columns: pa.Schema | Schema, identifiers: Sequence[str] = ())
             or an identifier that is missing or not a plain exact value.
     """
     schema = columns if isinstance(columns, Schema) else _without_ids(columns)
-    _refuse_doubtful_columns(schema.fields)
+    refuse_doubtful_columns(schema.fields)
     required = [_required(field) if field.name in identifiers else field for field in schema.fields]
     fresh = assign_fresh_schema_ids(Schema(*required))
     ids = [_identifier_id(fresh, name) for name in identifiers]
@@ -73,7 +74,7 @@ def evolved_schema(
         raise BadSchema(f"the identifier columns {lost} cannot be dropped", hint="create the table anew")
     kept = [_widened(field, widen.get(field.field_id)) for field in current.fields if field.field_id not in drop]
     fields = [*kept, *_new_fields(add, last_column_id)]
-    _refuse_doubtful_columns(fields)
+    refuse_doubtful_columns(fields)
     return Schema(*fields, identifier_field_ids=current.identifier_field_ids)
 
 
@@ -104,13 +105,16 @@ def widened_type(current: IcebergType, wanted: IcebergType | pa.DataType) -> Ice
         if isinstance(wanted, pa.DataType)
         else wanted
     )
-    if current != target and not _is_widening(current, target):
+    if current != target and not is_widening(current, target):
         raise BadSchema(f"a column of type {current} cannot become {target}", hint="only widening is possible")
     return target
 
 
-def _is_widening(current: IcebergType, target: IcebergType) -> bool:
-    """Iceberg specification, "Schema Evolution", v2. PyIceberg's `promote` is laxer: another scale, text to binary."""
+def is_widening(current: IcebergType, target: IcebergType) -> bool:
+    """Does each value keep its meaning?
+
+    Source: Iceberg specification, "Schema Evolution", v2. PyIceberg's `promote` is laxer: a new scale, text to binary.
+    """
     match current, target:
         case (IntegerType(), LongType()) | (FloatType(), DoubleType()):
             return True
@@ -147,7 +151,12 @@ def _identifier_id(schema: Schema, name: str) -> int:
     return field.field_id
 
 
-def _refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
+def refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
+    """Let columns pass that every engine can write.
+
+    Raises:
+        BadSchema: there are none, engines do not tell their names apart or cannot write them, or have no such type.
+    """
     if not fields:
         raise BadSchema("a table needs at least one column")
     names = [field.name.casefold() for field in fields]
@@ -156,8 +165,8 @@ def _refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
         raise BadSchema(
             f"columns that differ only in case: {doubled}", hint="engines do not tell them apart; rename one"
         )
-    if any(not name for name in names):
-        raise BadSchema("a column has no name")
+    if any(not name or not name.isprintable() or len(name) > LONGEST_NAME for name in names):
+        raise BadSchema("a column has no name, a very long one, or one that cannot be printed")
     for field in fields:
         _refuse_types_not_in_spark_sql(field.name, field.field_type)
 

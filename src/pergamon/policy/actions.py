@@ -45,6 +45,7 @@ class Action(StrEnum):
     CATALOG_SERVE = "catalog.serve"
     TABLE_READ = "table.read"
     TABLE_WRITE = "table.write"
+    TABLE_DESTROY = "table.destroy"
     OBJECT_READ = "object.read"
     OBJECT_WRITE = "object.write"
     OBJECT_DESTROY = "object.destroy"
@@ -80,6 +81,7 @@ GROUP_OF: dict[Action, ActionGroup] = {
     Action.CATALOG_SERVE: ActionGroup.SERVE,
     Action.TABLE_READ: ActionGroup.READ,
     Action.TABLE_WRITE: ActionGroup.WRITE,
+    Action.TABLE_DESTROY: ActionGroup.DESTROY,
     Action.OBJECT_READ: ActionGroup.READ,
     Action.OBJECT_WRITE: ActionGroup.WRITE,
     Action.OBJECT_DESTROY: ActionGroup.DESTROY,

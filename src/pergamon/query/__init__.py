@@ -1,6 +1,14 @@
 """Governed SQL: a gate that judges the text, decisions on every table, a sandboxed engine, a recorded result."""
 
-from pergamon.query.gate import JudgedQuery, QueryNotParsed, QueryRefused, TableName, UnknownQueryTable, judge
+from pergamon.query.gate import (
+    JudgedQuery,
+    QueryNotParsed,
+    QueryRefused,
+    TableName,
+    UnknownQueryTable,
+    judge,
+    recordable,
+)
 from pergamon.query.governed_view import governed_view
 from pergamon.query.history import own_queries, query_text, workgroup_queries
 from pergamon.query.lake_catalog import LakeCatalog
@@ -59,7 +67,7 @@ from pergamon.query.statements import (
 from pergamon.query.states import StatementAct, StatementState
 from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, ResultWithdrawn, cancel_query
 from pergamon.query.turns import Turns
-from pergamon.query.visible_tables import describe_table, visible_tables
+from pergamon.query.visible_tables import describe_table, readable_table, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
 __all__ = [
@@ -131,6 +139,8 @@ __all__ = [
     "read_file",
     "read_page",
     "read_workgroups",
+    "readable_table",
+    "recordable",
     "remove_saved_query",
     "run_query",
     "save_query",

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from pergamon.runtime import Runtime
+from pergamon.web import iceberg
 from pergamon.web.api import (
     access,
     catalog_assets,
@@ -28,6 +29,7 @@ from pergamon.web.api import (
 from pergamon.web.authentication import Authentication
 from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
+from pergamon.web.iceberg_errors import IcebergErrors
 from pergamon.web.openapi import document_of
 from pergamon.web.pages import home, preferences, sign_in, static_files, styles
 from pergamon.web.pages.error_page import error_page
@@ -55,6 +57,7 @@ MODULES = (
     quality,
     access,
     trail,
+    iceberg,
 )
 """The routes of the API, module by module; each one thing that can be asked."""
 
@@ -79,6 +82,7 @@ def create_app(rt: Runtime) -> FastAPI:
     app.add_middleware(Patience)
     app.add_middleware(TusHeaders)
     app.add_middleware(Incidents, logs=rt.settings.logs)
+    app.add_middleware(IcebergErrors)
     return app
 
 

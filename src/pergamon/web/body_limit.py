@@ -19,6 +19,10 @@ LARGER_BODIES = {
     ("POST", "/api/v1/assets/{asset}/edit"): 2 * 1024 * 1024,
     ("POST", "/api/v1/projects/{project}/products"): 1024 * 1024,
     ("POST", "/api/v1/lineage"): 1024 * 1024,
+    ("POST", "/iceberg/v1/namespaces/{namespace}/tables"): 1024 * 1024,
+    ("POST", "/iceberg/v1/namespaces/{namespace}/tables/{table}"): 1024 * 1024,
+    ("POST", "/iceberg/v1/namespaces/{namespace}/tables/{table}/metrics"): 1024 * 1024,
+    ("POST", "/iceberg/v1/transactions/commit"): 4 * 1024 * 1024,
 }
 """Routes whose documents are longer, as (method, path as it is routed): bytes."""
 
