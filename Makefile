@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+unexport PYTHONDONTWRITEBYTECODE  # what many processes load is compiled once
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check soak up bench clean lock docs

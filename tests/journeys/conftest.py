@@ -26,6 +26,7 @@ from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.runtime import Runtime, embedded_postgres, open_runtime, sample_source
 from pergamon.settings import Settings
 from pergamon.store import UnitOfWork
+from tests.prepared_processes import Command
 
 TABLES = """
 CREATE SCHEMA ward;
@@ -49,17 +50,18 @@ class Site:
     quickstart: str = ""
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
-    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pergamon.cli", "--home", str(self.runtime.settings.home), *arguments]
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment, **more
-        )
+    def start(self, *arguments: str, first: Callable[[], None] | None = None) -> Command:
+        words = ("--home", str(self.runtime.settings.home), *arguments)
+        return Command("pergamon.cli", *words, env=self.environment, first=first)
 
-    def type(self, *arguments: str, **more: Any) -> "Said":
-        process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=120)
-        print(f"\n$ pergamon {' '.join(arguments)}   -> {process.returncode}\n{out}{err}")
-        return Said(process.returncode, out, err)
+    def type(self, *arguments: str, first: Callable[[], None] | None = None) -> "Said":
+        return self.said(self.start(*arguments, first=first))
+
+    def said(self, command: Command) -> "Said":
+        """What a command printed, when it has ended."""
+        done = command.completed(120)
+        print(f"\n$ pergamon {' '.join(done.args)}   -> {done.returncode}\n{done.stdout}{done.stderr}")
+        return Said(done.returncode, done.stdout, done.stderr)
 
     @property
     def landing(self) -> Path:

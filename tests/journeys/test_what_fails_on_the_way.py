@@ -27,16 +27,16 @@ def test_a_parquet_file_cut_in_half(site: Site) -> None:
     assert "✓ table:raw_db.stays" in ran.out
 
 
+def small_files_only() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+
+
 def test_a_full_disk(site: Site) -> None:
     """A limit on the size of files stands for the disk: the same refusal, and it needs no rights."""
-
-    def small_files_only() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
-
     site.execute(
         "UPDATE ward.patients SET name = (SELECT string_agg(md5(n::text || id), '') FROM generate_series(1, 200) AS n)"
     )
-    said = site.type("replication", "start", "source", "--until-caught-up", preexec_fn=small_files_only)
+    said = site.type("replication", "start", "source", "--until-caught-up", first=small_files_only)
     assert said.code == UNAVAILABLE
     assert "is full; nothing is lost" in said.err
     assert "make room and start the task again" in said.err
@@ -48,13 +48,12 @@ def test_the_source_is_killed_in_the_middle(site: Site) -> None:
     replicating = site.start("replication", "start", "source")
     site.wait_until_running()
     site.kill(site.source)
-    out, err = replicating.communicate(timeout=60)
-    print(replicating.returncode, out, err)
+    said = site.said(replicating)
     site.source.start()
     site.bring()
-    assert replicating.returncode == UNAVAILABLE
-    assert "broke off" in err or "does not answer" in err
-    assert "hint:" in err
+    assert said.code == UNAVAILABLE
+    assert "broke off" in said.err or "does not answer" in said.err
+    assert "hint:" in said.err
 
 
 def test_the_platforms_postgresql_is_killed_in_the_middle(site: Site) -> None:
@@ -62,19 +61,17 @@ def test_the_platforms_postgresql_is_killed_in_the_middle(site: Site) -> None:
     replicating = site.start("replication", "start", "source")
     site.wait_until_running()
     site.kill(site.platform)
-    out, err = replicating.communicate(timeout=60)
-    print(replicating.returncode, out, err)
-    assert replicating.returncode == UNAVAILABLE
-    assert "error:" in err
-    assert "Traceback" not in err
+    said = site.said(replicating)
+    assert said.code == UNAVAILABLE
+    assert "error:" in said.err
+    assert "Traceback" not in said.err
     site.platform.start()
     site.execute("DELETE FROM ward.patients WHERE id > 20000")
     site.land()
     merging = site.start("run", "file-processor")
     site.wait_until_merging()
     site.kill(site.platform)
-    out, err = merging.communicate(timeout=90)
-    print(merging.returncode, out, err)
-    assert "Traceback" not in err
+    said = site.said(merging)
+    assert "Traceback" not in said.err
     site.platform.start()
     site.bring()

@@ -6,34 +6,16 @@ name: a second one ends at once.
 """
 
 import argparse
-import fcntl
-import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from pergamon import pipeline
-from pergamon.catalog_endpoint import create_app, serve
-from pergamon.kernel import PergamonError, Unavailable, new_secret
+from pergamon.kernel import PergamonError, Unavailable
 from pergamon.runtime import Runtime, is_isolated, open_runtime, require_database_in_reach, settings_inside
 from pergamon.settings import settings_from_environment
-from pergamon.store import Bell
-from pergamon.worker.access_loop import looking_after_grants
-from pergamon.worker.catalog_loop import looking_at_sources
-from pergamon.worker.crawl_loop import crawling
-from pergamon.worker.drop_loop import dropping
-from pergamon.worker.durable import DurableRuns
-from pergamon.worker.loop import WorkerLoop
-from pergamon.worker.quality_loop import measuring
-
-GRACE_S = 10.0
-"""After being asked to end: then the process goes, whatever it does. Nothing is lost by that (law 4)."""
-ALREADY_THERE = 0
 
 
 class NotIsolated(Unavailable):
@@ -92,54 +74,9 @@ def _pass_on_signals(child: subprocess.Popen[bytes]) -> None:
 def _inside(runtime: Runtime, given: argparse.Namespace) -> int:
     if not (given.trusted_host or is_isolated()):
         raise NotIsolated("the worker does not run in a network of its own", hint="start it without --inside")
-    with _only_one(runtime.settings.home / f"worker-{given.name}.lock") as is_only:
-        if not is_only:
-            return ALREADY_THERE
-        token = new_secret()
-        app = create_app(runtime, token=token, on_commit=pipeline.on_commit)
-        with serve(app) as endpoint, runtime.engine(endpoint.uri, token) as engine:
-            place = runtime.workplace(engine, given.name)
-            runs = DurableRuns(place, runtime.store.conninfo, runtime.settings.logs)
-            bell = Bell()
-            loop = WorkerLoop(place, runs, bell, until_idle=given.until_idle)
-            _stop_on_signal(loop)
-            with (
-                bell.listening(runtime.store.conninfo),
-                crawling(runtime, given.name, bell),
-                dropping(runtime),
-                looking_at_sources(runtime),
-                looking_after_grants(runtime),
-                measuring(runtime, given.name),
-            ):
-                loop.run()
-            runs.close()
-    return 0
+    from pergamon.worker.inside import work  # only here: who starts it in its network needs none of it
 
-
-def _stop_on_signal(loop: WorkerLoop) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        loop.request_stop()
-        timer = threading.Timer(GRACE_S, os._exit, args=(0,))
-        timer.daemon = True
-        timer.start()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[bool]:
-    """Is this the only living worker of its name on this host?"""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_only = True
-    except BlockingIOError:
-        is_only = False
-    try:
-        yield is_only
-    finally:
-        os.close(descriptor)
+    return work(runtime, given.name, until_idle=given.until_idle)
 
 
 if __name__ == "__main__":

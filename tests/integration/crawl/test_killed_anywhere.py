@@ -1,8 +1,6 @@
 """Whatever dies, wherever, each accepted object is one event, and each of its rows is in a table exactly once."""
 
 import json
-import multiprocessing
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,6 +11,7 @@ from pyiceberg.table import StaticTable
 
 from pergamon import crawl, lake, objects
 from pergamon.runtime import Runtime
+from tests.prepared_processes import forked
 from tests.reference import faulty_crawler
 from tests.reference.faulty_crawler import rows_of
 
@@ -23,15 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from bench.measure import machine  # noqa: E402 - a benchmark's result says where it was measured
 
 RESULTS = Path(__file__).parents[3] / "bench" / "results"
-
-
-def start(target: Any, *arguments: Any, **named: Any) -> Any:
-    os.environ["PYTHONPATH"] = str(Path(faulty_crawler.__file__).parents[2])  # for the server that imports once for all
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.reference.faulty_crawler"])
-    process = context.Process(target=target, args=arguments, kwargs=named)
-    process.start()
-    return process
 
 
 def end(*processes: Any) -> list[int]:
@@ -52,14 +42,14 @@ def run_schedule(world: World, seed: int, *, lives: int) -> Counter[str]:
     for life in range(lives):
         each = seed * 1000 + life * 10
         started = [
-            start(faulty_crawler.upload_for_a_while, home, url, each, 100_000 * (life + 1), 12, clean=False),
-            start(faulty_crawler.crawl_for_a_while, home, url, each + 1, "one", confined=confined, clean=False),
+            forked(faulty_crawler.upload_for_a_while, home, url, each, 100_000 * (life + 1), 12, clean=False),
+            forked(faulty_crawler.crawl_for_a_while, home, url, each + 1, "one", confined=confined, clean=False),
         ]
         if seed % 2:
-            rival = start(faulty_crawler.crawl_for_a_while, home, url, each + 2, "two", confined=False, clean=False)
+            rival = forked(faulty_crawler.crawl_for_a_while, home, url, each + 2, "two", confined=False, clean=False)
             started.append(rival)
         end(*started)
-    last = start(faulty_crawler.crawl_for_a_while, home, url, seed, "one", confined=confined, clean=True)
+    last = forked(faulty_crawler.crawl_for_a_while, home, url, seed, "one", confined=confined, clean=True)
     assert end(last) == [0]
     check(world)
     log = home / "faults.log"

@@ -1,9 +1,7 @@
 """kill -9 of the process that commits, at every boundary: the lease tells the truth, and the next writer goes on."""
 
+import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from pergamon import lake
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from tests import prepared_processes
 from tests.integration.lake.commit_and_die import write
 
 TABLE = lake.TableId("raw_db", "patients")
@@ -57,9 +56,8 @@ def test_a_commit_that_is_killed_stands_whole_or_not_at_all(
 
 
 def commit_and_die(rt: Runtime, conninfo: str, lease: lake.Lease, point: str) -> int:
-    script = Path(__file__).with_name("commit_and_die.py")
-    command = [sys.executable, str(script), point, conninfo, str(rt.settings.home), lease.id]
-    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    words = (point, conninfo, str(rt.settings.home), lease.id)
+    done = prepared_processes.run("tests.integration.lake.commit_and_die", *words, env=os.environ)
     assert done.returncode < 0, done.stderr
     return done.returncode
 

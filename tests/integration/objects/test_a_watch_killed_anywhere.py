@@ -1,15 +1,15 @@
 """kill -9 of the process that watches a drop directory, again and again: each file becomes one version, whole."""
 
+import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pergamon import objects
 from pergamon.runtime import Runtime
+from tests import prepared_processes
 from tests.reference.stacks import BUCKET, KEEPER, OPERATOR, feed, get, stack
 
 ROOT = Path(__file__).parents[3]
@@ -49,9 +49,7 @@ def drop(rt: Runtime, tmp_path: Path, chance: random.Random) -> Path:
 
 def run(rt: Runtime, postgres_url: str, dies_at: int) -> int:
     """Watch until it dies or has nothing more to do. Returns: 0 when it came to its end."""
-    command = [sys.executable, "-m", "tests.integration.objects.drop_and_die", str(dies_at), postgres_url]
-    done = subprocess.run(
-        [*command, str(rt.settings.home)], check=False, timeout=120, capture_output=True, text=True, cwd=ROOT
-    )
+    words = (str(dies_at), postgres_url, str(rt.settings.home))
+    done = prepared_processes.run("tests.integration.objects.drop_and_die", *words, env=os.environ)
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return done.returncode

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
+import os
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from pergamon import objects
 from pergamon.runtime import Runtime
 from pergamon.store import FeedPosition
+from tests import prepared_processes
 from tests.reference.stacks import BUCKET, KEEPER, OPERATOR, put, stack
 
 ROOT = Path(__file__).parents[3]
@@ -50,10 +50,8 @@ def check(rt: Runtime, postgres_url: str, seeds: list[int]) -> None:
 
 
 def killed(rt: Runtime, postgres_url: str, seed: int) -> list[dict[str, str]]:
-    command = [sys.executable, "-m", "tests.integration.objects.put_and_die", str(seed), postgres_url]
-    done = subprocess.run(
-        [*command, str(rt.settings.home)], check=False, timeout=120, capture_output=True, text=True, cwd=ROOT
-    )
+    words = (str(seed), postgres_url, str(rt.settings.home))
+    done = prepared_processes.run("tests.integration.objects.put_and_die", *words, env=os.environ)
     assert done.returncode in {0, -signal.SIGKILL}, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

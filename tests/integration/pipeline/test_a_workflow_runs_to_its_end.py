@@ -2,9 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pergamon import lake, pipeline
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from tests import prepared_processes
 from tests.reference.hospital_source import Source
 from tests.reference.landing import Landing
 
@@ -38,10 +38,9 @@ def deploy(rt: Runtime, actor: Actor) -> None:
         pipeline.put_workflow(uow, "transformation-jobs", transform, {})
 
 
-def pergamon(rt: Runtime, *words: str) -> subprocess.CompletedProcess[str]:
+def pergamon(rt: Runtime, *words: str) -> CompletedProcess[str]:
     environment = os.environ | {"PERGAMON_DATABASE_URL": rt.settings.database_url or ""}
-    command = [sys.executable, "-m", "pergamon.cli", "--home", str(rt.settings.home), *words]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return prepared_processes.run("pergamon.cli", "--home", str(rt.settings.home), *words, env=environment)
 
 
 def land(rt: Runtime, table: str, seed: int) -> tuple[Landing, Source]:

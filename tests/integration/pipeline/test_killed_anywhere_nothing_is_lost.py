@@ -1,8 +1,6 @@
 """Law 4: whatever dies, wherever, each change is in raw exactly once. Seeded schedules of deaths against the oracle."""
 
 import json
-import multiprocessing
-import os
 import sys
 import time
 from collections import Counter
@@ -16,6 +14,7 @@ from pyiceberg.table import StaticTable
 from pergamon import lake, pipeline
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
+from tests.prepared_processes import forked
 from tests.reference import faulty_worker
 from tests.reference.hospital_source import Source
 from tests.reference.landing import Landing
@@ -87,12 +86,7 @@ def deploy(rt: Runtime, actor: Actor) -> None:
 
 def one_life(rt: Runtime, seed: int, *, clean: bool) -> int:
     """Returns: the exit status; negative for the signal that ended it."""
-    os.environ["PYTHONPATH"] = str(Path(faulty_worker.__file__).parents[2])  # for the server that imports once for all
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.reference.faulty_worker"])
-    arguments = (rt.settings.home, rt.settings.database_url, seed, clean)
-    process = context.Process(target=faulty_worker.live, args=arguments)
-    process.start()
+    process = forked(faulty_worker.live, rt.settings.home, rt.settings.database_url, seed, clean)
     process.join(LIFE_TIMEOUT_S)
     if process.exitcode is None:
         process.kill()

@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests.integration.replicate.conftest import Replication
+from tests.prepared_processes import Command
 
 
 @pytest.fixture
@@ -20,18 +20,14 @@ def hospital(replication: Replication) -> Replication:
     return replication
 
 
-def command(hospital: Replication, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pergamon.cli", "--home", str(hospital.rt.settings.home), "replication", *arguments]
+def start(hospital: Replication, *arguments: str) -> Command:
+    environment = {**os.environ, "PERGAMON_DATABASE_URL": hospital.rt.settings.database_url or ""}
+    words = ("--home", str(hospital.rt.settings.home), "replication", *arguments)
+    return Command("pergamon.cli", *words, env=environment)
 
 
-def environment(hospital: Replication) -> dict[str, str]:
-    return {**os.environ, "PERGAMON_DATABASE_URL": hospital.rt.settings.database_url or ""}
-
-
-def typed(hospital: Replication, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(hospital, *arguments), env=environment(hospital), capture_output=True, text=True, check=False
-    )
+def typed(hospital: Replication, *arguments: str) -> CompletedProcess[str]:
+    return start(hospital, *arguments).completed()
 
 
 def test_test_start_status_and_script(hospital: Replication) -> None:
@@ -66,7 +62,7 @@ def test_a_source_that_is_not_ready_is_told_and_gives_an_exit_code(hospital: Rep
 
 @pytest.mark.parametrize("how", ["signal", "command"])
 def test_a_running_task_lands_live_and_stops_when_asked(hospital: Replication, how: str) -> None:
-    runner = subprocess.Popen(command(hospital, "start", "hospital"), env=environment(hospital))
+    runner = start(hospital, "start", "hospital")
     try:
         deadline = time.monotonic() + 30
         while hospital.status().state.value != "running":
@@ -100,7 +96,7 @@ def handles_sigterm(pid: int) -> bool:
 def test_a_supervised_task_that_was_asked_to_stop_waits_for_the_next_start(hospital: Replication) -> None:
     """`pergamon up` starts again whatever ends; it must not undo a stop."""
     assert typed(hospital, "stop", "hospital").returncode == 0
-    runner = subprocess.Popen(command(hospital, "start", "hospital", "--supervised"), env=environment(hospital))
+    runner = start(hospital, "start", "hospital", "--supervised")
     try:
         deadline = time.monotonic() + 60
         while not handles_sigterm(runner.pid):

@@ -4,8 +4,6 @@ import errno
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ from pergamon.kernel import Actor, Unavailable, durable
 from pergamon.runtime import open_runtime
 from pergamon.settings import Settings
 from tests.integration.replicate.conftest import Replication
+from tests.prepared_processes import Command
 from tests.source_database import SourceDatabase
 
 TABLES = ("patients", "readings")
@@ -61,10 +60,9 @@ def hospital(replication: Replication) -> Replication:
     return replication
 
 
-def start_replicator(hospital: Replication, database_url: str, *boundary: str) -> subprocess.Popen[bytes]:
-    module = "tests.integration.replicate.replicator"
-    home = str(hospital.rt.settings.home)
-    return subprocess.Popen([sys.executable, "-m", module, home, database_url, *boundary])
+def start_replicator(hospital: Replication, database_url: str, *boundary: str) -> Command:
+    words = (str(hospital.rt.settings.home), database_url, *boundary)
+    return Command("tests.integration.replicate.replicator", *words, env=os.environ)
 
 
 def manifests_on_disk(hospital: Replication) -> int:

@@ -14,10 +14,12 @@ import httpx
 import pytest
 
 from pergamon import audit, identity
+from pergamon.cli.client import login_file
 from pergamon.kernel import Actor
 from pergamon.runtime import Runtime
 from pergamon.web import create_app
 from tests.integration.web.test_the_api import bearer, served
+from tests.prepared_processes import Command
 
 PASSWORD = "correct horse battery"
 WRONG = "wrong horse battery 7"
@@ -167,18 +169,15 @@ class Terminal:
             "PERGAMON_DATABASE_URL": rt.settings.database_url or "",
         }
 
-    def run(self, *words: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "pergamon.cli", *words]
-        done = subprocess.run(
-            command, input=given, capture_output=True, env=self.environment | environment, check=False
-        )
-        assert b"Traceback" not in done.stderr
-        assert b"internal error" not in done.stderr, done.stderr
+    def run(self, *words: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[str]:
+        done = Command("pergamon.cli", *words, env=self.environment | environment, given=given).completed()
+        assert "Traceback" not in done.stderr
+        assert "internal error" not in done.stderr, done.stderr
         for secret in (PASSWORD, WRONG):
-            assert secret.encode() not in done.stdout + done.stderr
+            assert secret not in done.stdout + done.stderr
         return done
 
-    def log_in(self, server: str, person: str = "uli", password: str = PASSWORD) -> subprocess.CompletedProcess[bytes]:
+    def log_in(self, server: str, person: str = "uli", password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
         return self.run("login", "--server", server, "--person", person, given=password.encode() + b"\n")
 
     def files(self) -> list[Path]:
@@ -216,7 +215,7 @@ def test_a_login_is_kept_for_its_server_alone_until_the_logout(terminal: Termina
     assert terminal.run("tables", "--server", server).returncode == 3
     done = terminal.log_in(server)
     assert done.returncode == 0, done.stderr
-    assert b"person:uli: logged in at" in done.stdout
+    assert "person:uli: logged in at" in done.stdout
     [file] = terminal.files()
     assert file.name.startswith("token-127.0.0.1-")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -232,7 +231,7 @@ def test_a_login_is_kept_for_its_server_alone_until_the_logout(terminal: Termina
         f"https://127.0.0.1:{port}",
     ):
         refused = terminal.run("tables", "--server", other)
-        assert (refused.returncode, b"there is no token" in refused.stderr) == (3, True), other
+        assert (refused.returncode, "there is no token" in refused.stderr) == (3, True), other
     token = file.read_text()
     out = terminal.run("logout", "--server", server)
     assert (out.returncode, terminal.files()) == (0, [])
@@ -252,13 +251,10 @@ def test_which_token_goes_before_which(terminal: Terminal, server: str, people: 
     assert terminal.run(*asked, PERGAMON_TOKEN="pgm_wrong").returncode == 3
     both = terminal.run(*asked, "--token-file", str(wrong), PERGAMON_TOKEN=good)
     assert both.returncode == 0
-    assert b"PERGAMON_TOKEN is set, and goes before" in both.stderr
-    assert (
-        b"PERGAMON_TOKEN is set"
-        in terminal.run(
-            "login", "--server", server, "--person", "uli", given=PASSWORD.encode(), PERGAMON_TOKEN="pgm_wrong"
-        ).stderr
-    )
+    assert "PERGAMON_TOKEN is set, and goes before" in both.stderr
+    words = ("login", "--server", server, "--person", "uli")
+    again = terminal.run(*words, given=PASSWORD.encode(), PERGAMON_TOKEN="pgm_wrong")
+    assert "PERGAMON_TOKEN is set" in again.stderr
 
 
 @pytest.mark.parametrize("rights", [0o640, 0o604, 0o660, 0o644])
@@ -268,7 +264,7 @@ def test_a_kept_token_that_others_may_read_is_not_used(terminal: Terminal, serve
     file.chmod(rights)
     for words in (("tables",), ("logout",), ("login", "--person", "uli")):
         refused = terminal.run(*words, "--server", server, given=PASSWORD.encode())
-        assert (refused.returncode, b"chmod 600" in refused.stderr) == (3, True), words
+        assert (refused.returncode, "chmod 600" in refused.stderr) == (3, True), words
     file.chmod(0o600)
     assert terminal.run("tables", "--server", server).returncode == 0
 
@@ -280,14 +276,14 @@ def test_a_failed_login_changes_nothing_and_a_stranger_keeps_nobody_out_who_was_
     [file] = terminal.files()
     before = file.read_text()
     refused = terminal.log_in(server, password=WRONG)
-    assert (refused.returncode, refused.stderr) == (3, b"error: the name or the password is wrong\n")
+    assert (refused.returncode, refused.stderr) == (3, "error: the name or the password is wrong\n")
     assert file.read_text() == before
     while log_in(anyone, password=WRONG).status_code != 429:
         pass
     assert terminal.log_in(server).returncode == 0
     file.unlink()
     held = terminal.log_in(server)
-    assert (held.returncode, b"try again in" in held.stderr) == (6, True)
+    assert (held.returncode, "try again in" in held.stderr) == (6, True)
 
 
 def test_logging_out_of_what_is_over_tidies_up_and_of_what_does_not_answer_keeps_the_file(
@@ -298,18 +294,16 @@ def test_logging_out_of_what_is_over_tidies_up_and_of_what_does_not_answer_keeps
     anyone.post("/api/v1/logout", headers=bearer(file.read_text()))
     out = terminal.run("logout", "--server", server)
     assert (out.returncode, terminal.files()) == (0, [])
-    assert b"was over already" in out.stdout
+    assert "was over already" in out.stdout
     terminal.log_in(server)
     dead = "http://127.0.0.1:1"
-    file.rename(file.with_name(login_name(terminal, dead)))
+    file.rename(file.with_name(login_name(dead)))
     assert terminal.run("logout", "--server", dead).returncode == 6
     assert len(terminal.files()) == 1
 
 
-def login_name(terminal: Terminal, server: str) -> str:
-    code = f"from pergamon.cli.client import login_file; print(login_file({server!r}).name)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+def login_name(server: str) -> str:
+    return login_file(server).name
 
 
 @pytest.mark.parametrize(
@@ -357,14 +351,14 @@ def test_the_operator_sets_a_password_and_ends_the_logins_before_it(
 ) -> None:
     terminal.log_in(server)
     done = terminal.run("person", "set-password", "uli", "--from-stdin", given=b"another long password\r\n")
-    assert done.stdout == b"person:uli: password set; 1 login with the one before revoked\n"
-    assert b"still work" in done.stderr
+    assert done.stdout == "person:uli: password set; 1 login with the one before revoked\n"
+    assert "still work" in done.stderr
     assert terminal.run("tables", "--server", server).returncode == 3
     assert terminal.log_in(server).returncode == 3
     assert terminal.log_in(server, password="another long password").returncode == 0
     assert terminal.run("person", "set-password", "uli", given=b"short").returncode == 2
     assert terminal.run("person", "set-password", "nobody", given=PASSWORD.encode()).returncode == 4
-    listed = terminal.run("person", "ls").stdout.decode().splitlines()
+    listed = terminal.run("person", "ls").stdout.splitlines()
     assert [line.split() for line in listed] == [
         ["person:bo", "active", "password", "data-user"],
         ["person:noa", "active", "no", "password", "data-user"],

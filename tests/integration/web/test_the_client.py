@@ -3,16 +3,16 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import uvicorn
 
 from pergamon.web import create_app
+from tests import prepared_processes
 from tests.reference.governed_lake import GovernedLake
 
 
@@ -30,23 +30,15 @@ def server(world: GovernedLake) -> Iterator[str]:
     thread.join(10)
 
 
-def pergamon(
-    world: GovernedLake, *arguments: str, token: str | None = None, stdin: str = ""
-) -> subprocess.CompletedProcess[str]:
+def pergamon(world: GovernedLake, *arguments: str, token: str | None = None, stdin: str = "") -> CompletedProcess[str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "PERGAMON_HOME": str(world.rt.settings.home),
         "PERGAMON_DATABASE_URL": world.rt.settings.database_url or "",
         "COLUMNS": "120",
     }
-    return subprocess.run(
-        [sys.executable, "-m", "pergamon.cli", *arguments],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env=environment | ({"PERGAMON_TOKEN": token} if token else {}),
-        check=False,
-    )
+    environment |= {"PERGAMON_TOKEN": token} if token else {}
+    return prepared_processes.run("pergamon.cli", *arguments, env=environment, given=stdin.encode())
 
 
 def test_a_client_sees_rows_a_count_and_a_time(world: GovernedLake, server: str) -> None:

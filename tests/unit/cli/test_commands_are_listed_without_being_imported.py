@@ -42,3 +42,8 @@ def test_the_list_of_commands_loads_no_engine_and_no_room() -> None:
 
 def test_who_opens_an_installation_loads_no_engine() -> None:
     assert not loaded_by("import pergamon.runtime") & {"pyiceberg", "pyarrow", "tantivy", "duckdb", *ROOMS}
+
+
+def test_who_starts_a_worker_in_its_network_loads_no_engine() -> None:
+    heavy = {"pyiceberg", "pyarrow", "dbos", "fastapi", "pergamon.pipeline"}
+    assert not loaded_by("import pergamon.worker.__main__") & heavy
