@@ -34,6 +34,7 @@ from pergamon.access.model import (
     RequestNotOpen,
     RequestState,
     SubscribedTable,
+    Subscription,
     TooManyGrants,
     UnknownGrant,
     UnknownRequest,
@@ -42,7 +43,7 @@ from pergamon.access.model import (
 )
 from pergamon.access.request import amend_request, comment_on, request_access, withdraw_request
 from pergamon.access.review import approve_request, ask_for_changes, outlook_of, reject_request
-from pergamon.access.subscription import granted_rights, is_live, subscribed_tables
+from pergamon.access.subscription import granted_rights, is_live, list_subscriptions
 
 __all__ = [
     "TRANSITIONS",
@@ -65,6 +66,7 @@ __all__ = [
     "RequestNotOpen",
     "RequestState",
     "SubscribedTable",
+    "Subscription",
     "TooManyGrants",
     "UnknownGrant",
     "UnknownRequest",
@@ -81,6 +83,7 @@ __all__ = [
     "is_live",
     "list_grants",
     "list_requests",
+    "list_subscriptions",
     "outlook_of",
     "read_grant",
     "read_request",
@@ -88,7 +91,6 @@ __all__ = [
     "request_access",
     "request_as_told",
     "revoke_grant",
-    "subscribed_tables",
     "subscription_database",
     "table_identifier",
     "warn_of_ends",

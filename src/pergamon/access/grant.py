@@ -1,7 +1,6 @@
 """Issue a grant, revoke it, and tell that one has ended. That it has ended, the clock decides."""
 
 import re
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pergamon import catalog, lake
@@ -187,13 +186,13 @@ def _end(uow: UnitOfWork, request: AccessRequest, days: int | None) -> datetime 
 def _end_without_ground(uow: UnitOfWork) -> int:
     """Revoke the live grants whose project, asset or table is gone."""
     grounds = tables.grounds_of_live_grants(uow)
-    assets = catalog.standing_assets(uow, {row["asset_id"] for row in grounds})
-    projects = {place.project for place in catalog.standing_places(uow)}
+    assets, projects = catalog.still_there(
+        uow, {row["asset_id"] for row in grounds}, {row["project"] for row in grounds}
+    )
     keys = lake_keys(uow, {row["lake_table"] for row in grounds})
     told = 0
     for row in grounds:
-        asset = assets.get(row["asset_id"])
-        is_table = asset is not None and asset.retired_at is None and keys.get(row["lake_table"]) == row["table_key"]
+        is_table = row["asset_id"] in assets and keys.get(row["lake_table"]) == row["table_key"]
         if is_table and row["project"] in projects:
             continue
         cause, why = (
@@ -207,11 +206,8 @@ def _end_without_ground(uow: UnitOfWork) -> int:
 
 def lake_keys(uow: UnitOfWork, names: set[str]) -> dict[str, str]:
     """Which table each of these names is now; those that are gone are not in it."""
-    found: dict[str, str] = {}
-    for name in sorted(names):
-        with suppress(lake.UnknownTable):
-            found[name] = lake.read_table(uow, lake.TableId.parse(name)).key
-    return found
+    keys = lake.keys_of_tables(uow, [lake.TableId.parse(name) for name in sorted(names)])
+    return {str(table): key for table, key in keys.items()}
 
 
 def _revoke(uow: UnitOfWork, grant: Grant, cause: str, *, why: str) -> None:

@@ -329,6 +329,17 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Subscription:
+    """A table in a project's database that live grants give something of. readers: the team's roles."""
+
+    database: str
+    table: str
+    asset_id: str
+    project: str
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True)
 class SubscribedTable:
     """A table as a project's grants give it to one person: attributes are resolved. readers: the team's roles."""
 

@@ -4,12 +4,14 @@ A grant gives only while the clock says so, it is not revoked, its project is th
 lake's table is the very one that was granted. Cost: index lookups, whatever there is besides.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pergamon import catalog
 from pergamon.access import tables
 from pergamon.access.grant import lake_keys
-from pergamon.access.model import Grant, SubscribedTable
+from pergamon.access.model import Grant, SubscribedTable, Subscription
 from pergamon.access.rules import USERS
 from pergamon.catalog import project_roles, projects_of_roles
 from pergamon.identity import attributes_of
@@ -22,19 +24,26 @@ def granted_rights(uow: UnitOfWork, database: str, table: str) -> SubscribedTabl
 
     Whether the actor may read it, the policy decides: `readers` are the roles that may.
     """
-    grants = _grounded(uow, tables.live_grants_of_table(uow, database, table))
+    live = tables.live_grants_of_table(uow, database, table)
+    ground = _ground_of(uow, [vars(grant) for grant in live])
+    grants = [grant for grant in live if ground.holds(vars(grant))]
     return _table(grants, attributes_of(uow, uow.actor.id)) if grants else None
 
 
-def subscribed_tables(uow: UnitOfWork) -> list[SubscribedTable]:
-    """What all projects whose data the actor uses were granted, by database and table."""
+def list_subscriptions(uow: UnitOfWork) -> list[Subscription]:
+    """The tables that live grants give to projects whose data the actor uses, by database and table."""
     projects = projects_of_roles(uow.actor.roles, *USERS)
-    grants = _grounded(uow, tables.live_grants_of_projects(uow, projects)) if projects else []
-    attributes = attributes_of(uow, uow.actor.id) if grants else {}
-    by_table: dict[tuple[str, str], list[Grant]] = {}
-    for grant in grants:
-        by_table.setdefault((grant.database, grant.table), []).append(grant)
-    return [_table(by_table[name], attributes) for name in sorted(by_table)]
+    rows = tables.subscriptions_of_projects(uow, projects) if projects else []
+    ground = _ground_of(uow, rows)
+    readers = {project: project_roles(project, *USERS) for project in projects}
+    named = {
+        (row["database"], row["table_name"]): Subscription(
+            row["database"], row["table_name"], row["asset_id"], row["project"], readers[row["project"]]
+        )
+        for row in rows
+        if ground.holds(row)
+    }
+    return [named[name] for name in sorted(named)]
 
 
 def is_live(uow: UnitOfWork, grant_ids: Collection[str]) -> bool:
@@ -43,34 +52,30 @@ def is_live(uow: UnitOfWork, grant_ids: Collection[str]) -> bool:
     rows = tables.live_grants(uow, wanted)
     if {row["id"] for row in rows} != wanted:
         return False
-    assets = catalog.standing_assets(uow, {row["asset_id"] for row in rows})
-    keys = lake_keys(uow, {row["lake_table"] for row in rows})
-    return all(
-        row["asset_id"] in assets
-        and assets[row["asset_id"]].retired_at is None
-        and keys.get(row["lake_table"]) == row["table_key"]
-        and catalog.standing_project(uow, row["project"]) is not None
-        for row in rows
-    )
+    ground = _ground_of(uow, rows)
+    return all(ground.holds(row) for row in rows)
 
 
-def _grounded(uow: UnitOfWork, grants: Sequence[Grant]) -> list[Grant]:
-    """Those whose project, asset and table are there."""
-    if not grants:
-        return []
-    assets = catalog.standing_assets(uow, {grant.asset_id for grant in grants})
-    there = {asset.id for asset in assets.values() if asset.retired_at is None}
-    keys = lake_keys(uow, {grant.lake_table for grant in grants if grant.asset_id in there})
-    projects = _standing(uow, {grant.project for grant in grants})
-    return [
-        grant
-        for grant in grants
-        if grant.asset_id in there and keys.get(grant.lake_table) == grant.table_key and grant.project in projects
-    ]
+@dataclass(frozen=True)
+class _Ground:
+    """What grants stand on, as it is now."""
+
+    assets: frozenset[str]
+    projects: frozenset[str]
+    keys: Mapping[str, str]
+
+    def holds(self, row: Mapping[str, Any]) -> bool:  # Any: of a row
+        """Are project, asset and table of a grant there, and is the table the very one that was granted?"""
+        is_table = self.keys.get(row["lake_table"]) == row["table_key"]
+        return is_table and row["asset_id"] in self.assets and row["project"] in self.projects
 
 
-def _standing(uow: UnitOfWork, projects: Iterable[str]) -> set[str]:
-    return {project for project in projects if catalog.standing_project(uow, project) is not None}
+def _ground_of(uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> _Ground:
+    """Of all these grants at once, in two queries."""
+    if not rows:
+        return _Ground(frozenset(), frozenset(), {})
+    assets, projects = catalog.still_there(uow, {row["asset_id"] for row in rows}, {row["project"] for row in rows})
+    return _Ground(assets, projects, lake_keys(uow, {row["lake_table"] for row in rows}))
 
 
 def _table(grants: Sequence[Grant], attributes: Mapping[str, str]) -> SubscribedTable:

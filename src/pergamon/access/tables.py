@@ -318,6 +318,16 @@ def live_grants_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[
     return [_grant(row) for row in rows]
 
 
+def subscriptions_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[DictRow]:
+    """What live grants give to these projects, and what they stand on."""
+    return uow.rows(
+        "SELECT DISTINCT s.database, s.table_name, g.project, g.asset_id, g.lake_table, g.table_key "
+        "FROM access_grant g JOIN access_subscription s USING (project, asset_id) WHERE g.project = ANY (%(projects)s) "
+        "AND " + _LIVE,
+        {"projects": sorted(projects), "now": uow.now},
+    )
+
+
 def live_grants(uow: UnitOfWork, grant_ids: Collection[str]) -> list[DictRow]:
     """What those of these grants stand on that are live: asset, table and key."""
     return uow.rows(

@@ -117,6 +117,7 @@ from pergamon.catalog.standing import (
     standing_places,
     standing_project,
     standing_version,
+    still_there,
     table_of,
 )
 from pergamon.catalog.tables import assets_of_tables
@@ -238,6 +239,7 @@ __all__ = [
     "standing_places",
     "standing_project",
     "standing_version",
+    "still_there",
     "suggest_term",
     "table_changed",
     "table_dropped",

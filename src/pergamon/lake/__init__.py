@@ -7,21 +7,14 @@ A writer's way: `open_lease` (commit), the engine writes to `lease.alias` throug
 from pergamon.lake.access import (
     access_rules,
     database_resource,
+    resource_of_table,
     resources_of_tables,
+    resources_to_list,
     table_resource,
     table_resources,
 )
-from pergamon.lake.append import NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
+from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
-from pergamon.lake.change import (
-    AskedChange,
-    as_asked,
-    create_empty,
-    finish_changes,
-    first_metadata,
-    make_changes_durable,
-    plan_change,
-)
 from pergamon.lake.commit import (
     DurableCommit,
     OnCommit,
@@ -37,13 +30,7 @@ from pergamon.lake.create import create_table, drop_table
 from pergamon.lake.databases import drop_database, put_database, read_database_tags, read_databases
 from pergamon.lake.evolve import evolve_table
 from pergamon.lake.lease import close_lease, open_lease, read_lease, unclosed_leases
-from pergamon.lake.locations import (
-    bucket_path,
-    database_path,
-    path_in_bucket,
-    require_own_location,
-    table_location,
-)
+from pergamon.lake.locations import bucket_path, database_path, path_in_bucket, table_location
 from pergamon.lake.metadata import MetadataMissing, read_metadata
 from pergamon.lake.model import (
     LEASE_PREFIX,
@@ -54,7 +41,6 @@ from pergamon.lake.model import (
     BadName,
     BadSchema,
     BucketSpec,
-    ChangeRefused,
     DatabaseSpec,
     InUse,
     Lease,
@@ -74,21 +60,28 @@ from pergamon.lake.model import (
     UnknownTable,
     VersionsSpec,
 )
-from pergamon.lake.properties import NAME_MAPPING
-from pergamon.lake.read import files_of, is_table, list_tables, load_table, read_table, snapshot_history, table_files
+from pergamon.lake.read import (
+    files_of,
+    find_table,
+    is_table,
+    keys_of_tables,
+    list_tables,
+    load_table,
+    read_table,
+    snapshot_history,
+    table_files,
+)
 
 __all__ = [
     "LEASE_PREFIX",
     "NAME_MAPPING",
     "SUBSCRIPTIONS",
     "AccessRuleSpec",
-    "AskedChange",
     "BadCommit",
     "BadLocation",
     "BadName",
     "BadSchema",
     "BucketSpec",
-    "ChangeRefused",
     "DatabaseSpec",
     "DurableCommit",
     "InUse",
@@ -115,11 +108,9 @@ __all__ = [
     "UnknownTable",
     "VersionsSpec",
     "access_rules",
-    "as_asked",
     "bucket_path",
     "change_of",
     "close_lease",
-    "create_empty",
     "create_table",
     "database_path",
     "database_resource",
@@ -129,18 +120,16 @@ __all__ = [
     "evolve_in_memory",
     "evolve_table",
     "files_of",
-    "finish_changes",
+    "find_table",
     "finish_commit",
-    "first_metadata",
     "is_table",
+    "keys_of_tables",
     "list_tables",
     "load_table",
-    "make_changes_durable",
     "make_durable",
     "no_hook",
     "open_lease",
     "path_in_bucket",
-    "plan_change",
     "plan_commit",
     "put_bucket",
     "put_database",
@@ -152,8 +141,9 @@ __all__ = [
     "read_metadata",
     "read_table",
     "refusal",
-    "require_own_location",
+    "resource_of_table",
     "resources_of_tables",
+    "resources_to_list",
     "snapshot_history",
     "table_files",
     "table_location",

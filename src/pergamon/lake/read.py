@@ -1,6 +1,6 @@
 """Read the lake's tables: which there are, what they look like, which files they are now, what they were."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from pyiceberg.manifest import DataFile, DataFileContent, ManifestFile
@@ -25,6 +25,11 @@ def read_table(uow: UnitOfWork, table: TableId) -> TableRecord:
     return record
 
 
+def find_table(uow: UnitOfWork, table: TableId) -> TableRecord | None:
+    """The pointer of a table, or None."""
+    return tables.table(uow, table)
+
+
 def is_table(uow: UnitOfWork, table: TableId) -> bool:
     """Is there such a table?"""
     return tables.table(uow, table) is not None
@@ -33,6 +38,11 @@ def is_table(uow: UnitOfWork, table: TableId) -> bool:
 def list_tables(uow: UnitOfWork, database: str | None = None) -> list[TableRecord]:
     """Every table, or those of one database, by name."""
     return tables.all_tables(uow, database)
+
+
+def keys_of_tables(uow: UnitOfWork, named: Collection[TableId]) -> dict[TableId, str]:
+    """Which table each of these names is now; those that are gone are not in it. Cost: one query."""
+    return tables.keys_of_tables(uow, named)
 
 
 def load_table(uow: UnitOfWork, table: TableId) -> TableMetadata:

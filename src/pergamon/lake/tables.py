@@ -1,5 +1,6 @@
 """The lake's SQL. No other room touches these tables."""
 
+from collections.abc import Collection
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -40,6 +41,14 @@ def save_database(uow: UnitOfWork, name: str, spec: DatabaseSpec, tags: dict[str
 
 def databases(uow: UnitOfWork) -> list[DictRow]:
     return uow.rows("SELECT name, spec, tags FROM lake_database ORDER BY name")
+
+
+def database_and_bucket(uow: UnitOfWork, name: str) -> DictRow | None:
+    return uow.row(
+        "SELECT d.spec AS database, b.spec AS bucket FROM lake_database d JOIN lake_bucket b ON b.name = d.bucket "
+        "WHERE d.name = %s",
+        (name,),
+    )
 
 
 def delete_database(uow: UnitOfWork, name: str) -> bool:
@@ -92,6 +101,24 @@ def all_tables(uow: UnitOfWork, database: str | None) -> list[TableRecord]:
         {"database": database},
     )
     return [_record(row) for row in rows]
+
+
+def names_of_tables(uow: UnitOfWork, databases: Collection[str]) -> dict[str, list[str]]:
+    rows = uow.rows(
+        "SELECT database, array_agg(name ORDER BY name) AS names FROM lake_table "
+        "WHERE dropped_at IS NULL AND database = ANY (%s) GROUP BY database ORDER BY database",
+        (sorted(databases),),
+    )
+    return {row["database"]: row["names"] for row in rows}
+
+
+def keys_of_tables(uow: UnitOfWork, named: Collection[TableId]) -> dict[TableId, str]:
+    rows = uow.rows(
+        "SELECT database, name, t.key FROM unnest(%s::text[], %s::text[]) AS wanted (database, name) "
+        "JOIN lake_table t USING (database, name) WHERE t.dropped_at IS NULL",
+        ([table.database for table in named], [table.name for table in named]),
+    )
+    return {TableId(row["database"], row["name"]): row["key"] for row in rows}
 
 
 def move_pointer(uow: UnitOfWork, record: TableRecord, metadata_location: str, snapshot_id: int | None) -> bool:

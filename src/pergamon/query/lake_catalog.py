@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pergamon import access, lake
-from pergamon.policy import Resource, obligations, resource_for_path
+from pergamon.policy import Resource, obligations
 from pergamon.query.gate import TableName, no_such_table
 from pergamon.query.governed_view import given_columns
 from pergamon.query.mask_sql import SALT_BYTES, mask_secrets
@@ -23,37 +23,43 @@ class LakeCatalog:
 
     mask_key: Callable[[UnitOfWork, str], bytes]
 
-    def tables(self, uow: UnitOfWork) -> list[GovernedTable]:
-        """Every table of the lake, and every one that live grants give to the actor's projects."""
-        databases, buckets = lake.read_databases(uow), lake.read_buckets(uow)
-        of_lake = [_governed(record.id, databases, buckets) for record in lake.list_tables(uow)]
-        return of_lake + [_subscribed(table) for table in access.subscribed_tables(uow)]
+    def tables(self, uow: UnitOfWork) -> list[tuple[Resource, list[TableName]]]:
+        """The lake's tables on which rules give one of the actor's roles a right, and those that live grants give."""
+        of_lake = [
+            (resource, [TableName(database, name) for name in names])
+            for resource, database, names in lake.resources_to_list(uow, uow.actor.roles)
+        ]
+        return of_lake + [_listed(subscription) for subscription in access.list_subscriptions(uow)]
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None:
         """The table of that name, or None; a name that no table can have is simply not found.
 
-        Rules and grants are read in any case: how long an answer takes must not tell whether there is a table.
+        Rules are read in any case: how long an answer takes must not tell whether the lake has such a table. None of
+        its databases is called as those of subscriptions.
         """
-        databases, buckets = lake.read_databases(uow), lake.read_buckets(uow)
-        subscribed = access.granted_rights(uow, name.database, name.table)
-        record = _of_lake(uow, name)
-        if record is not None:
-            return _governed(record.id, databases, buckets)
-        return None if subscribed is None else _subscribed(subscribed)
+        if name.database.endswith(lake.SUBSCRIPTIONS):
+            subscribed = access.granted_rights(uow, name.database, name.table)
+            return None if subscribed is None else GovernedTable(name, _demanding(name, subscribed), subscribed)
+        try:
+            table = lake.TableId.parse(str(name))
+        except lake.BadName:
+            return None
+        resource = lake.resource_of_table(uow, table)
+        record = lake.find_table(uow, table)
+        return None if record is None else GovernedTable(name, resource, record)
 
-    def granted(self, uow: UnitOfWork, name: TableName) -> GrantedTable:
+    def granted(self, uow: UnitOfWork, table: GovernedTable) -> GrantedTable:
         """The newest snapshot: its files, its columns, and how it is read when grants give only a part.
 
         Raises:
-            UnknownQueryTable: the table was dropped, or its last grant ended, meanwhile.
+            UnknownQueryTable: the table was dropped meanwhile.
         """
-        record = _of_lake(uow, name)
-        if record is not None:
-            return _snapshot(name, record)
-        subscribed = access.granted_rights(uow, name.database, name.table)
-        if subscribed is None:
-            raise no_such_table(str(name))
-        return self.in_part(uow, name, subscribed)
+        if isinstance(table.source, lake.TableRecord):
+            return _snapshot(table.name, table.source)
+        try:
+            return self.in_part(uow, table.name, table.source)
+        except lake.UnknownTable:
+            raise no_such_table(str(table.name)) from None
 
     def in_part(self, uow: UnitOfWork, name: TableName, subscribed: access.SubscribedTable) -> GrantedTable:
         """A lake's table as these rights give it.
@@ -65,13 +71,6 @@ class LakeCatalog:
         salted = mask_secrets(self.mask_key(uow, subscribed.project), secrets.token_bytes(SALT_BYTES))
         reading = Reading(whole.columns, subscribed.rights, salted)
         return replace(whole, columns=given_columns(whole.columns, subscribed.rights), reading=reading)
-
-
-def _of_lake(uow: UnitOfWork, name: TableName) -> lake.TableRecord | None:
-    try:
-        return lake.read_table(uow, lake.TableId.parse(str(name)))
-    except (lake.UnknownTable, lake.BadName):
-        return None
 
 
 def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
@@ -88,22 +87,12 @@ def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
     )
 
 
-def _subscribed(table: access.SubscribedTable) -> GovernedTable:
+def _demanding(name: TableName, table: access.SubscribedTable) -> Resource:
     """The decision names columns by their ids: their names stand in the table's metadata, which nobody opens yet."""
-    name = TableName(table.database, table.table)
     ids = {column.field_id: str(column.field_id) for column in table.rights.columns}
-    demanded = obligations(table.rights, ids)
-    return GovernedTable(name, Resource("table", str(name), readers=table.readers, obligations=demanded), table.rights)
+    return Resource("table", str(name), readers=table.readers, obligations=obligations(table.rights, ids))
 
 
-def _governed(
-    table: lake.TableId, databases: dict[str, lake.DatabaseSpec], buckets: dict[str, lake.BucketSpec]
-) -> GovernedTable:
-    """A table whose database or bucket is gone has no rules, so nobody may read it."""
-    name = TableName(table.database, table.name)
-    database = databases.get(table.database)
-    bucket = buckets.get(database.bucket) if database else None
-    if database is None or bucket is None:
-        return GovernedTable(name, Resource("table", str(table)))
-    path = lake.path_in_bucket(table, database)
-    return GovernedTable(name, resource_for_path("table", str(table), path, lake.access_rules(bucket)))
+def _listed(subscription: access.Subscription) -> tuple[Resource, list[TableName]]:
+    name = TableName(subscription.database, subscription.table)
+    return Resource("table", str(name), readers=subscription.readers), [name]

@@ -9,7 +9,9 @@ from typing import Any, Self
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pergamon.access import SubscribedTable
 from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
+from pergamon.lake import TableRecord
 from pergamon.policy import Resource, TableRights
 from pergamon.query.gate import TableName
 from pergamon.query.json_values import as_json, values_in
@@ -177,12 +179,17 @@ class Column:
 class GovernedTable:
     """A table with its access rules: what a decision needs, without opening a file.
 
-    rights: what live grants give of it (a table of a subscription database); None: it is read whole.
+    source: the lake's table that is read whole, or what live grants give of one (a table of a subscription database).
     """
 
     name: TableName
     resource: Resource
-    rights: TableRights | None = None
+    source: TableRecord | SubscribedTable
+
+    @property
+    def rights(self) -> TableRights | None:
+        """What is given of it; None: it is read whole."""
+        return self.source.rights if isinstance(self.source, SubscribedTable) else None
 
 
 @dataclass(frozen=True)

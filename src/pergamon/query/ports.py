@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from pergamon.policy import Resource
 from pergamon.query.gate import TableName
 from pergamon.query.model import GovernedTable, GrantedTable, QueryJob
 from pergamon.store import UnitOfWork
@@ -13,14 +14,15 @@ from pergamon.store import UnitOfWork
 class TableCatalog(Protocol):
     """Tables with their access rules. It decides nothing."""
 
-    def tables(self, uow: UnitOfWork) -> list[GovernedTable]:
-        """Every table of the lake, by name."""
+    def tables(self, uow: UnitOfWork) -> list[tuple[Resource, list[TableName]]]:
+        """Every table that the actor may be able to read, others need not be in it: those that are alike to the policy
+        with a resource that stands for all of them."""
         ...
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None: ...
 
-    def granted(self, uow: UnitOfWork, name: TableName) -> GrantedTable:
-        """The table's newest snapshot with all its files. Only called after the decision.
+    def granted(self, uow: UnitOfWork, table: GovernedTable) -> GrantedTable:
+        """The newest snapshot of a table that was found, with all its files. Only called after the decision.
 
         Raises:
             TableNotReadable: the engine could not read it right.

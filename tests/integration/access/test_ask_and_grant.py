@@ -42,7 +42,7 @@ def test_asked_approved_given_taken_back(world: World) -> None:
         assert not access.is_live(uow, [grant.id])
     assert world.gives() is None
     with world.by("cyd") as uow:
-        assert access.subscribed_tables(uow) == []
+        assert access.list_subscriptions(uow) == []
     assert refused(world, "olga", access.revoke_grant, grant.id, "again") == "access.grant_not_active"
 
 
@@ -337,7 +337,7 @@ def test_two_assets_of_one_name_are_two_tables_that_keep_their_names(world: Worl
     world.asset = second
     assert world.granted().table == "patients"
     with world.by("cyd") as uow:
-        assert [table.table for table in access.subscribed_tables(uow)] == ["patients", "patients_2"]
+        assert [table.table for table in access.list_subscriptions(uow)] == ["patients", "patients_2"]
 
 
 def test_a_filter_asks_for_the_attribute_of_whoever_queries(world: World) -> None:
@@ -384,7 +384,7 @@ def test_both_sides_see_requests_and_grants_and_nobody_else_learns_of_them(world
             assert [one.id for one in access.list_requests(uow)] == [grant.request_id], name
     for name in ("carl", "connie", "eve"):
         with world.by(name) as uow:
-            assert [*access.list_grants(uow), *access.list_requests(uow), *access.subscribed_tables(uow)] == []
+            assert [*access.list_grants(uow), *access.list_requests(uow), *access.list_subscriptions(uow)] == []
         told = set()
         for request_id in (grant.request_id, "request_" + "0" * 32, "no name"):
             with pytest.raises(access.UnknownRequest) as error, world.by(name) as uow:
