@@ -13,8 +13,17 @@ from pergamon.lake.access import (
     table_resource,
     table_resources,
 )
-from pergamon.lake.append import NAME_MAPPING, NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
+from pergamon.lake.append import NewColumns, NewFile, PartitionValue, change_of, evolve_in_memory
 from pergamon.lake.buckets import drop_bucket, put_bucket, read_bucket_tags, read_buckets
+from pergamon.lake.change import (
+    AskedChange,
+    as_asked,
+    create_empty,
+    finish_changes,
+    first_metadata,
+    make_changes_durable,
+    plan_change,
+)
 from pergamon.lake.commit import (
     DurableCommit,
     OnCommit,
@@ -30,7 +39,13 @@ from pergamon.lake.create import create_table, drop_table
 from pergamon.lake.databases import drop_database, put_database, read_database_tags, read_databases
 from pergamon.lake.evolve import evolve_table
 from pergamon.lake.lease import close_lease, open_lease, read_lease, unclosed_leases
-from pergamon.lake.locations import bucket_path, database_path, path_in_bucket, table_location
+from pergamon.lake.locations import (
+    bucket_path,
+    database_path,
+    path_in_bucket,
+    require_own_location,
+    table_location,
+)
 from pergamon.lake.metadata import MetadataMissing, read_metadata
 from pergamon.lake.model import (
     LEASE_PREFIX,
@@ -41,6 +56,7 @@ from pergamon.lake.model import (
     BadName,
     BadSchema,
     BucketSpec,
+    ChangeRefused,
     DatabaseSpec,
     InUse,
     Lease,
@@ -60,6 +76,7 @@ from pergamon.lake.model import (
     UnknownTable,
     VersionsSpec,
 )
+from pergamon.lake.properties import NAME_MAPPING
 from pergamon.lake.read import (
     files_of,
     find_table,
@@ -77,11 +94,13 @@ __all__ = [
     "NAME_MAPPING",
     "SUBSCRIPTIONS",
     "AccessRuleSpec",
+    "AskedChange",
     "BadCommit",
     "BadLocation",
     "BadName",
     "BadSchema",
     "BucketSpec",
+    "ChangeRefused",
     "DatabaseSpec",
     "DurableCommit",
     "InUse",
@@ -108,9 +127,11 @@ __all__ = [
     "UnknownTable",
     "VersionsSpec",
     "access_rules",
+    "as_asked",
     "bucket_path",
     "change_of",
     "close_lease",
+    "create_empty",
     "create_table",
     "database_path",
     "database_resource",
@@ -121,15 +142,19 @@ __all__ = [
     "evolve_table",
     "files_of",
     "find_table",
+    "finish_changes",
     "finish_commit",
+    "first_metadata",
     "is_table",
     "keys_of_tables",
     "list_tables",
     "load_table",
+    "make_changes_durable",
     "make_durable",
     "no_hook",
     "open_lease",
     "path_in_bucket",
+    "plan_change",
     "plan_commit",
     "put_bucket",
     "put_database",
@@ -141,6 +166,7 @@ __all__ = [
     "read_metadata",
     "read_table",
     "refusal",
+    "require_own_location",
     "resource_of_table",
     "resources_of_tables",
     "resources_to_list",
