@@ -85,7 +85,7 @@ def ours(path: Path, directory: Path) -> int:
     """One reader, two processes one after the other: look, then write with the types that were found."""
     out = directory / "out"
     out.mkdir(exist_ok=True)
-    reader = LandlockedReader(directory, directory / "reader.log", Limits(threads=os.cpu_count() or 1), warm=0)
+    reader = LandlockedReader(directory, directory / "reader.log", Limits(threads=os.cpu_count() or 1))
     (found,) = reader.inspect([ReadRequest(path, path.name)])
     assert isinstance(found, Inspected), found
     (part,) = found.parts

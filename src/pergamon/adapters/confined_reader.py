@@ -10,10 +10,7 @@ import json
 import os
 import shutil
 import stat
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -25,7 +22,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pergamon.adapters.child_process import Frames, bubblewrap, end, sent, start
+from pergamon.adapters.child_process import Child, Frames, confinement, sent
+from pergamon.adapters.fork_server import ForkServer, ForkServerFailed
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.formats import (
     Constant,
@@ -42,7 +40,6 @@ from pergamon.formats import (
 )
 from pergamon.kernel import Unavailable, fsync_directory, fsync_file
 
-START_TIMEOUT_S = 30
 ANSWER_BYTES = 64 * 1024**2
 OVERHEAD_BYTES = 3 * 1024**3
 """Address space besides the engine's memory: stacks, mapped files, allocator arenas, Python's own objects."""
@@ -66,7 +63,6 @@ class LandlockedReader:
     lake: the directory below which every file and every output lies. log: where faults are written, 0600.
     namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
     least_wall_s: a file may take so long, and a second more for each MiB.
-    warm: processes that wait for work; two, for a file that is looked into is written next.
     """
 
     lake: Path
@@ -75,9 +71,9 @@ class LandlockedReader:
     namespaces: bool = True
     without_landlock: bool = False
     least_wall_s: float = 60
-    warm: int = 2
-    _warm: "list[subprocess.Popen[bytes]]" = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._processes = ForkServer(lambda: self._prefix, "pergamon.adapters.confined_reader_child")
 
     def inspect(self, files: Sequence[ReadRequest]) -> list[Inspected | Failed]:
         """See `formats.ConfinedReader`."""
@@ -121,18 +117,12 @@ class LandlockedReader:
         )
 
     def prewarm(self) -> None:
-        """Start processes for the next batches, unless enough wait already."""
-        with self._lock:
-            self._warm = [child for child in self._warm if child.poll() is None]
-            while len(self._warm) < self.warm:
-                self._warm.append(self._start())
+        """Load what reads files, unless that is done."""
+        self._processes.prewarm()
 
     def close(self) -> None:
-        """End the processes that wait."""
-        with self._lock:
-            for child in self._warm:
-                end(child)
-            self._warm = []
+        """End every process."""
+        self._processes.close()
 
     @property
     def mode(self) -> str:
@@ -149,12 +139,7 @@ class LandlockedReader:
 
     @cached_property
     def _prefix(self) -> list[str]:
-        """The bubblewrap command line, or nothing where the host forbids namespaces."""
-        if not self.namespaces:
-            return []
-        prefix = bubblewrap(self.lake, writable=True)
-        probe = subprocess.run([*prefix, sys.executable, "-I", "-c", ""], capture_output=True, env={}, check=False)
-        return prefix if probe.returncode == 0 else []
+        return confinement(self.lake, writable=True) if self.namespaces else []
 
     @contextlib.contextmanager
     def _scratch(self) -> Any:  # a generator, as contextmanager wants it
@@ -175,17 +160,6 @@ class LandlockedReader:
                 "this kernel has no Landlock, so what reads a file cannot be confined to it",
                 hint="use Linux 5.13 or newer with the landlock LSM, or accept it by name: without_landlock: true",
             )
-
-    def _take(self) -> "subprocess.Popen[bytes]":
-        with self._lock:
-            while self._warm:
-                child = self._warm.pop(0)
-                if child.poll() is None:
-                    return child
-        return self._start()
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return start([*self._prefix, sys.executable, "-I", "-m", "pergamon.adapters.confined_reader_child"])
 
     # --- private: the conversation ---
 
@@ -208,25 +182,23 @@ class LandlockedReader:
         if len(there) < len(tasks) and tasks[0] not in there:
             return [{"unreadable": "the file is not there any more"}]
         tasks = tasks[: next((place for place, task in enumerate(tasks) if task not in there), len(tasks))]
-        child = self._take()
+        try:
+            child = self._processes.child()
+        except ForkServerFailed as error:
+            self._log("start", error.said)
+            raise ReaderUnconfined("the process that reads files did not start", hint="see the reader's log") from None
         try:
             return self._conversation(child, mode, directory, tasks)
         finally:
-            end(child)
-            self.prewarm()
+            child.end()
 
-    def _conversation(
-        self, child: "subprocess.Popen[bytes]", mode: str, directory: Path, tasks: list[Answer]
-    ) -> list[Answer]:
+    def _conversation(self, child: Child, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
         sizes = [sum(path.stat().st_size for path in _paths(task)) for task in tasks]
         walls = [self.least_wall_s + size // SLOWEST_BYTES_PER_S for size in sizes]
-        frames = Frames(child, time.monotonic() + START_TIMEOUT_S)
+        frames = Frames(child, time.monotonic())
         answers: list[Answer] = []
+        sent(child, self._job(mode, directory, tasks, sum(walls)))
         try:
-            ready = frames.next(65_536, b"F")
-            if ready is None or ready[0] != b"R" or not sent(child, self._job(mode, directory, tasks, sum(walls))):
-                self._log("start", self._last_words(child))
-                raise ReaderUnconfined("the process that reads files did not start", hint="see the reader's log")
             for task, wall in zip(tasks, walls, strict=True):
                 frames.deadline = time.monotonic() + wall
                 frame = frames.next(ANSWER_BYTES, b"F")
@@ -265,10 +237,10 @@ class LandlockedReader:
             }
         ).encode()
 
-    def _last_words(self, child: "subprocess.Popen[bytes]") -> str:
+    def _last_words(self, child: Child) -> str:
         child.kill()
         code = child.wait()
-        said = child.stderr.read(LOG_BYTES // 100).decode(errors="replace") if child.stderr else ""
+        said = (child.stderr.read(LOG_BYTES // 100) or b"").decode(errors="replace")
         return f"exit {code}: {said}"
 
     def _log(self, what: str, text: str) -> None:

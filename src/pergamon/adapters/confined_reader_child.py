@@ -1,8 +1,8 @@
-"""The process that reads files of strangers and dies (ADR 0014). Started by `confined_reader.py` alone.
+"""The process that reads files of strangers and dies (ADR 0014): a fork of one that loaded everything and saw nothing
+(`fork_server_child.py`).
 
-It loads everything first, reads one job, gives up every right that the job does not need, and only then opens a file.
-Frames on stdout: `R` ready, then one `F` a file: JSON with what was found, written, or wrong. The job on stdin is a
-frame `J`.
+It reads one job, gives up every right that the job does not need, and only then opens a file. The job on stdin is a
+frame `J`; out goes one frame `F` a file: JSON with what was found, written, or wrong.
 """
 
 import decimal
@@ -16,6 +16,7 @@ import struct
 import sys
 import tempfile
 import zoneinfo
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ import charset_normalizer
 import pyarrow as pa
 import pyarrow.orc  # what would otherwise be imported when the files of Python are out of reach
 
-from pergamon.adapters.landlock import abi_version, restrict_to_files
+from pergamon.adapters.landlock import restrict_to_files
 from pergamon.adapters.seccomp import restrict_to_computing
 from pergamon.formats import FilePart, FormatHints, Limits, Misfit, Unreadable, inspect_file, write_part
 from pergamon.formats import by_format as _loaded_now  # noqa: F401 - before the files of Python are out of reach
@@ -36,11 +37,15 @@ TIME_ZONES = "/usr/share/zoneinfo"
 """Public rules that the ORC reader opens when it meets a time."""
 
 
-def main() -> int:
-    """Load, say ready, take one job, lock up, work through it."""
-    stdout = os.fdopen(os.dup(1), "wb", buffering=0)
+def prepared() -> Callable[[], int]:
+    """Load everything. Returns: what a fork does."""
     _load_what_comes_late()
-    _send(stdout, b"R", {"threads": _threads(), "landlock": abi_version()})
+    return _answered
+
+
+def _answered() -> int:
+    """Take one job, lock up, work through it."""
+    stdout = os.fdopen(os.dup(1), "wb", buffering=0)
     job = _job(sys.stdin.buffer)
     if job is None:
         return 0
@@ -158,8 +163,3 @@ def _job(stdin: BinaryIO) -> dict[str, Any] | None:
     (length,) = struct.unpack(">Q", header[1:])
     job: dict[str, Any] = json.loads(stdin.read(length))
     return job
-
-
-if __name__ == "__main__":
-    code = main()
-    os._exit(code)  # no destructors: the process has nothing to tidy up

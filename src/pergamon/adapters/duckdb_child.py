@@ -1,14 +1,14 @@
-"""The process that runs one untrusted query and dies (ADR 0006). Started by `duckdb_sandbox.py`; nothing else imports
-it.
+"""The process that reads or runs one untrusted query and dies (ADR 0006): a fork of one that loaded everything and saw
+nothing (`fork_server_child.py`).
 
-It loads everything first, then reads one job, then gives up every right that the job does not need, and only then
-looks at the
-user's SQL. `_duckdb` is imported without its Python package, which would start threads: a thread that exists before
-Landlock would not be restricted by it.
+It reads one job, gives up every right that the job does not need, and only then looks at the user's SQL. `_duckdb` is
+imported without its Python package, which would start threads: a thread that exists before Landlock would not be
+restricted by it.
 
-Frames on stdout: one letter, eight bytes of length (big-endian), the payload. `R` ready, `A` a piece of an Arrow IPC
-stream,
-`D` done (JSON), `E` failed (JSON: class, text, for the 0600 log only). The job on stdin is one such frame, `J`.
+Frames: one letter, eight bytes of length (big-endian), the payload. In comes `P`, a text to read into DuckDB's syntax
+tree, or `J`, a query to run (JSON). Out go `T` the tree; `A` a piece of an Arrow IPC stream, `D` done (JSON), `E`
+failed (JSON: class, text, for the 0600 log only). Reading is bounded by itself: a short text can have an enormous tree
+(`CASE x WHEN` copies x, CUBE makes sets), so it has little memory and time.
 """
 
 import json
@@ -16,25 +16,60 @@ import os
 import resource
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import _duckdb
 import pyarrow as pa
 
-from pergamon.adapters.landlock import abi_version, restrict_to_files
+from pergamon.adapters.landlock import LOWEST_ABI, abi_version, restrict_to_files
 from pergamon.adapters.seccomp import restrict_to_computing
 
 ROWS_PER_BATCH = 8192
+SERIALIZE = "SELECT json_serialize_sql(?)"
+PARSING_MEMORY_BYTES, LARGEST_TREE_BYTES = 256 * 1024**2, 8 * 1024**2
+PARSING_CPU_S, SENDING_CPU_S = 2, 7
 
 
-def main() -> int:
-    """Load, say ready, take one job, lock up, run it, answer."""
+def prepared(extensions: str) -> Callable[[], int]:
+    """Load the engine and its extensions: a JSON list of names and paths. Returns: what a fork does."""
+    connection = _connected([(name, path) for name, path in json.loads(extensions)])
+    return lambda: _answered(connection)
+
+
+def _answered(connection: _duckdb.DuckDBPyConnection) -> int:
+    """Take one job, lock up, do it, answer."""
     stdout = os.fdopen(os.dup(1), "wb", buffering=0)
-    connection = _connected([(name, path) for name, path in json.loads(sys.argv[1])])
-    _send(stdout, b"R", json.dumps({"threads": _threads(), "landlock": abi_version()}).encode())
-    job = _job(sys.stdin.buffer)
-    if job is None:
-        return 0
+    kind, payload = _frame(sys.stdin.buffer)
+    own = connection.cursor()  # with chance of its own: each fork of one session would draw the same random numbers
+    match kind:
+        case b"P":
+            return _parse(own, payload, stdout)
+        case b"J":
+            return _query(own, json.loads(payload), stdout)
+        case _:
+            return 0  # the parent went away
+
+
+def _parse(connection: _duckdb.DuckDBPyConnection, text: bytes, stdout: BinaryIO) -> int:
+    """Returns: 0 when the tree was sent, else nothing was."""
+    try:
+        _limit(PARSING_MEMORY_BYTES, cpu_s=PARSING_CPU_S)
+        if abi_version() >= LOWEST_ABI:
+            restrict_to_files([])
+        restrict_to_computing()
+        row = connection.execute(SERIALIZE, [text.decode()]).fetchone()
+        tree = str(row[0]).encode() if row else b""
+        if not tree or len(tree) > LARGEST_TREE_BYTES:
+            return 1
+        resource.setrlimit(resource.RLIMIT_CPU, (SENDING_CPU_S, SENDING_CPU_S))  # half a frame is worse than none
+        _send(stdout, b"T", tree)
+    except Exception:  # a text that cannot be read, or is too large to; the parent says so
+        return 1
+    return 0
+
+
+def _query(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any], stdout: BinaryIO) -> int:
     try:
         _give_up_rights(job)
         _open_views(connection, job)
@@ -60,6 +95,7 @@ def _connected(extensions: list[tuple[str, str]]) -> _duckdb.DuckDBPyConnection:
     for _name, path in extensions:
         connection.execute(f"LOAD {_literal(path)}")
     connection.execute("SELECT 1").to_arrow_reader(1).read_all()  # imports what the first result would import
+    connection.execute(SERIALIZE, ["SELECT 1"]).fetchone()
     return connection
 
 
@@ -72,15 +108,20 @@ def _give_up_rights(job: dict[str, Any]) -> None:
     if _threads() != 1:
         raise RuntimeError("a thread was started before the restrictions")
     limits = job["limits"]
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits["files"], limits["files"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"]))
-    space = _address_space_bytes() + limits["memory_bytes"] + limits["overhead_bytes"]
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    _limit(limits["memory_bytes"] + limits["overhead_bytes"], cpu_s=limits["cpu_s"])
     if job["landlock"]:
         restrict_to_files(job["files"])
     restrict_to_computing()
+
+
+def _limit(memory_bytes: int, *, cpu_s: int) -> None:
+    """So much more memory than it has now, so much time, and no file of its own."""
+    space = _address_space_bytes() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, max(cpu_s, SENDING_CPU_S)))
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
 def _address_space_bytes() -> int:
@@ -161,13 +202,12 @@ def _write_all(stdout: BinaryIO, data: bytes | memoryview) -> None:
         view = view[written:]
 
 
-def _job(stdin: BinaryIO) -> dict[str, Any] | None:
+def _frame(stdin: BinaryIO) -> tuple[bytes, bytes]:
     header = stdin.read(9)
     if len(header) < 9:
-        return None  # the parent went away, or does not need us
+        return b"", b""
     (length,) = struct.unpack(">Q", header[1:])
-    job: dict[str, Any] = json.loads(stdin.read(length))
-    return job
+    return header[:1], stdin.read(length)
 
 
 def _told(error: Exception) -> dict[str, str]:
@@ -181,9 +221,3 @@ def _literal(text: str) -> str:
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-if __name__ == "__main__":
-    sys.stdout.flush()
-    code = main()
-    os._exit(code)  # no destructors: the process has nothing to tidy up

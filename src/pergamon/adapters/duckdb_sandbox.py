@@ -2,8 +2,7 @@
 
 The parent trusts nothing that comes out of it: frames are bounded, Arrow is validated in full, a wall clock kills it,
 and its error
-text goes to a 0600 log only. One process is kept warm, having loaded everything and seen nothing; it takes one job
-and dies.
+text goes to a 0600 log only. Each is a fork of a process that has loaded everything and seen nothing.
 """
 
 import io
@@ -11,13 +10,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +23,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pergamon.adapters.child_process import Frames as _Frames
-from pergamon.adapters.child_process import bubblewrap as _bubblewrap
-from pergamon.adapters.child_process import end as _end
-from pergamon.adapters.child_process import sent as _sent
-from pergamon.adapters.child_process import start
+from pergamon.adapters.child_process import Child, Frames, confinement, sent
+from pergamon.adapters.fork_server import ForkServer, ForkServerFailed
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.kernel import PergamonError, make_durable_directory
 from pergamon.query import (
@@ -50,12 +44,11 @@ from pergamon.query import (
     identifier,
 )
 
-START_TIMEOUT_S = 30
+PARSE_TIMEOUT_S = 30
 LARGEST_TREE_BYTES = 8 * 1024**2
 OVERHEAD_BYTES = 2 * 1024**3
 """Address space besides the engine's memory: thread stacks, mapped Parquet pages, allocator arenas."""
 LOG_BYTES = 10 * 1024**2
-FRAME_HEADER = 9
 
 APART = ".apart"
 """Below the lake, where no bucket can be: what is given of isolated tables, for as long as a query runs."""
@@ -64,7 +57,6 @@ MOST_BYTES_APART = 64 * 1024**3
 APART_AT_MOST_S = 3 * 3600
 """Longer than any query may run: what is older was left behind by a process that was killed."""
 
-Child = subprocess.Popen[bytes]
 Watch = Callable[[], None] | None
 
 INVALID = {"BinderException", "CatalogException", "ParserException", "SyntaxException", "NotImplementedException"}
@@ -107,12 +99,9 @@ class DuckDBSandbox:
     namespaces: bool = True
     without_landlock: bool = False
     parallel: int = 4
-    _warm: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        self._parsing = threading.Lock()
-        self._parser: subprocess.Popen[bytes] | None = None
+        self._processes = ForkServer(lambda: self._prefix, "pergamon.adapters.duckdb_child", _extensions)
         self._slots = threading.BoundedSemaphore(self.parallel)
 
     def run(self, job: QueryJob, watch: Watch = None) -> tuple[pa.Table, bool]:
@@ -127,49 +116,30 @@ class DuckDBSandbox:
             self._slots.release()
 
     def _run_in_a_process(self, job: QueryJob, watch: Watch) -> tuple[pa.Table, bool]:
-        child = self._take()
-        try:
-            return self._answer(child, job, watch)
-        finally:
-            _end(child)
-            self.prewarm()
+        return self._table(b"".join(self._pieces(job, watch, job.limits.max_result_mb * 1024**2)), job)
 
     def parse(self, sql: str) -> str:
         """See `query.ports.QueryEngine`."""
-        text = sql.encode()
-        with self._parsing:
-            if self._parser is None or self._parser.poll() is not None:
-                self._parser = self._spawn("pergamon.adapters.duckdb_parser")
-            frames = _Frames(self._parser, time.monotonic() + START_TIMEOUT_S)
+        with self._process() as child:
+            frames = Frames(child, time.monotonic() + PARSE_TIMEOUT_S)
+            sent(child, sql.encode(), b"P")
             try:
-                if not _sent(self._parser, text, b"P"):
-                    raise _not_parsed()
                 frame = frames.next(LARGEST_TREE_BYTES, b"T")
             except (TimeoutError, OverflowError):
                 frame = None
-            if frame is None:
-                _end(self._parser)
-                self._parser = None
         if frame is None or frame[0] != b"T":
-            raise _not_parsed()
+            raise QueryRefused(
+                "the query takes too much to read", hint="split it into smaller queries; use CUBE and CASE less"
+            )
         return frame[1].decode()
 
     def prewarm(self) -> None:
-        """Start a process for the next query, unless one waits already."""
-        with self._lock:
-            if self._warm is None or self._warm.poll() is not None:
-                self._warm = self._start()
+        """Load the engine, unless that is done."""
+        self._processes.prewarm()
 
     def close(self) -> None:
-        """End the process that waits."""
-        with self._lock:
-            if self._warm is not None:
-                _end(self._warm)
-            self._warm = None
-        with self._parsing:
-            if self._parser is not None:
-                _end(self._parser)
-            self._parser = None
+        """End every process."""
+        self._processes.close()
 
     @property
     def mode(self) -> str:
@@ -193,39 +163,31 @@ class DuckDBSandbox:
 
     @cached_property
     def _prefix(self) -> list[str]:
-        """The bubblewrap command line, or nothing where the host forbids namespaces."""
-        if not self.namespaces:
-            return []
-        prefix = _bubblewrap(self.lake)
-        probe = subprocess.run([*prefix, sys.executable, "-I", "-c", ""], capture_output=True, env={}, check=False)
-        return prefix if probe.returncode == 0 else []
+        return confinement(self.lake) if self.namespaces else []
 
-    def _take(self) -> "subprocess.Popen[bytes]":
-        with self._lock:
-            child, self._warm = self._warm, None
-        return child if child is not None and child.poll() is None else self._start()
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return self._spawn("pergamon.adapters.duckdb_child", json.dumps(_extensions()))
-
-    def _spawn(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-I", "-m", module, *arguments]
-        return start([*self._prefix, *command])
+    @contextmanager
+    def _process(self) -> Iterator[Child]:
+        """A process for one job, gone afterwards."""
+        try:
+            child = self._processes.child()
+        except ForkServerFailed as error:
+            self._log("", "start", error.said)
+            raise
+        try:
+            yield child
+        finally:
+            child.end()
 
     # --- private: the conversation ---
 
-    def _answer(self, child: Child, job: QueryJob, watch: Watch) -> tuple[pa.Table, bool]:
-        return self._table(b"".join(self._pieces(child, job, watch, job.limits.max_result_mb * 1024**2)), job)
-
-    def _pieces(self, child: Child, job: QueryJob, watch: Watch, most_bytes: int) -> Iterator[bytes]:
+    def _pieces(self, job: QueryJob, watch: Watch, most_bytes: int) -> Generator[bytes]:
         """The bytes of the Arrow stream that a process answers with."""
-        frames = _Frames(child, time.monotonic() + START_TIMEOUT_S, watch)
-        kind, _ready = frames.next(1024) or (b"", b"")
-        if kind != b"R":
-            raise self._died(child, job)
-        frames.deadline = time.monotonic() + job.limits.timeout_s
-        if not _sent(child, self._job(job)):
-            raise self._died(child, job)
+        with self._process() as child:
+            frames = Frames(child, time.monotonic() + job.limits.timeout_s, watch)
+            sent(child, self._job(job))
+            yield from self._answer(child, frames, job, most_bytes)
+
+    def _answer(self, child: Child, frames: Frames, job: QueryJob, most_bytes: int) -> Iterator[bytes]:
         left = most_bytes
         while True:
             try:
@@ -272,23 +234,18 @@ class DuckDBSandbox:
         path = directory / f"{table.name}.parquet"
         whole = f"SELECT * FROM {identifier(table.name.database)}.{identifier(table.name.table)}"  # noqa: S608 - quoted
         limits = job.limits.model_copy(update={"max_rows": ALL_ROWS})
-        child = self._take()
+        reading = replace(job, sql=whole, tables=(table,), limits=limits)
         try:
-            pieces = self._pieces(
-                child, replace(job, sql=whole, tables=(table,), limits=limits), watch, MOST_BYTES_APART
-            )
             with (
+                closing(self._pieces(reading, watch, MOST_BYTES_APART)) as pieces,
                 pa.ipc.open_stream(io.BufferedReader(_Stream(pieces))) as stream,
                 pq.ParquetWriter(path, stream.schema) as writer,
             ):
                 for batch in stream:
                     writer.write_batch(batch)
         except (OSError, pa.ArrowException) as error:  # a full disk, or a process that answers nonsense
-            self._log(job, type(error).__name__, f"while {table.name} was read apart: {error}")
+            self._log(job.id, type(error).__name__, f"while {table.name} was read apart: {error}")
             raise _engine_failed(job) from None
-        finally:
-            _end(child)
-            self.prewarm()
         return replace(table, reading=None, metadata="", files=(str(path),), given_in=str(path))
 
     def _job(self, job: QueryJob) -> bytes:
@@ -325,7 +282,7 @@ class DuckDBSandbox:
                 raise QueryTypeError(
                     "the result holds the time 24:00:00, which no day has", hint="CAST it to VARCHAR"
                 ) from None
-            self._log(job, "unreadable", "the result is not a valid Arrow stream")
+            self._log(job.id, "unreadable", "the result is not a valid Arrow stream")
             raise _engine_failed(job) from None
         return table.slice(0, job.limits.max_rows), table.num_rows > job.limits.max_rows
 
@@ -336,7 +293,7 @@ class DuckDBSandbox:
             names = set(str(said["bases"]).split())
         except (ValueError, KeyError, TypeError):
             said, names = {}, set()
-        self._log(job, str(said.get("class")), str(said.get("text")))
+        self._log(job.id, str(said.get("class")), str(said.get("text")))
         if names & OUT_OF_MEMORY:
             return QueryOutOfMemory(f"the query needs more than {job.limits.memory_mb} MiB of memory", hint=_SMALLER)
         if names & INVALID:
@@ -349,12 +306,12 @@ class DuckDBSandbox:
             return _timed_out(job)
         return _engine_failed(job)
 
-    def _died(self, child: "subprocess.Popen[bytes]", job: QueryJob) -> PergamonError:
+    def _died(self, child: Child, job: QueryJob) -> PergamonError:
         """It ended without an answer: by a limit, or by a fault."""
         child.kill()
         code = child.wait()
-        said = child.stderr.read(LOG_BYTES // 100).decode(errors="replace") if child.stderr else ""
-        self._log(job, f"exit {code}", said)
+        said = (child.stderr.read(LOG_BYTES // 100) or b"").decode(errors="replace")
+        self._log(job.id, f"exit {code}", said)
         number = -code if code < 0 else code - 128
         if number == 24:  # SIGXCPU
             return _timed_out(job)
@@ -362,11 +319,11 @@ class DuckDBSandbox:
             return QueryOutOfMemory(f"the query needs more than {job.limits.memory_mb} MiB of memory", hint=_SMALLER)
         return _engine_failed(job)
 
-    def _log(self, job: QueryJob, what: str, text: str) -> None:
+    def _log(self, query: str, what: str, text: str) -> None:
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".1"))
-        line = json.dumps({"at": time.time(), "query": job.id, "what": what, "text": text})
+        line = json.dumps({"at": time.time(), "query": query, "what": what, "text": text})
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "a") as file:
             file.write(line + "\n")
@@ -375,12 +332,6 @@ class DuckDBSandbox:
 _NO_TIME_OF_DAY = re.compile(r"time(32|64)\[\w+\] \d+ is not within the acceptable range")
 """What Arrow says of DuckDB's 24:00:00."""
 _SMALLER = "filter earlier, select fewer columns, or aggregate"
-
-
-def _not_parsed() -> QueryRefused:
-    return QueryRefused(
-        "the query takes too much to read", hint="split it into smaller queries; use CUBE and CASE less"
-    )
 
 
 def _timed_out(job: QueryJob) -> QueryTimedOut:
@@ -455,8 +406,8 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _extensions() -> list[tuple[str, str]]:
-    """The extension files of the wheels. Avro first: Iceberg needs it."""
+def _extensions() -> list[str]:
+    """What the process loads: the extension files of the wheels, as JSON. Avro first: Iceberg needs it."""
     import duckdb
 
     found = []
@@ -468,4 +419,4 @@ def _extensions() -> list[tuple[str, str]]:
             )
         folder = Path(wheel.origin).parent / "extensions" / f"v{duckdb.__version__}"
         found.append((name, str(folder / f"{name}.duckdb_extension")))
-    return found
+    return [json.dumps(found)]

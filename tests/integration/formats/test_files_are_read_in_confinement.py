@@ -4,9 +4,6 @@ import gzip
 import json
 import os
 import stat
-import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pergamon.adapters.child_process import ENVIRONMENT
 from pergamon.adapters.confined_reader import LandlockedReader
 from pergamon.adapters.landlock import abi_version
 from pergamon.formats import (
@@ -33,6 +29,7 @@ from pergamon.formats import (
     schema_as_json,
     schema_from_json,
 )
+from tests.reference import taken_over
 
 LIMITS = Limits(memory_bytes=256 * 1024**2, ratio_from_bytes=4 * 1024**2)
 
@@ -215,11 +212,11 @@ def test_a_child_that_was_taken_over_reaches_its_files_and_its_directory_alone(
         (tmp_path / f"{name}.csv").write_text(f"secret\n{name} rows\n")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "link").symlink_to(tmp_path / "other.csv")
-    report = attempt(tmp_path, REACHES_OUT, namespaces=namespaces)
+    report = attempt(tmp_path, REACHES_OUT + taken_over.SIBLINGS, namespaces=namespaces)
     for allowed in ("granted file", "granted rows", "own directory"):
         assert report.pop(allowed).startswith("done"), allowed
     assert {name: told for name, told in report.items() if told.startswith("done")} == {}
-    assert len(report) >= 38
+    assert len(report) >= 43
     assert (tmp_path / "other.csv").read_text() == "secret\nother rows\n"
     made = (tmp_path / "out" / "new").lstat()
     assert stat.S_ISREG(made.st_mode)
@@ -227,7 +224,14 @@ def test_a_child_that_was_taken_over_reaches_its_files_and_its_directory_alone(
 
 
 def attempt(lake: Path, code: str, *, namespaces: bool) -> dict[str, str]:
-    """Run `code` in a process confined just as a reader is; each `tried(name, act)` in it is reported."""
+    """Run `code` in a process confined just as a reader is."""
+    load = f"""
+from pergamon.adapters import confined_reader_child as child
+from pergamon.formats.engine import database
+duckdb = database()
+child._load_what_comes_late()
+lake = {str(lake)!r}
+"""
     job = {
         "tasks": [{"path": str(lake / "granted.csv")}],
         "directory": str(lake / "out"),
@@ -236,38 +240,7 @@ def attempt(lake: Path, code: str, *, namespaces: bool) -> dict[str, str]:
         "overhead_bytes": 2**31,
         "limits": {"memory_bytes": 2**28, "unpacked_bytes": 2**30},
     }
-    script = f"""
-import ctypes, json, mmap, os, signal, socket, sys
-from pergamon.adapters import confined_reader_child as child
-from pergamon.formats.engine import database
-report = {{}}
-def tried(name, act):
-    try:
-        report[name] = f"done: {{act()!r}}"
-    except BaseException as error:
-        report[name] = f"{{type(error).__name__}} {{getattr(error, 'errno', None) or error}}"
-libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    result = libc.syscall(number, *arguments)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "refused")
-    return result
-lake = {str(lake)!r}
-duckdb = database()
-child._load_what_comes_late()
-parent = os.getppid()
-child._give_up_rights(json.loads({json.dumps(json.dumps(job))}))
-{textwrap.dedent(code)}
-os.write(1, json.dumps(report).encode())
-os._exit(0)
-"""
-    prefix = LandlockedReader(lake, lake / "log", namespaces=namespaces)._prefix
-    done = subprocess.run(
-        [*prefix, sys.executable, "-I", "-c", script], capture_output=True, env=ENVIRONMENT, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+    return taken_over.attempt(LandlockedReader(lake, lake / "log", namespaces=namespaces)._prefix, load, job, code)
 
 
 def test_what_the_reader_wrote_must_be_a_plain_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from pergamon import quality
+from pergamon.adapters.child_process import Child
 from pergamon.quality import Limits, MeasuredTable, StatementTimedOut
 from pergamon.quality.tables import claim_request
 from tests.integration.quality.conftest import TABLE, World
@@ -89,24 +90,18 @@ def test_a_killed_worker_leaves_nothing_half_and_its_work_is_taken_up(world: Wor
         assert len(quality.profile_history(uow, TABLE)) == 1
 
 
-def test_a_killed_sandbox_is_tried_again_and_then_a_clear_state(world: World) -> None:
+def test_a_killed_sandbox_is_tried_again_and_then_a_clear_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.table("heart_db.stays", STAYS)
-    sandbox = world.rt.profile_sandbox
+    processes = world.rt.profile_sandbox._processes
+    given = processes.child
 
-    class Killing(Engine):
-        def run(self, sql: str, tables: Sequence[MeasuredTable], limits: Limits) -> pa.Table:
-            sandbox.prewarm()
-            assert sandbox._warm is not None
-            os.killpg(sandbox._warm.pid, signal.SIGSTOP)
-            victim = sandbox._warm.pid
-            timer = threading.Timer(0.3, lambda: os.killpg(victim, signal.SIGKILL))
-            timer.start()
-            try:
-                return super().run(sql, tables, limits)
-            finally:
-                timer.join()
+    def killed_soon() -> Child:
+        child = given()
+        os.kill(child.pid, signal.SIGSTOP)
+        threading.Timer(0.1, child.kill).start()
+        return child
 
-    world.place = replace(world.place, engine=Killing(world))
+    monkeypatch.setattr(processes, "child", killed_soon)
     assert world.measure() == 1
     with pytest.raises(quality.NoProfile, match="no profile yet"):
         world.profile()
