@@ -44,6 +44,7 @@ KNOWN = {
     "bucket": "shelf",
     "key": "folder/a.csv",
     "database": "curated_db",
+    "namespace": "curated_db",
     "table": "vitals",
     "workgroup": "default",
     "upload_id": "upl_" + "1" * 32,

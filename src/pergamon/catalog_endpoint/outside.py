@@ -82,8 +82,7 @@ def load(rt: Runtime, actor: Actor, namespace: str, table: str) -> str:
         UnknownQueryTable, RawAccessRefused: see `sight.raw_table`.
     """
     with rt.begin(actor) as uow:
-        raw_table(uow, rt.query_catalog, namespace, table)
-        record = lake.read_table(uow, lake.TableId(namespace, table))
+        record, _ = raw_table(uow, rt.query_catalog, namespace, table)
         uow.record(TableLoaded(subject=record.id.subject, snapshot_id=record.snapshot_id))
         return record.metadata_location
 
@@ -113,7 +112,10 @@ def create(rt: Runtime, actor: Actor, namespace: str, asked: AskedTable) -> tupl
         )
         if asked.location is not None:
             lake.require_own_location(asked.location, metadata.location)
-        return metadata, None if asked.is_staged else lake.create_empty(uow, table, metadata)
+        if asked.is_staged:
+            lake.make_room(metadata)
+            return metadata, None
+        return metadata, lake.create_empty(uow, table, metadata)
 
 
 def change(

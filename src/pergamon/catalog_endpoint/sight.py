@@ -5,9 +5,11 @@ part is given, or that is given by a grant, is never given raw (law 8); governed
 read at all is answered exactly as what is not there.
 """
 
+from collections.abc import Sequence
+
 from pergamon import crawl, lake, query
 from pergamon.kernel import AccessDenied, Decision, require
-from pergamon.policy import Action, decide, visible
+from pergamon.policy import Action, Resource, decide, visible
 from pergamon.store import UnitOfWork
 
 INSTEAD = "run governed SQL on it: `pergamon query`, or POST /api/v1/statements"
@@ -27,9 +29,7 @@ class TableOfFiles(AccessDenied):
 
 def visible_namespaces(uow: UnitOfWork, catalog: query.TableCatalog) -> list[str]:
     """The databases of which the actor may read something, by name."""
-    databases = [lake.database_resource(uow, name) for name in lake.read_databases(uow)]
-    whole = {resource.id for resource in visible(uow.actor, Action.TABLE_READ, databases)}
-    return sorted(whole | {name.database for name in query.visible_tables(uow, catalog)})
+    return _namespaces_of(uow, query.visible_tables(uow, catalog))
 
 
 def require_namespace(uow: UnitOfWork, catalog: query.TableCatalog, namespace: str) -> None:
@@ -38,24 +38,27 @@ def require_namespace(uow: UnitOfWork, catalog: query.TableCatalog, namespace: s
     Raises:
         UnknownDatabase: it is not there, or the actor may see nothing of it.
     """
-    if namespace not in visible_namespaces(uow, catalog):
-        name = query.recordable(namespace)
-        decision = Decision(False, Action.TABLE_READ.value, f"database:{name}", "no database of that name to be seen")
-        raise lake.UnknownDatabase(f"there is no database {name}", decision=decision)
+    tables_in(uow, catalog, namespace)
 
 
 def tables_in(uow: UnitOfWork, catalog: query.TableCatalog, namespace: str) -> list[str]:
     """The tables of a database that the actor may read, by name.
 
     Raises:
-        UnknownDatabase: see `require_namespace`.
+        UnknownDatabase: it is not there, or the actor may see nothing of it.
     """
-    require_namespace(uow, catalog, namespace)
-    return [name.table for name in query.visible_tables(uow, catalog) if name.database == namespace]
+    tables = query.visible_tables(uow, catalog)
+    if namespace not in _namespaces_of(uow, tables):
+        name = query.recordable(namespace)
+        decision = Decision(False, Action.TABLE_READ.value, f"database:{name}", "no database of that name to be seen")
+        raise lake.UnknownDatabase(f"there is no database {name}", decision=decision)
+    return [name.table for name in tables if name.database == namespace]
 
 
-def raw_table(uow: UnitOfWork, catalog: query.TableCatalog, namespace: str, table: str) -> query.GovernedTable:
-    """A table that the actor may read whole.
+def raw_table(
+    uow: UnitOfWork, catalog: query.TableCatalog, namespace: str, table: str
+) -> tuple[lake.TableRecord, Resource]:
+    """A table that the actor may read whole: its pointer, and the table as the policy sees it.
 
     Raises:
         UnknownQueryTable: it is not there, or may not be read.
@@ -63,11 +66,11 @@ def raw_table(uow: UnitOfWork, catalog: query.TableCatalog, namespace: str, tabl
     """
     found = query.readable_table(uow, catalog, query.TableName(namespace, table))
     demanded = require(decide(uow.actor, Action.TABLE_READ, found.resource))
-    if found.rights is not None or demanded:
+    if demanded or not isinstance(found.source, lake.TableRecord):
         reason = "it is given by a grant, or only in part"
         refused = Decision(False, Action.TABLE_READ.value, str(found.resource), reason, decided_by=("raw-access",))
         raise RawAccessRefused(f"{found.name} is not read raw: {reason}", hint=INSTEAD, decision=refused)
-    return found
+    return found.source, found.resource
 
 
 def require_write(uow: UnitOfWork, catalog: query.TableCatalog, table: lake.TableId) -> None:
@@ -78,12 +81,12 @@ def require_write(uow: UnitOfWork, catalog: query.TableCatalog, table: lake.Tabl
         AccessDenied: the actor may only read it.
         TableOfFiles: nobody changes it so.
     """
-    found = raw_table(uow, catalog, table.database, table.name)
-    require(decide(uow.actor, Action.TABLE_WRITE, found.resource))
+    _, resource = raw_table(uow, catalog, table.database, table.name)
+    require(decide(uow.actor, Action.TABLE_WRITE, resource))
     crawler = crawl.maker_of(uow, table)
     if crawler is not None:
         reason = f"the crawler {crawler} makes it of files"
-        refused = Decision(False, Action.TABLE_WRITE.value, str(found.resource), reason, decided_by=("crawler",))
+        refused = Decision(False, Action.TABLE_WRITE.value, str(resource), reason, decided_by=("crawler",))
         raise TableOfFiles(f"{table} cannot be changed: {reason}", hint="put or remove files", decision=refused)
 
 
@@ -109,6 +112,13 @@ def require_drop(uow: UnitOfWork, catalog: query.TableCatalog, table: lake.Table
         AccessDenied: the actor may not.
         TableOfFiles: nobody drops it so.
     """
-    found = raw_table(uow, catalog, table.database, table.name)
-    require(decide(uow.actor, Action.TABLE_DESTROY, found.resource))
+    _, resource = raw_table(uow, catalog, table.database, table.name)
+    require(decide(uow.actor, Action.TABLE_DESTROY, resource))
     require_write(uow, catalog, table)
+
+
+def _namespaces_of(uow: UnitOfWork, tables: Sequence[query.TableName]) -> list[str]:
+    """Where these tables are, and the databases of which the actor may read the whole, though they may be empty."""
+    databases = [lake.database_resource(uow, name) for name in lake.read_databases(uow)]
+    whole = {resource.id for resource in visible(uow.actor, Action.TABLE_READ, databases)}
+    return sorted(whole | {name.database for name in tables})

@@ -22,6 +22,7 @@ from pergamon.lake.change import (
     finish_changes,
     first_metadata,
     make_changes_durable,
+    make_room,
     plan_change,
 )
 from pergamon.lake.commit import (
@@ -151,6 +152,7 @@ __all__ = [
     "load_table",
     "make_changes_durable",
     "make_durable",
+    "make_room",
     "no_hook",
     "open_lease",
     "path_in_bucket",

@@ -44,8 +44,8 @@ from pyiceberg.types import DoubleType, FloatType, IcebergType, ListType, MapTyp
 
 from pergamon.lake.locations import require_own_location
 from pergamon.lake.model import BadCommit, BadSchema
-from pergamon.lake.properties import SUMMARY_PREFIX, require_not_ours, require_plain_properties
-from pergamon.lake.schemas import FORMAT_VERSION, is_widening, refuse_doubtful_columns
+from pergamon.lake.properties import FORMAT_VERSION, SUMMARY_PREFIX, plain_properties, require_not_ours
+from pergamon.lake.schemas import is_widening, refuse_doubtful_columns
 
 CLOCKS_MAY_DIFFER_MS = 86_400_000
 LAST_ADDED = -1
@@ -129,8 +129,9 @@ class _Draft:
                 order_id = self.orders.meant(update.sort_order_id)
                 self._pass(SetDefaultSortOrderUpdate.model_validate({"sort-order-id": order_id}))
             case SetPropertiesUpdate():
-                self.properties |= set(require_plain_properties(update.updates))
-                self._pass(update)
+                wanted = plain_properties(update.updates)
+                self.properties |= set(wanted)
+                self._pass(SetPropertiesUpdate(updates=wanted))
             case RemovePropertiesUpdate():
                 self._remove_properties(update.removals)
             case AddSnapshotUpdate():

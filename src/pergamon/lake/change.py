@@ -25,13 +25,13 @@ from pyiceberg.table.update import (
     TableUpdate,
 )
 
-from pergamon.kernel import Decision, new_id
+from pergamon.kernel import Decision, make_durable_directory, new_id
 from pergamon.lake import tables
 from pergamon.lake.asked_updates import Accepted, accepted_updates, require_readable, require_sortable, require_usable
 from pergamon.lake.create import table_properties
 from pergamon.lake.databases import read_databases
 from pergamon.lake.events import TableChanged, TableCreated
-from pergamon.lake.locations import require_inside, table_location
+from pergamon.lake.locations import local_path, require_inside, table_location
 from pergamon.lake.metadata import next_metadata_location, read_metadata, write_metadata
 from pergamon.lake.model import (
     BadCommit,
@@ -149,6 +149,13 @@ def first_metadata(
     require_sortable(order, schema)
     location = table_location(root, table, database)
     return new_table_metadata(schema, spec, order, location, table_properties(properties or {}), uuid)
+
+
+def make_room(metadata: TableMetadata) -> None:
+    """Make the directories of a table that is to come: its engine writes there before it is one, and not all make
+    them."""
+    for name in ("data", "metadata"):
+        make_durable_directory(local_path(metadata.location) / name)
 
 
 def create_empty(uow: UnitOfWork, table: TableId, metadata: TableMetadata) -> str:

@@ -23,8 +23,8 @@ from pergamon.lake.model import (
     UnknownTable,
     require_name,
 )
-from pergamon.lake.properties import require_plain_properties
-from pergamon.lake.schemas import FORMAT_VERSION, iceberg_schema, identity_spec
+from pergamon.lake.properties import FORMAT, FORMAT_VERSION, plain_properties
+from pergamon.lake.schemas import iceberg_schema, identity_spec
 from pergamon.store import UnitOfWork
 
 WRITE_PROPERTIES = {
@@ -97,4 +97,4 @@ def table_properties(wanted: Mapping[str, str]) -> dict[str, str]:
     Raises:
         BadSchema: one of those wanted cannot be.
     """
-    return {**WRITE_PROPERTIES, **require_plain_properties(wanted), "format-version": str(FORMAT_VERSION)}
+    return {**WRITE_PROPERTIES, **plain_properties(wanted), FORMAT: str(FORMAT_VERSION)}

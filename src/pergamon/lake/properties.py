@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from pyiceberg.table.name_mapping import NameMapping
 
@@ -14,15 +15,18 @@ NAME_MAPPING = "schema.name-mapping.default"
 
 PLACES = re.compile(
     r"(?:.*[._-])?(?:path|location|location-provider\.impl|object-storage\.enabled|object-storage\..*)|"
-    r"format-version|(?:.*\.)?py-location-provider.*|encryption\..*"
+    r"(?:.*\.)?py-location-provider.*|encryption\..*"
 )
-"""Properties that say where files lie, by whom they are named, in which format, or how they are sealed."""
+"""Properties that say where files lie, by whom they are named, or how they are sealed."""
+FORMAT_VERSION: Final = 2
+FORMAT = "format-version"
 IS_A_PLACE = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:/|file:|/|\\|~|\.\.?/).*", re.DOTALL)
 LONGEST_PROPERTY = 65_536
 
 
-def require_plain_properties(wanted: Mapping[str, str]) -> Mapping[str, str]:
-    """The properties, when a table may have them.
+def plain_properties(wanted: Mapping[str, str]) -> dict[str, str]:
+    """The properties that a table takes of those wanted. The format version may be said, when it is ours; it is no
+    property.
 
     Raises:
         BadSchema: one of them names a place, changes the format, is ours, or cannot be read.
@@ -31,7 +35,7 @@ def require_plain_properties(wanted: Mapping[str, str]) -> Mapping[str, str]:
     if refused:
         hint = "a table's files lie in its own location, in the format that all engines read"
         raise BadSchema(f"the table properties {refused} cannot be set", hint=hint)
-    return wanted
+    return {name: value for name, value in wanted.items() if name != FORMAT}
 
 
 def require_not_ours(names: Iterable[str]) -> None:
@@ -47,6 +51,8 @@ def require_not_ours(names: Iterable[str]) -> None:
 
 def _is_plain(name: str, value: str) -> bool:
     key = name.strip().casefold()
+    if key == FORMAT:
+        return name == FORMAT and value == str(FORMAT_VERSION)
     if not key or len(name) > 255 or len(value) > LONGEST_PROPERTY or PLACES.fullmatch(key):
         return False
     if key.startswith(SUMMARY_PREFIX) or (key.startswith("write.") and IS_A_PLACE.fullmatch(value)):

@@ -29,11 +29,11 @@ from pyiceberg.types import (
 )
 
 from pergamon.lake.model import BadSchema
+from pergamon.lake.properties import FORMAT_VERSION
 
 NOT_IN_SPARK_SQL = (UUIDType, TimeType, FixedType)
 """Sail refuses to write text into these; the mapping from a source's types avoids them."""
 
-FORMAT_VERSION: Final = 2
 LONGEST_NAME: Final = 255
 
 

@@ -21,6 +21,7 @@ from pergamon.catalog_endpoint import (
 )
 from pergamon.kernel import NotFound
 from pergamon.web.authentication import ActorDep, RuntimeDep
+from pergamon.web.iceberg_errors import NotOffered
 from pergamon.web.pagination import LARGEST_PAGE, LONGEST_CURSOR, cursor, place_in
 
 router = APIRouter(tags=["iceberg"])
@@ -122,15 +123,21 @@ def commit(namespace: Namespace, table: Name, asked: Json, rt: RuntimeDep, actor
     return table_answer(location, metadata)
 
 
-@router.delete("/iceberg/v1/namespaces/{namespace}/tables/{table}", status_code=204)
+@router.delete(
+    "/iceberg/v1/namespaces/{namespace}/tables/{table}",
+    status_code=204,
+    responses={406: {"description": "Files are not purged."}},
+)
 def drop(
     namespace: Namespace,
     table: Name,
     rt: RuntimeDep,
     actor: ActorDep,
-    purge: Annotated[bool, Query(alias="purgeRequested", description="Files go with maintenance either way.")] = False,
+    purge: Annotated[bool, Query(alias="purgeRequested", description="Not offered: maintenance does it.")] = False,
 ) -> Response:
     """Forget a table. Its files stay until maintenance removes what nothing names."""
+    if purge:
+        raise NotOffered("a table's files are not removed with it", hint="drop it without purge; maintenance follows")
     outside.drop(rt, actor, namespace, table)
     return Response(status_code=204)
 

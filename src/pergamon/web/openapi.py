@@ -19,6 +19,7 @@ ERROR_SCHEMA = {
         "code": {"type": "string", "description": "`room.what_happened`; see the list of errors."},
         "message": {"type": "string", "description": "What happened, and where. Never a value of what was sent."},
         "hint": {"type": ["string", "null"], "description": "What to do about it."},
+        "error": {"type": "object", "description": "Below `/iceberg`: the same, as the Iceberg specification has it."},
         "incident": {"type": "string", "description": "The number of a fault of ours, for the operator."},
     },
     "required": ["code", "message", "hint"],
