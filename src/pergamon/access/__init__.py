@@ -12,7 +12,15 @@ from pergamon.access.grant import (
     table_identifier,
     warn_of_ends,
 )
-from pergamon.access.look import grant_as_told, list_grants, list_requests, read_grant, read_request, request_as_told
+from pergamon.access.look import (
+    asking_projects,
+    grant_as_told,
+    list_grants,
+    list_requests,
+    read_grant,
+    read_request,
+    request_as_told,
+)
 from pergamon.access.model import (
     TRANSITIONS,
     AccessRequest,
@@ -41,6 +49,7 @@ from pergamon.access.model import (
     Wish,
     WouldWiden,
 )
+from pergamon.access.open_acts import may_revoke, open_acts
 from pergamon.access.request import amend_request, comment_on, request_access, withdraw_request
 from pergamon.access.review import approve_request, ask_for_changes, outlook_of, reject_request
 from pergamon.access.subscription import granted_rights, is_live, list_subscriptions
@@ -75,6 +84,7 @@ __all__ = [
     "amend_request",
     "approve_request",
     "ask_for_changes",
+    "asking_projects",
     "comment_on",
     "end_grants_of_project",
     "expire_grants",
@@ -84,6 +94,8 @@ __all__ = [
     "list_grants",
     "list_requests",
     "list_subscriptions",
+    "may_revoke",
+    "open_acts",
     "outlook_of",
     "read_grant",
     "read_request",

@@ -59,7 +59,7 @@ def list_requests(
     if waiting_for_me:
         return tables.page_of_waiting(
             uow,
-            asking=_projects(uow, Action.ACCESS_ASK),
+            asking=asking_projects(uow),
             deciding=_deciding(uow),
             project=project,
             asset=asset_id,
@@ -115,6 +115,13 @@ def list_grants(
         after=after,
         limit=min(limit, MOST_AT_ONCE),
     )
+
+
+def asking_projects(uow: UnitOfWork) -> list[str]:
+    """The projects for which the actor may ask for access, by name."""
+    resources = [asking_resource(place.project) for place in catalog.standing_places(uow)]
+    held = actions_of_roles(uow, uow.actor.roles)
+    return [one.id for one in visible(uow.actor, Action.ACCESS_ASK, resources, actions=held)]
 
 
 def grant_as_told(grant: Grant, uow: UnitOfWork) -> dict[str, Any]:  # Any: JSON
@@ -214,12 +221,6 @@ def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
     sees_asking = visible(uow.actor, Action.ACCESS_SEE, asking, actions=held)
     sees_owning = visible(uow.actor, Action.ACCESS_SEE, owning, actions=held)
     return [one.id for one in sees_asking], [one.id for one in sees_owning]
-
-
-def _projects(uow: UnitOfWork, action: Action) -> list[str]:
-    resources = [asking_resource(place.project) for place in catalog.standing_places(uow)]
-    held = actions_of_roles(uow, uow.actor.roles)
-    return [one.id for one in visible(uow.actor, action, resources, actions=held)]
 
 
 def _deciding(uow: UnitOfWork) -> list[str]:
