@@ -68,8 +68,8 @@ REQUESTS_HEAD = """# Requests and grants
 
 What can happen to a request for access, and who may do it; drawn from the rules that decide. An act that is not in the
 table of states is refused as a conflict. A request begins open; where the asset's conditions say `automatic`, it begins
-approved. Where several people must approve, it stays open until the last of them does; an amendment takes earlier
-approvals away.
+approved. Where several people must approve, it stays open until the last of them does; an amendment that
+changes something takes earlier approvals away.
 
 A grant is `active` until the clock reaches its `valid_until`, then it is `expired`; it is `revoked` when somebody took
 it back, or when its asset's table or its project is gone. Nothing leads back from there.

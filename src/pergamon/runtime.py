@@ -263,6 +263,7 @@ class Runtime:
         rows: str | None = None,
         masks: Mapping[str, str] | None = None,
         days: int | None = None,
+        own_masks: bool | None = None,
     ) -> query.RequestPreview:
         """Show who may approve a request what it would give; see `query.preview_request` for what it raises."""
         with self.query_turns.of(actor.id):
@@ -275,6 +276,7 @@ class Runtime:
                 rows=rows,
                 masks=masks,
                 days=days,
+                own_masks=own_masks,
             )
 
     def close_query_engine(self) -> None:

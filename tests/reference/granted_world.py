@@ -7,12 +7,13 @@ what is given, every one of these expressions works, so that an error can only c
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -118,8 +119,9 @@ def granted_parts(way: str = WAYS[0]) -> tuple[GrantedPart, ...]:
         _part("visits", made, [_visit(draw, n) for n in range(160)], [way]),
         _part(
             "labs", made, [_lab(draw, n) for n in range(90)],
-            ["kind in ('glucose', 'sodium')", "starts_with(unit, 'mmol')"],
-            shown=[{"patient", "kind", "value", "amount"}, {"patient", "kind", "unit", "code"}],
+            ["kind in ('glucose', 'sodium')", "starts_with(unit, 'mmol')", "kind = 'sodium' and value >= 0"],
+            shown=[{"patient", "kind", "value", "amount"}, {"patient", "kind", "unit", "code"}, {"patient", "amount"}],
+            own={2: frozenset({"amount"})},
         ),
     )  # fmt: skip
 
@@ -156,7 +158,10 @@ def _part(
     rows: list[dict[str, Any]],
     filters: list[str],
     shown: list[set[str]] | None = None,
+    *,
+    own: Mapping[int, frozenset[str]] = MappingProxyType({}),
 ) -> GrantedPart:
+    """own: by number, grants that keep their own masks: none on these columns."""
     columns = made[name]
     grants = []
     for number, text in enumerate(filters):
@@ -165,7 +170,8 @@ def _part(
             for column, (_, _, mask) in zip(columns, COLUMNS[name], strict=False)
             if shown is None or column.name in shown[number]
         }
-        grants.append(GrantRights(masks, bind(parse_filter(text), columns)))
+        bare = {column.field_id: None for column in columns if column.name in own.get(number, ())}
+        grants.append(GrantRights(masks | bare, bind(parse_filter(text), columns), own_masks=number in own))
     by_id = tuple({column.field_id: row[column.name] for column in columns} for row in rows)
     return GrantedPart(name, columns, by_id, tuple(grants))
 

@@ -246,9 +246,10 @@ def _cell(  # noqa: PLR0917
 ) -> Any:
     if not any(field_id in grant.columns for grant in giving):
         return None
+    own_here = any(grant.own_masks and field_id in grant.columns for grant in giving)
     strictest: Mask | None = None
     for grant in grants:
-        mask = grant.columns.get(field_id)
+        mask = grant.columns.get(field_id) if grant.own_masks is own_here else None
         if mask is not None:
             strictest = mask if strictest is None else strictest_of_two(strictest, mask)
     anchor = row[strictest.anchor] if strictest is not None and strictest.anchor is not None else None

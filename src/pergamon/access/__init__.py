@@ -15,6 +15,7 @@ from pergamon.access.grant import (
 from pergamon.access.look import (
     asking_projects,
     grant_as_told,
+    grants_as_told,
     list_grants,
     list_requests,
     read_grant,
@@ -90,6 +91,7 @@ __all__ = [
     "expire_grants",
     "grant_as_told",
     "granted_rights",
+    "grants_as_told",
     "is_live",
     "list_grants",
     "list_requests",

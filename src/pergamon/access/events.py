@@ -24,7 +24,7 @@ class RequestMade(Event):
 
 @dataclass(frozen=True)
 class RequestAmended(Event):
-    """What is asked for was changed; approvals that were there count no more."""
+    """What is asked for was changed; approvals that were there count no more, unless all stayed as it was."""
 
     code: ClassVar[str] = "access.request_amended"
     round: int
@@ -76,6 +76,7 @@ class GrantIssued(Event):
     columns: list[str]
     masks: dict[str, str]
     rows: str | None
+    own_masks: bool
     isolated: bool
     valid_until: str | None
     granted_by: list[str]

@@ -227,6 +227,7 @@ def _issued(grant: Grant) -> GrantIssued:
         columns=[names[number] for number in sorted(grant.rights.columns)],
         masks={names[n]: mask_text(mask, names) for n, mask in sorted(grant.rights.columns.items()) if mask},
         rows=None if rows is None else sha256_hex(canonical_bytes(as_json(rows))),
+        own_masks=grant.rights.own_masks,
         isolated=grant.isolated,
         valid_until=moment(grant.valid_until),
         granted_by=list(grant.granted_by),

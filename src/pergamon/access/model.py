@@ -176,12 +176,16 @@ class Wish(Strict):
 
 
 class Narrowing(Strict):
-    """What an approver takes away: only these columns, only these rows, these masks too, fewer days."""
+    """What an approver takes away: only these columns, only these rows, these masks too, fewer days.
+
+    own_masks: whether the grant's masks hold in its own rows, whatever other grants say; None: as the conditions say.
+    """
 
     columns: Columns | None = None
     rows: Text = ""
     masks: Annotated[dict[ColumnName, Line], Field(max_length=MOST_COLUMNS)] = Field(default={})
     days: Days | None = None
+    own_masks: bool | None = None
 
 
 class Note(Strict):
@@ -233,7 +237,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """A request with all that was said and decided on it. round: one more with each amendment."""
+    """A request with all that was said and decided on it. round: one more with each change of it."""
 
     id: str
     asset_id: str
@@ -357,7 +361,8 @@ class SubscribedTable:
 class Outlook:
     """What approving a request would give. read_as: the table as whoever asked would have it then, attributes resolved.
 
-    narrowed: what the approver would take away of.
+    narrowed: what the approver would take away of. before: as the project has the table now, by live grants; None: it
+    has none. after: as it would have it with this one too.
     """
 
     request: AccessRequest
@@ -366,6 +371,8 @@ class Outlook:
     column_names: Mapping[int, str]
     narrowed: Sequence[str]
     read_as: SubscribedTable
+    before: TableRights | None
+    after: TableRights
 
 
 def closed(request: AccessRequest, state: RequestState, *, by: str, at: datetime) -> AccessRequest:

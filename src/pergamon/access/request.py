@@ -23,7 +23,7 @@ from pergamon.access.model import (
     closed,
     state_after,
 )
-from pergamon.access.offer import Offer, offer_of
+from pergamon.access.offer import Offer, conditions_of, offer_of
 from pergamon.access.rules import asking_resource, verdict
 from pergamon.access.shape import accepted_text, require_demands, require_no_question, shaped
 from pergamon.catalog import Asset, FormValue
@@ -116,7 +116,8 @@ def amend_request(
     clear: Sequence[str] = (),
     note: str = "",
 ) -> AccessRequest:
-    """Change what is asked for, under the conditions as they are now; what is not named stays. Approvals are lost.
+    """Change what is asked for, under the conditions as they are now; what is not named stays. Approvals are lost,
+    unless all stays as it was: then they were given to this very thing.
 
     clear: of `purpose`, `columns`, `rows`, `days`, those to ask for no more. Acceptance is kept while the text is.
 
@@ -137,16 +138,16 @@ def amend_request(
     accepted = _accepted(offer, accept=accept or request.wish.accepted == accepted_text(offer.conditions))
     wish = checked(Wish, {**dict(request.wish), **changes, **cleared, "accepted": accepted})
     _require_fit(uow, offer, request.project, wish)
-    amended = replace(
-        request,
-        listing_version=offer.listing_version,
-        changed_at=uow.now,
-        state=after,
-        round=request.round + 1,
-        shaped_by=request.shaped_by | {uow.actor.id},
-        wish=wish,
-        approvals=(),
-    )
+    amended = replace(request, changed_at=uow.now, state=after)
+    if wish != request.wish or offer.conditions != conditions_of(uow, asset.id, request.listing_version):
+        amended = replace(
+            amended,
+            listing_version=offer.listing_version,
+            round=request.round + 1,
+            shaped_by=request.shaped_by | {uow.actor.id},
+            wish=wish,
+            approvals=(),
+        )
     tables.save_request(uow, amended)
     remark(uow, amended, RequestAct.AMEND.value, note)
     uow.record(
@@ -158,7 +159,7 @@ def amend_request(
             columns=list(wish.columns) if wish.columns else None,
             has_row_filter=bool(wish.rows),
             days=wish.days,
-            approvals_lost=len(request.approvals),
+            approvals_lost=len(request.approvals) - len(amended.approvals),
         )
     )
     return visible_request(uow, request_id)

@@ -43,6 +43,7 @@ def approve_request(
     rows: str | None = None,
     masks: Mapping[str, str] | None = None,
     days: int | None = None,
+    own_masks: bool | None = None,
 ) -> AccessRequest:
     """Approve, giving what is asked or less. When as many people as the conditions demand have, the grant is issued.
 
@@ -63,7 +64,7 @@ def approve_request(
     if any(approval.by == uow.actor.id for approval in request.approvals):
         raise AlreadyApproved("you have approved this request", hint="it needs other people too")
     offer = _same_offer(uow, request, asset)
-    narrowing = checked(Narrowing, {"columns": columns, "rows": rows or "", "masks": masks or {}, "days": days})
+    narrowing = _narrowing(columns, rows, masks, days, own_masks)
     approval = Approval(uow.actor.id, uow.now, _said(note), narrowing)
     approvals = (*request.approvals, approval)
     shaped(offer, request.wish, [one.narrowing for one in approvals])
@@ -107,6 +108,7 @@ def outlook_of(
     rows: str | None = None,
     masks: Mapping[str, str] | None = None,
     days: int | None = None,
+    own_masks: bool | None = None,
 ) -> Outlook:
     """What approving now would give, with what this approver would take away. Nothing is changed.
 
@@ -116,10 +118,13 @@ def outlook_of(
     request, asset = _to_decide(uow, request_id, RequestAct.APPROVE)
     state_after(request.state, RequestAct.APPROVE)
     offer = _same_offer(uow, request, asset)
-    narrowing = checked(Narrowing, {"columns": columns, "rows": rows or "", "masks": masks or {}, "days": days})
+    narrowing = _narrowing(columns, rows, masks, days, own_masks)
     narrowings = [*(one.narrowing for one in request.approvals), narrowing]
     shape = shaped(offer, request.wish, narrowings)
-    rights = resolved_rights(shape.rights, attributes_of(uow, request.requested_by))
+    attributes = attributes_of(uow, request.requested_by)
+    rights = resolved_rights(shape.rights, attributes)
+    live = tables.live_grants_on(uow, request.project, asset.id, offer.table_key)
+    others = [grant.rights for grant in live]
     return Outlook(
         request=request,
         rights=shape.rights,
@@ -136,7 +141,21 @@ def outlook_of(
             rights=united([rights], isolated=offer.conditions.isolated),
             readers=frozenset(),
         ),
+        before=united(others) if others else None,
+        after=united([*others, shape.rights]),
     )
+
+
+def _narrowing(
+    columns: Sequence[str] | None,
+    rows: str | None,
+    masks: Mapping[str, str] | None,
+    days: int | None,
+    own_masks: bool | None,
+) -> Narrowing:
+    """What an approver says; raises BadRequest."""
+    given = {"columns": columns, "rows": rows or "", "masks": masks or {}, "days": days, "own_masks": own_masks}
+    return checked(Narrowing, given)
 
 
 def _turn_down(uow: UnitOfWork, request_id: str, act: RequestAct, note: str) -> AccessRequest:

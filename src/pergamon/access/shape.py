@@ -1,7 +1,7 @@
 """What would a request give? The conditions, what is asked, and what approvers take away, joined. Pure.
 
 Each step only takes away: columns are those that all of them name, rows pass every filter, a column's mask is the
-strictest of all, the days are the fewest.
+strictest of all, the days are the fewest; it keeps its own masks where all of them say so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,7 @@ def shaped(offer: Offer, wish: Wish, narrowings: Sequence[Narrowing] = ()) -> Sh
     rights = GrantRights(
         columns={column.field_id: _strictest_of(column.field_id, masks) for column in given},
         rows=all_of(filters) if filters else None,
+        own_masks=_own_masks(conditions, narrowings),
     )
     return Shape(rights, _days(conditions, wish, narrowings))
 
@@ -165,6 +166,12 @@ def _strictest_of(field_id: int, masks: Sequence[Mapping[int, Mask]]) -> Mask | 
     for mask in (one[field_id] for one in masks if field_id in one):
         found = mask if found is None else strictest(found, mask)
     return found
+
+
+def _own_masks(conditions: AccessConditions, narrowings: Sequence[Narrowing]) -> bool:
+    """Who approves and says nothing of it, says what the conditions say."""
+    said = [conditions.own_masks if one.own_masks is None else one.own_masks for one in narrowings]
+    return all(said) if said else conditions.own_masks
 
 
 def _days(conditions: AccessConditions, wish: Wish, narrowings: Sequence[Narrowing]) -> int | None:

@@ -354,6 +354,26 @@ def grounds_of_live_grants(uow: UnitOfWork) -> list[DictRow]:
     )
 
 
+def live_grants_on(uow: UnitOfWork, project: str, asset_id: str, table_key: str) -> list[Grant]:
+    """Those that give a project something of an asset at this moment."""
+    rows = uow.rows(
+        _GRANT + "WHERE g.project = %(project)s AND g.asset_id = %(asset)s AND g.table_key = %(key)s AND " + _LIVE +
+        "ORDER BY g.id",
+        {"project": project, "asset": asset_id, "key": table_key, "now": uow.now},
+    )  # fmt: skip
+    return [_grant(row) for row in rows]
+
+
+def reasons(uow: UnitOfWork, request_ids: Collection[str]) -> dict[str, DictRow]:
+    """Who asked, why and what for, by request."""
+    rows = uow.rows(
+        "SELECT id, requested_by, wish ->> 'reason' AS reason, wish ->> 'purpose' AS purpose FROM access_request "
+        "WHERE id = ANY (%s)",
+        (sorted(request_ids),),
+    )
+    return {row["id"]: row for row in rows}
+
+
 def lock_live_grants_on(uow: UnitOfWork, project: str, asset_id: str, table_key: str) -> list[Grant]:
     rows = uow.rows(
         _GRANT + "WHERE g.project = %(project)s AND g.asset_id = %(asset)s AND g.table_key = %(key)s AND " + _LIVE +

@@ -182,6 +182,7 @@ class AccessConditions(Strict):
     approval: `automatic` grants at once what is asked. approvals: how many different people must approve. text: what
     the asker accepts. purposes: of these one; none: any, or none. longest_days: of a grant; None: without end.
     masks: column -> mask, on every grant. rows: a filter on every grant. isolated: queries take the two-process route.
+    own_masks: a grant's masks hold in its own rows, whatever the project's other grants on the asset say.
     identifiers: columns that identify a person, on which masks that lead back to the value are refused.
     """
 
@@ -194,6 +195,7 @@ class AccessConditions(Strict):
     masks: Annotated[dict[ColumnName, Line], Field(max_length=MOST_COLUMNS_SAID)] = Field(default={})
     rows: Text = ""
     isolated: bool = False
+    own_masks: bool = False
     identifiers: Annotated[tuple[ColumnName, ...], Field(max_length=MOST_COLUMNS_SAID)] = ()
 
     @model_validator(mode="after")

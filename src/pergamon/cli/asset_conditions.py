@@ -26,6 +26,7 @@ def condition_options(command: Command) -> Command:
         click.option("--rows", metavar="FILTER", help="On every grant: only these rows. Empty: all."),
         click.option("--identifier", multiple=True, metavar="COLUMN", help="Identifies a person; all together."),
         click.option("--isolated/--not-isolated", default=None, help="Are queries kept away from the raw files?"),
+        click.option("--own-masks/--shared-masks", default=None, help="Do a grant's masks hold in its own rows alone?"),
         click.option("--none", "clear", is_flag=True, help="Demand nothing at all any more."),
     )
     for option in reversed(options):
@@ -39,7 +40,7 @@ def conditions_of(given: dict[str, Any], current: Json) -> Json | None:
     Raises:
         Invalid: a mask cannot be read. click.UsageError: options that contradict each other.
     """
-    plainly = ("approval", "approvals", "text", "renewable", "rows", "isolated")
+    plainly = ("approval", "approvals", "text", "renewable", "rows", "isolated", "own_masks")
     named: Json = {name: given[name] for name in plainly if given[name] is not None}
     if given["purpose"] and given["any_purpose"]:
         raise click.UsageError("--purpose and --any-purpose contradict each other")
@@ -69,6 +70,7 @@ def echo_conditions(conditions: Json) -> None:
         "rows": conditions["rows"] or "all",
         "identifiers": ", ".join(conditions["identifiers"]),
         "isolated": "yes" if conditions["isolated"] else "",
+        "own masks": "yes" if conditions["own_masks"] else "",
     }
     for name, value in said.items():
         if value:

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pergamon.kernel import Actor, PergamonError
+from pergamon.kernel import Actor, Kind, PergamonError
 from pergamon.settings import Settings
 
 if TYPE_CHECKING:
     from pergamon.runtime import Runtime
+
+
+AS_A_PERSON = (
+    "--as gives their impersonable roles alone, never what they are in a project: there they act themselves, "
+    "with --server and a token"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,10 @@ class CliContext:
         with open_runtime(self.settings) as runtime:
             try:
                 yield runtime
+            except PergamonError as error:
+                if self.as_person and error.kind in {Kind.DENIED, Kind.NOT_FOUND}:
+                    error.hint = "; ".join(filter(None, (error.hint, AS_A_PERSON)))
+                raise
             finally:
                 _seal(runtime)
 

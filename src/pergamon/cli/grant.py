@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pergamon.cli.catalog import Door, Json, answering, echo_table, in_path, listing, plain
+from pergamon.cli.catalog import Door, Json, answering, echo_table, in_path, listing, plain, plain_lines
 from pergamon.kernel import LoadedWhenUsed
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 else:
     access = LoadedWhenUsed("pergamon.access")
 
+LONGEST_WHY = 60
 STATES = ("active", "expired", "revoked")
 AT = "/api/v1/grants"
 
@@ -36,11 +37,19 @@ def echo_grant(grant: Json) -> None:
     click.echo(f"  project     {plain(grant['project'])}")
     click.echo(f"  columns     {', '.join(_column(column) for column in grant['columns'])}")
     click.echo(f"  rows        {plain(grant['rows']) or 'all'}")
+    if grant["own_masks"]:
+        click.echo("  own masks   in its rows, whatever other grants say")
+    click.echo(f"  asked by    {plain(grant['requested_by'])}{_purpose(grant)}")
+    click.echo("\n".join(plain_lines(grant["reason"], "  why         ")))
     click.echo(f"  granted by  {plain(', '.join(grant['granted_by']))} at {grant['granted_at']}")
     if grant["revoked_at"]:
         click.echo(
             f"  revoked by  {plain(grant['revoked_by'])} at {grant['revoked_at']}: {plain(grant['revoked_why'])}"
         )
+
+
+def _purpose(grant: Json) -> str:
+    return f" for {plain(grant['purpose'])}" if grant["purpose"] else ""
 
 
 def _until(grant: Json) -> str:
@@ -51,11 +60,26 @@ def _column(column: Json) -> str:
     return plain(column["name"] + (f" ({column['mask']})" if column["mask"] else ""))
 
 
+def _short(text: str) -> str:
+    """One line of it, for a table."""
+    words = " ".join(text.split())
+    return words if len(words) <= LONGEST_WHY else f"{words[: LONGEST_WHY - 1]}…"
+
+
 def _echo_grants(found: list[Json]) -> None:
     echo_table(
-        ("grant", "state", "table", "until", "project", "granted by"),
+        ("grant", "state", "table", "until", "project", "asked by", "granted by", "why"),
         (
-            (g["id"], g["state"], g["table"], g["valid_until"] or "", g["project"], ", ".join(g["granted_by"]))
+            (
+                g["id"],
+                g["state"],
+                g["table"],
+                g["valid_until"] or "",
+                g["project"],
+                g["requested_by"],
+                ", ".join(g["granted_by"]),
+                _short(g["reason"]),
+            )
             for g in found
         ),
     )
@@ -72,7 +96,7 @@ def list_command(door: Door, *, project: str | None, asset: str | None, state: A
     def here(uow: UnitOfWork) -> list[Json]:
         chosen = access.GrantState(state) if state else None
         found = access.list_grants(uow, project=project, asset=asset, state=chosen, limit=limit)
-        return [access.grant_as_told(one, uow) for one in found]
+        return access.grants_as_told(found, uow)
 
     return door.pages(AT, "grants", limit, here, project=project, asset=asset, state=state)
 

@@ -201,6 +201,7 @@ def _narrowing_options(command: Command) -> Command:
         click.option("--rows", metavar="FILTER", help="Give only those of the rows that pass this too."),
         click.option("--mask", multiple=True, metavar="COLUMN=MASK", help="Give a column under this mask too."),
         click.option("--days", type=MOST_DAYS, help="Give it for fewer days."),
+        click.option("--own-masks/--shared-masks", default=None, help="Its masks hold in its own rows, or for all."),
     )
     for option in reversed(options):
         command = option(command)
@@ -258,7 +259,12 @@ def _echo_preview(told: Json) -> None:
     click.echo(f"  {'for ' + str(told['days']) + ' days' if told['days'] else 'without an end'}")
     if told["not_given"]:
         click.echo(f"  not given: {', '.join(map(plain, told['not_given']))}")
+    if told["own_masks"]:
+        click.echo("  its masks hold in its own rows, whatever other grants say")
     echo_table(("column", "type", "mask"), ((c["name"], c["type"], c["mask"]) for c in told["columns"]))
+    if told["changes"]:
+        click.echo(f"and change what {plain(told['project'])} has by other grants:")
+        echo_table(("column", "now", "then"), ((c["name"], c["before"], c["after"]) for c in told["changes"]))
 
 
 def _rows_told(told: Json) -> str:
@@ -298,4 +304,10 @@ def _given(door: Door, form: tuple[str, ...], given: Json) -> Json:
 
 def _narrowing(given: Json) -> Json:
     masks = dict(pairs_of(given["mask"], "--mask")) or None
-    return {"columns": list(given["columns"]) or None, "rows": given["rows"], "masks": masks, "days": given["days"]}
+    return {
+        "columns": list(given["columns"]) or None,
+        "rows": given["rows"],
+        "masks": masks,
+        "days": given["days"],
+        "own_masks": given["own_masks"],
+    }

@@ -42,6 +42,7 @@ from pergamon.policy.row_filter import (
 from pergamon.policy.table_rights import (
     ColumnRight,
     GrantRights,
+    OwnForm,
     TableRights,
     grant_as_json,
     grant_from_json,
@@ -67,6 +68,7 @@ __all__ = [
     "MaskAction",
     "NamedMask",
     "NamedPredicate",
+    "OwnForm",
     "PolicyColumn",
     "Predicate",
     "Resource",

@@ -1,9 +1,10 @@
 """What do several grants together give on one table? A cell is given only where one grant gives both its row and its
-column, and under the strictest mask of all that give the column (ADR 0022). Pure.
+column, and under the strictest mask of all that give the column; a grant that says so keeps its own masks in its own
+rows (ADR 0022). Pure.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pergamon.kernel import canonical_bytes, sha256_hex
@@ -15,23 +16,41 @@ MASK = "mask:"
 WHERE = "where:"
 ISOLATED = "isolated"
 NOT_GIVEN = "not-given"
+OWN = "own-"
+AS_IT_IS = "as-it-is"
 
 
 @dataclass(frozen=True)
 class GrantRights:
-    """What one grant gives: columns by field id, each with its mask (None: as it is); rows (None: all)."""
+    """What one grant gives: columns by field id, each with its mask (None: as it is); rows (None: all).
+
+    own_masks: its masks hold in its rows, whatever other grants say, and in no others.
+    """
 
     columns: Mapping[int, Mask | None]
     rows: Predicate | None = None
+    own_masks: bool = False
+
+
+@dataclass(frozen=True)
+class OwnForm:
+    """How a column is shown in some rows, which grants with masks of their own give."""
+
+    mask: Mask | None
+    where: Predicate
 
 
 @dataclass(frozen=True)
 class ColumnRight:
-    """One column that is given. only_where: in the other rows that are given, its cell is NULL (None: in all)."""
+    """One column that is given. only_where: in the other rows that are given, its cell is NULL (None: in all).
+
+    own: in these rows it is shown so, and not under `mask`.
+    """
 
     field_id: int
     mask: Mask | None = None
     only_where: Predicate | None = None
+    own: OwnForm | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,11 @@ class TableRights:
     columns: tuple[ColumnRight, ...]
     rows: Predicate | None = None
     isolated: bool = False
+
+    @property
+    def is_of_every_cell(self) -> bool:
+        """Is each given column given in all rows of the table, in one form?"""
+        return self.rows is None and all(right.only_where is None and right.own is None for right in self.columns)
 
 
 def united(grants: Sequence[GrantRights], *, isolated: bool = False) -> TableRights:
@@ -60,14 +84,15 @@ def united(grants: Sequence[GrantRights], *, isolated: bool = False) -> TableRig
 def resolved_rights(rights: GrantRights, attributes: Mapping[str, str]) -> GrantRights:
     """A grant's rights for one person: attributes are constants, and one that is missing gives no row."""
     rows = None if rights.rows is None else resolved(rights.rows, attributes)
-    return GrantRights(columns=rights.columns, rows=rows)
+    return replace(rights, rows=rows)
 
 
 def obligations(rights: TableRights, names: Mapping[int, str]) -> Mapping[str, str]:
     """What a decision that rests on these rights demands of its caller. names: ALL columns of the table, by field id.
 
     `rows` and `where:<column>`: the SHA-256 of a predicate; `mask:<column>`: the mask, or that it is not given at all;
-    `isolated`. Empty only when everything of the table is given as it is.
+    `own-where:<column>` and `own-mask:<column>`: the rows that show it in another form, and which; `isolated`.
+    Empty only when everything of the table is given as it is.
     """
     found: dict[str, str] = {}
     if rights.isolated:
@@ -84,6 +109,9 @@ def obligations(rights: TableRights, names: Mapping[int, str]) -> Mapping[str, s
             found[MASK + name] = mask_text(column.mask, names)
         if column.only_where is not None:
             found[WHERE + name] = predicate_sha256(column.only_where)
+        if column.own is not None:
+            found[OWN + WHERE + name] = predicate_sha256(column.own.where)
+            found[OWN + MASK + name] = mask_text(column.own.mask, names) if column.own.mask else AS_IT_IS
     return found
 
 
@@ -97,7 +125,8 @@ def grant_as_json(rights: GrantRights) -> dict[str, Any]:  # Any: JSON
     columns = {
         str(field_id): None if mask is None else mask_as_json(mask) for field_id, mask in sorted(rights.columns.items())
     }
-    return {"columns": columns, "rows": None if rights.rows is None else as_json(rights.rows)}
+    rows = None if rights.rows is None else as_json(rights.rows)
+    return {"columns": columns, "rows": rows, "own_masks": rights.own_masks}
 
 
 def grant_from_json(kept: Mapping[str, Any]) -> GrantRights:
@@ -109,7 +138,8 @@ def grant_from_json(kept: Mapping[str, Any]) -> GrantRights:
     columns = {
         int(field_id): None if mask is None else mask_from_json(mask) for field_id, mask in kept["columns"].items()
     }
-    return GrantRights(columns=columns, rows=None if kept["rows"] is None else from_json(kept["rows"]))
+    rows = None if kept["rows"] is None else from_json(kept["rows"])
+    return GrantRights(columns=columns, rows=rows, own_masks=kept["own_masks"] is True)
 
 
 def _rows_of(grants: Sequence[GrantRights]) -> Predicate | None:
@@ -122,11 +152,18 @@ def _rows_of(grants: Sequence[GrantRights]) -> Predicate | None:
 
 def _column(field_id: int, grants: Sequence[GrantRights], rows: Predicate | None) -> ColumnRight:
     giving = [grant for grant in grants if field_id in grant.columns]
+    own, shared = [grant for grant in giving if grant.own_masks], [grant for grant in giving if not grant.own_masks]
     where = _rows_of(giving)
+    mask = _strictest_of([grant.columns[field_id] for grant in shared or own])
+    own_mask, own_rows = _strictest_of([grant.columns[field_id] for grant in own]), _rows_of(own)
+    if own and own_rows is None:
+        mask = own_mask
+    is_one_form = own_rows is None or not own or own_mask == mask
     return ColumnRight(
         field_id=field_id,
-        mask=_strictest_of([grant.columns[field_id] for grant in giving]),
+        mask=mask,
         only_where=None if where == rows else where,
+        own=None if is_one_form or own_rows is None else OwnForm(own_mask, own_rows),
     )
 
 

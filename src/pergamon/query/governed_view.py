@@ -10,7 +10,7 @@ every value, which leaves the dictionaries behind. Filters look at raw values fi
 
 from collections.abc import Mapping, Sequence
 
-from pergamon.policy import ColumnRight, Predicate, TableRights
+from pergamon.policy import ColumnRight, Mask, Predicate, TableRights
 from pergamon.query.filter_sql import filter_sql
 from pergamon.query.mask_sql import mask_sql
 from pergamon.query.model import Column, Reading, TableNotReadable
@@ -50,23 +50,30 @@ def given_columns(columns: Sequence[Column], rights: TableRights) -> tuple[Colum
 
 def _given(column: Column, right: ColumnRight, raw: Mapping[int, str], reading: Reading) -> str:
     """One column as it is given: masked, and NULL in rows that only grants without it give."""
-    value = raw[right.field_id]
-    if right.mask is not None:
-        anchor = right.mask.anchor
-        if anchor is not None and anchor not in raw:  # nothing says how far to shift any more
-            return f"CASE WHEN FALSE THEN {value} END"
-        value = mask_sql(right.mask, value, column.type, reading.secrets, anchor_sql=raw[anchor] if anchor else None)
+    value = _masked(column, right.mask, raw, reading)
+    if right.own is not None:
+        own = _masked(column, right.own.mask, raw, reading)
+        value = f"CASE WHEN {_rows(right.own.where, raw)} THEN {own} ELSE {value} END"
     return value if right.only_where is None else f"CASE WHEN {_rows(right.only_where, raw)} THEN {value} END"
+
+
+def _masked(column: Column, mask: Mask | None, raw: Mapping[int, str], reading: Reading) -> str:
+    value = raw[column.field_id]
+    if mask is None:
+        return value
+    if mask.anchor is not None and mask.anchor not in raw:  # nothing says how far to shift any more
+        return f"CASE WHEN FALSE THEN {value} END"
+    anchor = raw[mask.anchor] if mask.anchor else None
+    return mask_sql(mask, value, column.type, reading.secrets, anchor_sql=anchor)
 
 
 def _passing(base: str, reading: Reading) -> str:
     """The rows that are given, with every column. Where all cells are, there is nothing to keep apart."""
-    rights = reading.rights
-    if rights.rows is None and all(right.only_where is None for right in rights.columns):
+    if reading.rights.is_of_every_cell:
         return base
     raw = {column.field_id: f"{RAW}.{identifier(column.name)}" for column in reading.columns}
     copied = ", ".join(f"{_copied(raw[column.field_id])} AS {identifier(column.name)}" for column in reading.columns)
-    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {_rows(rights.rows, raw)} {BARRIER})"  # noqa: S608 - quoted
+    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {_rows(reading.rights.rows, raw)} {BARRIER})"  # noqa: S608 - quoted
 
 
 def _copied(column: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pergamon import access, lake
 from pergamon.kernel import PergamonError, new_id
-from pergamon.policy import Action, as_text, decide, mask_text
+from pergamon.policy import Action, ColumnRight, as_text, decide, mask_text
 from pergamon.query.events import PreviewEnded, PreviewStarted
 from pergamon.query.gate import TableName
 from pergamon.query.lake_catalog import LakeCatalog
@@ -29,6 +29,7 @@ from pergamon.store import UnitOfWork
 
 GIVEN, WHOLE = TableName("preview", "given"), TableName("preview", "whole")
 COUNT = "SELECT (SELECT count(*) FROM preview.given) AS given, (SELECT count(*) FROM preview.whole) AS total"
+AS_IT_IS = "as it is"
 LIMITS = QueryLimits(timeout_s=10, memory_mb=1024, max_rows=1, max_result_mb=1)
 ROUNDED_TO = 10
 """Counts of who may not read the table, as in profiles (ADR 0019)."""
@@ -75,11 +76,34 @@ class RequestPreview:
             "not_given": [name for number, name in sorted(names.items()) if number not in rights.columns],
             "rows": as_text(rights.rows, names) if rights.rows is not None else "",
             "days": outlook.days,
+            "own_masks": rights.own_masks,
+            "changes": _changes(outlook),
             "isolated": outlook.read_as.rights.isolated,
             "counted": self.counted.as_json() if self.counted else None,
             "not_counted": None if self.counted else f"more than could be counted in {LIMITS.timeout_s} s",
             "snapshot_id": str(self.table.snapshot_id) if self.table.snapshot_id is not None else None,
         }
+
+
+def _changes(outlook: access.Outlook) -> list[dict[str, str]]:
+    """The columns that other live grants give the project, and that would be shown in another form."""
+    names = outlook.column_names
+    before = {right.field_id: _form(right, names) for right in outlook.before.columns} if outlook.before else {}
+    after = {right.field_id: _form(right, names) for right in outlook.after.columns}
+    return [
+        {"name": names.get(number, ""), "before": form, "after": after[number]}
+        for number, form in before.items()
+        if form != after[number]
+    ]
+
+
+def _form(right: ColumnRight, names: Mapping[int, str]) -> str:
+    """How a column is shown, in words."""
+    form = mask_text(right.mask, names) if right.mask else AS_IT_IS
+    if right.own is None:
+        return form
+    own = mask_text(right.own.mask, names) if right.own.mask else AS_IT_IS
+    return f"{own} where {as_text(right.own.where, names)}; else {form}"
 
 
 def preview_request(
@@ -92,6 +116,7 @@ def preview_request(
     rows: str | None = None,
     masks: Mapping[str, str] | None = None,
     days: int | None = None,
+    own_masks: bool | None = None,
 ) -> RequestPreview:
     """Show what approving would give whoever asked, narrowed as `access.approve_request` would narrow it.
 
@@ -99,7 +124,9 @@ def preview_request(
         Whatever `access.approve_request` raises of the same; TableNotReadable, QueryBusy, QueryEngineFailed.
     """
     with begin() as uow:
-        outlook = access.outlook_of(uow, request_id, columns=columns, rows=rows, masks=masks, days=days)
+        outlook = access.outlook_of(
+            uow, request_id, columns=columns, rows=rows, masks=masks, days=days, own_masks=own_masks
+        )
         table = _as_given(uow, catalog, outlook)
         rounded_to = 1 if _reads_the_table(uow, catalog, outlook) else ROUNDED_TO
         uow.record(

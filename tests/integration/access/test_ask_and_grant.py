@@ -114,6 +114,28 @@ def test_several_must_approve_and_an_amendment_begins_anew(world: World) -> None
     assert told["valid_until"] == "2026-04-20T12:00:00+00:00"
 
 
+def test_an_amendment_that_changes_nothing_keeps_the_approvals(world: World) -> None:
+    """They were given to this very thing; who says it again has not written it, and may decide on it."""
+    world.list_with(approvals=2)
+    request = world.ask(days=100, columns=["id"])
+    with world.by("olga") as uow:
+        approved = access.approve_request(uow, request.id, note="yes")
+    with world.by("bob") as uow:
+        same = access.amend_request(uow, request.id, days=100, columns=["id"], note="I mean it")
+    assert (same.approvals, same.round, same.shaped_by) == (approved.approvals, 1, {"person:ada"})
+    assert same.comments[-1].text == "I mean it"
+    with world.by("uma") as uow:
+        access.ask_for_changes(uow, request.id, note="less")
+    with world.by("ada") as uow:
+        back = access.amend_request(uow, request.id)
+    assert (back.state, back.approvals) == (access.RequestState.OPEN, approved.approvals)
+    world.list_with(approvals=2, masks={"id": "mask-to-fixed-value"})
+    with world.by("ada") as uow:
+        assert access.amend_request(uow, request.id).approvals == (), "the conditions are others now"
+    lost = [event["approvals_lost"] for event in world.events("access.request_amended")]
+    assert lost == [0, 0, 1]
+
+
 def test_who_approves_may_narrow_and_never_widen(world: World) -> None:
     request = world.ask(columns=["id", "name"], days=30)
     for wider in ({"columns": ["id", "age"]}, {"days": 31}):

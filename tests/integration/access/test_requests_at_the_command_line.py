@@ -92,6 +92,47 @@ def test_from_conditions_to_the_end_of_a_grant_as_people_read_it(typed: Typed) -
     assert none == catalog.AccessConditions().model_dump(mode="json")
 
 
+def test_who_acts_as_a_person_is_no_member_of_their_projects_and_is_told_so(typed: Typed, world: World) -> None:
+    with world.by() as uow:
+        identity.put_role(uow, "reader", identity.RoleSpec(impersonable=True), {})
+        identity.put_principal(
+            uow,
+            "person:ada",
+            identity.PrincipalSpec(kind="person", display_name="Ada", roles=frozenset({"reader"})),
+            {},
+        )
+    for words in (("request", "create", "heart_db.patients", "--project", "study", "--reason", "x"),):
+        with pytest.raises(PergamonError) as error:
+            typed("", "--as", "ada", *words)
+        assert error.value.kind in {Kind.DENIED, Kind.NOT_FOUND}
+        assert "never what they are in a project" in str(error.value.hint)
+    assert typed.told("", "--as", "ada", "request", "ls") == []
+    typed("ada", "request", "create", "heart_db.patients", "--project", "study", "--reason", "x")
+
+
+def test_masks_of_its_own_are_told_wherever_the_grant_is(typed: Typed, world: World) -> None:
+    world.granted(columns=["name"])
+    request = world.ask(columns=["name"], rows="site = 'north'").id
+    masked = ("--mask", "name=mask-alphanum")
+    shared = typed("olga", "request", "preview", request, *masked)
+    assert re.search(
+        r"change what study has by other grants:\ncolumn +now +then\nname +as it is +mask-alphanum\n", shared
+    )
+    own = typed("olga", "request", "preview", request, *masked, "--own-masks")
+    assert "its masks hold in its own rows" in own
+    assert re.search(r"name +as it is +mask-alphanum where site = 'north'; else as it is\n", own)
+    typed("olga", "request", "approve", request, "--note", "ok", *masked, "--own-masks")
+    (grant,) = [one for one in typed.told("ada", "grant", "ls") if one["own_masks"]]
+    shown = typed("ada", "grant", "show", grant["id"])
+    assert re.search(
+        r"own masks +in its rows.*\n +asked by +person:ada\n +why +to learn\n +granted by +person:olga", shown
+    )
+    assert re.search(r"person:ada +person:olga +to learn", typed("ada", "grant", "ls"))
+    conditions = typed.told("olga", "asset", "conditions", "heart_db.patients", "--own-masks")["conditions"]
+    assert conditions["own_masks"] is True
+    assert re.search(r"own masks +yes", typed("olga", "asset", "conditions", "heart_db.patients"))
+
+
 def test_the_operator_neither_asks_nor_decides(typed: Typed, world: World) -> None:
     request = world.ask().id
     refused = {

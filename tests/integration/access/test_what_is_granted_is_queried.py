@@ -57,6 +57,21 @@ def test_columns_rows_and_masks_are_as_granted(lake: World) -> None:
         rows(lake, "SELECT age FROM study_sub.patients")
 
 
+def test_a_grant_with_masks_of_its_own_changes_nothing_of_another(lake: World) -> None:
+    """All names with their last four; in the north the whole name, or none of it."""
+    lake.list_with(masks={"name": "show-last-4"})
+    lake.granted(columns=("id", "name"))
+    before = rows(lake, "SELECT id, name FROM study_sub.patients ORDER BY id")
+    request = lake.ask(columns=("id", "name"), rows="site = 'north'")
+    with lake.by("olga") as uow:
+        hidden = {"name": "mask-to-fixed-value"}
+        access.approve_request(uow, request.id, note="yes", masks=hidden, own_masks=True)
+    after = rows(lake, "SELECT id, name FROM study_sub.patients ORDER BY id")
+    north = {row["id"] for row in ROWS if row["site"] == "north"}
+    expected = [row | {"name": row["name"] and "XXXXXXXX"} if row["id"] in north else row for row in before]
+    assert after == expected != before
+
+
 @pytest.mark.parametrize("sql", ["SELECT * FROM heart_db.patients", "SELECT * FROM study_sub.other"])
 def test_a_grant_gives_nothing_under_another_name(lake: World, sql: str) -> None:
     lake.granted()

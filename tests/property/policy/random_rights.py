@@ -146,4 +146,4 @@ def grants(draw: st.DrawFn) -> GrantRights:
     """Some columns with or without a mask, and some rows or all."""
     chosen = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=6, unique=True))
     columns = {column.field_id: draw(st.none() | masks_for(column.type)) for column in chosen}
-    return GrantRights(columns=columns, rows=draw(st.none() | predicates()))
+    return GrantRights(columns=columns, rows=draw(st.none() | predicates()), own_masks=draw(st.booleans()))

@@ -84,6 +84,13 @@ def test_grants_together_give_the_cells_that_one_of_them_gives(table: list[Row],
 
 def cell(column: ColumnRight) -> str:
     """One column of a view, as the rights say."""
-    raw, mask = NAMES[column.field_id], column.mask
-    shown = raw if mask is None else mask_sql(mask, raw, TYPES[column.field_id], SECRETS, f"f{mask.anchor}")
+    shown = _form(column, column.mask)
+    if column.own is not None:
+        own = _form(column, column.own.mask)
+        shown = f"CASE WHEN {filter_sql(column.own.where, NAMES)} THEN {own} ELSE {shown} END"
     return shown if column.only_where is None else f"CASE WHEN {filter_sql(column.only_where, NAMES)} THEN {shown} END"
+
+
+def _form(column: ColumnRight, mask: Mask | None) -> str:
+    raw = NAMES[column.field_id]
+    return raw if mask is None else mask_sql(mask, raw, TYPES[column.field_id], SECRETS, f"f{mask.anchor}")

@@ -69,6 +69,23 @@ def test_rows_pass_every_filter() -> None:
     assert as_text(given.rights.rows, NAMES) == "age >= 18 and (name is not null or id = 1) and id < 10"
 
 
+def test_a_grant_keeps_its_own_masks_where_all_who_decide_say_so() -> None:
+    """Who says nothing says what the conditions say."""
+    unsaid: dict[str, Any] = {}
+    yes, no = {"own_masks": True}, {"own_masks": False}
+    cases = [
+        ((), False),
+        ((unsaid,), False),
+        ((yes,), True),
+        ((yes, yes), True),
+        ((yes, no), False),
+        ((yes, unsaid), False),
+    ]
+    assert [shape({}, {}, *said).rights.own_masks for said, _ in cases] == [own for _, own in cases]
+    cases = [((), True), ((unsaid,), True), ((no,), False), ((yes, unsaid), True), ((unsaid, no), False)]
+    assert [shape(yes, {}, *said).rights.own_masks for said, _ in cases] == [own for _, own in cases]
+
+
 def test_a_column_has_the_strictest_of_its_masks() -> None:
     given = shape(
         {"masks": {"born": "age-band(4)", "name": "show-last-4"}},

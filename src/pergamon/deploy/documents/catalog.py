@@ -229,6 +229,9 @@ class ConditionsEntry(CamelDocument):
     masks: dict[str, str] = Field(default={}, description="Column -> mask, on every grant: `age-band(10)`.")
     rows: str = Field(default="", description="A filter on every grant: `site = attribute('site')`.")
     isolated: bool = Field(default=False, description="Queries run in two processes, the reader apart from the SQL.")
+    own_masks: bool = Field(
+        default=False, description="A grant's masks hold in its own rows, whatever the project's other grants say."
+    )
     identifiers: list[str] = Field(
         default=[], description="Columns that identify a person: masks that lead back to the value are refused."
     )

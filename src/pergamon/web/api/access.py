@@ -79,12 +79,14 @@ class DecideRequest(_Asked):
 
 
 class PreviewRequest(_Asked):
-    """What an approver would take away: only these columns, only these rows, these masks too, fewer days."""
+    """What an approver would take away: only these columns, only these rows, these masks too, fewer days. `own_masks`:
+    whether the grant keeps its own masks in its own rows, beside the project's other grants."""
 
     columns: Columns | None = None
     rows: Text | None = None
     masks: dict[ColumnName, Line] | None = None
     days: Days | None = None
+    own_masks: bool | None = None
 
 
 class ApproveRequest(PreviewRequest):
@@ -232,7 +234,7 @@ def grants(
     (last_id,) = place_in(after, str) or ("",)
     with rt.begin(actor) as uow:
         found = access.list_grants(uow, project=project, asset=asset, state=state, after=last_id, limit=limit + 1)
-        told = [access.grant_as_told(one, uow) for one in found]
+        told = access.grants_as_told(found, uow)
     return page("grants", told, limit, lambda last: cursor(last["id"]))
 
 
