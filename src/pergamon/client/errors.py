@@ -40,6 +40,24 @@ class ServerNotReached(ClientError):
     code, kind = "client.server_not_reached", Kind.UNAVAILABLE
 
 
+class NotDoneYet(ClientError):
+    """The statement has not ended within the time that was waited; it goes on."""
+
+    code, kind = "client.not_done_yet", Kind.UNAVAILABLE
+
+
+class StatementEnded(ClientError):
+    """The statement failed, or was cancelled or abandoned; the server's own code, message and hint are told."""
+
+    code = "client.statement_ended"
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        said = told.get("error_message") or f"the statement {told['id']} was {told['status']}"
+        super().__init__(str(said), hint=told.get("error_hint"))
+        self.status = str(told["status"])
+        self.code = str(told.get("error_code") or StatementEnded.code)  # type: ignore[misc]  # one class for every code
+
+
 class NotInstalled(ClientError):
     """A library that was asked for is not there; it is no part of Pergamon."""
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pergamon.client.errors import NotInstalled
+from pergamon.client.shown import ROWS_SHOWN, html_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ROWS_SHOWN = 20
-WIDEST = 200
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,16 @@ class Result:
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: the first rows, and how many there are."""
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         columns = [column.to_pylist() for column in self._table.slice(0, ROWS_SHOWN).columns]
-        rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in zip(*columns, strict=True))
         more = ", and there are more" if self.truncated else ""
-        return f"<table><tr>{head}</tr>{rows}</table><p>{len(self):,} rows{more}</p>"
+        return html_table(self.columns, zip(*columns, strict=True), f"{len(self):,} rows{more}")
 
 
-def _cell(value: object) -> str:
-    return "<td></td>" if value is None else f"<td>{escape(str(value)[:WIDEST])}</td>"
+def warn_of_more(result: Result) -> Result:
+    """The result; a warning when there were more rows, at the line of whoever asked for it."""
+    if result.truncated:
+        warnings.warn(f"there are more rows: the workgroup returns at most {len(result):,}", stacklevel=3)
+    return result
 
 
 def _loaded(name: str) -> Any:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pergamon import catalog, identity, lake, query
+from pergamon.client import Client, connect
 from pergamon.query import QueryJob, QueryTimedOut
 from pergamon.web import create_app
 from tests.reference.governed_lake import append
@@ -38,6 +39,10 @@ class Callers:
         answer = self(name, method, path, **more)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def site(self, name: str) -> Client:
+        """The Python client of somebody."""
+        return connect(self.address, self._token(name))
 
     def _token(self, name: str) -> str:
         if name not in self.tokens:
@@ -132,6 +137,28 @@ def test_who_may_decide_sees_what_would_be_given_and_nobody_else(ask: Callers) -
     assert [one["id"] for one in ask.told("olga", "GET", "/requests?state=open")["requests"]] == [made["id"]]
     ask.told("olga", "POST", f"/requests/{made['id']}/reject", json={"note": "no"})
     assert ask("olga", "POST", here).json()["code"] == "access.request_not_open"
+
+
+def test_a_notebook_asks_and_decides(ask: Callers) -> None:
+    """Every act of a request through `pergamon.client`."""
+    with ask.site("ada") as ada, ask.site("olga") as olga:
+        first = ada.request("heart_db.patients", project="study", reason="to learn")["id"]
+        ada.comment(first, "soon, please")
+        assert [one["id"] for one in olga.requests(waiting_for_me=True)] == [first]
+        olga.ask_for_changes(first, note="which columns?")
+        ada.amend(first, columns=["id", "name"], days=9)
+        said = [(one["by"], one["text"]) for one in olga.read_request(first)["comments"]]
+        assert said == [("person:ada", "soon, please"), ("person:olga", "which columns?")]
+        assert ada.withdraw(first, note="not yet")["state"] == "withdrawn"
+        second = ada.request("heart_db.patients", project="study", reason="anew", columns=["id"], rows="id < 20")["id"]
+        assert olga.preview(second, rows="id > 9")["counted"] == {"given": 10, "total": 30, "rounded_to": 10}
+        granted = olga.approve(second, note="fine", own_masks=True)["grant"]
+        assert (granted["own_masks"], granted["reason"], granted["rows"]) == (True, "anew", "id < 20")
+        assert "study_sub.patients" in ada.grants(state="active")._repr_html_()
+        assert olga.revoke(granted["id"], reason="over")["state"] == "revoked"
+        third = ada.request("heart_db.patients", project="study", reason="again")["id"]
+        assert olga.reject(third, note="no")["state"] == "rejected"
+        assert [one["state"] for one in ada.requests()] == ["withdrawn", "approved", "rejected"]
 
 
 BAD: list[tuple[str, int, str]] = [
