@@ -91,12 +91,23 @@ class WatchedReader:
 
     def _around(self, name: str, work: Any) -> Any:
         self._fate.cross(f"{name} begins")
-        processes = getattr(self._reader, "_processes", None)
-        if processes is not None and processes.pid and not self._fate.clean and self._chance.random() < 0.3:
-            threading.Timer(self._chance.random() * 0.05, _kill_group, [processes.pid]).start()
-        answers = work()
+        with self._a_process_dies():
+            answers = work()
         self._fate.cross(f"{name} ends")
         return answers
+
+    @contextmanager
+    def _a_process_dies(self) -> Iterator[None]:
+        """Now and then, and once at most: a file over which two end is to blame."""
+        processes = getattr(self._reader, "_processes", None)
+        if processes is None or not processes.pid or self._fate.clean or self._chance.random() >= 0.3:
+            yield
+            return
+        timer = threading.Timer(self._chance.random() * 0.05, _kill_group, [processes.pid])
+        timer.start()
+        yield
+        timer.cancel()
+        timer.join()
 
 
 def _kill_group(leader: int) -> None:
