@@ -44,6 +44,12 @@ PAGES = [
     *sorted((ROOT / "docs" / "tutorial").glob("*.md")),
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
 ]
+TOGETHER = [
+    ROOT / "docs" / "how-to" / name for name in ("use-the-api.md", "upload-files.md", "describe-and-publish.md")
+]
+"""Pages that begin with the same kit and are not in each other's way: the later ones find the first one's platform up,
+and have a directory of their own."""
+RUNS = [*([page] for page in PAGES if page not in TOGETHER), TOGETHER]
 NOT_RUN = {
     "docs/tutorial/first-hour.md": 1,
     "docs/how-to/configure.md": 1,
@@ -143,10 +149,9 @@ class Terminals:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.here, self.state = directory / "here", directory / "state.sh"
-        self.here.mkdir()
-        self.state.write_text(f"cd {self.here}\n")
-        self.staying: list[subprocess.Popen[bytes]] = []
+        self.state = directory / "state.sh"
+        self.new_page(1)
+        self.staying: dict[str, subprocess.Popen[bytes]] = {}
         self.port = str(free_port())
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
@@ -155,6 +160,12 @@ class Terminals:
             "LANG": "C.UTF-8",
             "COLUMNS": "120",
         }
+
+    def new_page(self, number: int) -> None:
+        """Begin in an empty directory, without the last page's variables; what stays is left running."""
+        here = self.directory / f"here{number}"
+        here.mkdir(exist_ok=True)
+        self.state.write_text(f"cd {here}\n")
 
     def run(self, block: Block) -> None:
         needed = block.says("needs")
@@ -190,8 +201,11 @@ class Terminals:
         assert missing is None, f"{block.where} does not print {missing!r} but:\n{said[-3000:]}"
 
     def stay(self, block: Block, text: str) -> None:
-        """Start it and wait until it has printed what the page shows."""
+        """Start it, unless it runs already, and wait until it has printed what the page shows."""
         log = self.directory / f"stays-{len(self.staying)}.log"
+        if text in self.staying:
+            assert self.staying[text].poll() is None, f"what {block.where} says had ended"
+            return
         with log.open("wb") as out:
             process = subprocess.Popen(
                 ["bash", "-c", f". {self.state}\n{text}"],
@@ -201,7 +215,7 @@ class Terminals:
                 env=self.environment,
                 start_new_session=True,
             )
-        self.staying.append(process)
+        self.staying[text] = process
         deadline = time.monotonic() + 120
         while (missing := missing_line(block.prints, log.read_text())) is not None:
             assert time.monotonic() < deadline, f"{block.where} does not print {missing!r} but:\n{log.read_text()}"
@@ -210,7 +224,7 @@ class Terminals:
 
     def close(self) -> None:
         """Ctrl-C in every terminal, the last one first."""
-        for process in reversed(self.staying):
+        for process in reversed(self.staying.values()):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
             try:
@@ -254,19 +268,25 @@ def merge(base: Any, over: Any) -> Any:  # Any: what YAML holds
     return base | {key: merge(base.get(key), value) for key, value in over.items()}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path) -> None:
-    blocks = [block for block in blocks_of(page) if block.says("not run") is None and block.page != "README.md"]
-    if page in pages_run_elsewhere() or not blocks:
+@pytest.mark.parametrize("pages", RUNS, ids=lambda pages: " ".join(page.name for page in pages))
+def test_every_block_runs_and_prints_what_the_page_shows(pages: list[Path], tmp_path: Path) -> None:
+    blocks = {page: blocks_to_run(page) for page in pages if page not in pages_run_elsewhere()}
+    if not any(blocks.values()):
         return
     with terminals() as opened:
-        for number, block in enumerate(blocks):
-            if block.language == "yaml":
-                name = block.says("part of")
-                assert name, f"{block.where}: say which file it is a part of, or why it is not run"
-                check_configuration(block, name, tmp_path / str(number))
-            else:
-                opened.run(block)
+        for page_number, page in enumerate(blocks, 1):
+            opened.new_page(page_number)
+            for number, block in enumerate(blocks[page]):
+                if block.language == "yaml":
+                    name = block.says("part of")
+                    assert name, f"{block.where}: say which file it is a part of, or why it is not run"
+                    check_configuration(block, name, tmp_path / f"{page_number}-{number}")
+                else:
+                    opened.run(block)
+
+
+def blocks_to_run(page: Path) -> list[Block]:
+    return [block for block in blocks_of(page) if block.says("not run") is None and block.page != "README.md"]
 
 
 def test_the_blocks_that_are_not_run_are_counted_and_give_a_reason() -> None:
