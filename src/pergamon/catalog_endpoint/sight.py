@@ -81,9 +81,9 @@ def require_write(uow: UnitOfWork, catalog: query.TableCatalog, table: lake.Tabl
         AccessDenied: the actor may only read it.
         TableOfFiles: nobody changes it so.
     """
-    _, resource = raw_table(uow, catalog, table.database, table.name)
+    record, resource = raw_table(uow, catalog, table.database, table.name)
     require(decide(uow.actor, Action.TABLE_WRITE, resource))
-    crawler = crawl.maker_of(uow, table)
+    crawler = crawl.maker_of(uow, record)
     if crawler is not None:
         reason = f"the crawler {crawler} makes it of files"
         refused = Decision(False, Action.TABLE_WRITE.value, str(resource), reason, decided_by=("crawler",))

@@ -8,7 +8,7 @@ from pergamon.crawl import tables
 from pergamon.crawl.configuration import crawler_of
 from pergamon.crawl.model import RebuildAsked, UnknownCrawledTable
 from pergamon.crawl.status import require_may_run
-from pergamon.lake import TableId
+from pergamon.lake import TableId, TableRecord
 from pergamon.store import UnitOfWork
 
 
@@ -30,7 +30,6 @@ def rebuild_table(uow: UnitOfWork, table: TableId) -> int:
     return files
 
 
-def maker_of(uow: UnitOfWork, table: TableId) -> str | None:
-    """The crawler that makes a table of files, if one does."""
-    owner = tables.owner_of(uow, table.database, table.name)
-    return None if owner is None else owner["crawler"]
+def maker_of(uow: UnitOfWork, table: TableRecord) -> str | None:
+    """The crawler that makes this very table of files, or would, if one does."""
+    return tables.crawler_of_table(uow, table.key, table.id)

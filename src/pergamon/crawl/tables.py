@@ -15,6 +15,7 @@ from pergamon.crawl.names import Partition, Placement, stem
 from pergamon.crawl.planning import PlannedTable, Shape
 from pergamon.formats import FilePart, schema_as_json, schema_from_json
 from pergamon.kernel import canonical_bytes, new_id, sha256_hex
+from pergamon.lake import TableId
 from pergamon.store import UnitOfWork
 
 
@@ -578,6 +579,15 @@ def owner_of(uow: UnitOfWork, database: str, name: str) -> DictRow | None:
         "SELECT id, crawler, folder, table_key FROM crawl_table WHERE database = %s AND name = %s AND state = 'ready'",
         (database, name),
     )
+
+
+def crawler_of_table(uow: UnitOfWork, table_key: str, table: TableId) -> str | None:
+    row = uow.row(
+        "SELECT crawler FROM crawl_table WHERE table_key = %s "
+        "OR (database = %s AND name = %s AND state = 'ready') LIMIT 1",
+        (table_key, table.database, table.name),
+    )
+    return row["crawler"] if row else None
 
 
 def block(uow: UnitOfWork, table_id: str, reason: str) -> list[DictRow]:

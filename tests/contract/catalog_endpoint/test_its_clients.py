@@ -1,7 +1,7 @@
 """What the endpoint promises to everyone who speaks its protocol: PyIceberg, Sail and DuckDB see the same rows.
 
-PyIceberg and Sail also write. DuckDB's own client of the protocol needs an extension that is not among ours (httpfs);
-so it asks the endpoint where the table's metadata is, as the client does first, and reads that.
+This is the worker's own endpoint, where PyIceberg and Sail write under a lease. DuckDB asks it where the metadata of a
+table is, as its client of the protocol does first, and reads that; the client itself: `test_outside_engines.py`.
 """
 
 from collections.abc import Callable
