@@ -53,7 +53,12 @@ class Portal:
         self.rt.searching.catch_up()
 
     def ask(self, name: str = "rena", table: str = "encounters", **wish: object) -> access.AccessRequest:
-        given = {"project": "heart-study", "reason": "How long do people stay, and where?", "accept": True} | wish
+        given: dict[str, object] = {
+            "project": "heart-study",
+            "reason": "How long do people stay, and where?",
+            "accept": True,
+        }
+        given |= {"purpose": "research"} | wish
         with self.by(name) as uow:
             return access.request_access(uow, self.assets[table], **given)  # type: ignore[arg-type]
 

@@ -31,7 +31,18 @@ from pergamon.web.body_limit import BodyLimit
 from pergamon.web.errors import Incidents, add_error_handlers
 from pergamon.web.iceberg_errors import IcebergErrors
 from pergamon.web.openapi import document_of
-from pergamon.web.pages import home, preferences, sign_in, static_files, styles
+from pergamon.web.pages import (
+    assets,
+    catalog,
+    grants,
+    home,
+    preferences,
+    query,
+    requests,
+    sign_in,
+    static_files,
+    styles,
+)
 from pergamon.web.pages.error_page import error_page
 from pergamon.web.patience import Patience
 from pergamon.web.sweep import life_of
@@ -61,7 +72,7 @@ MODULES = (
 )
 """The routes of the API, module by module; each one thing that can be asked."""
 
-PAGE_MODULES = (static_files, sign_in, preferences, home, styles)
+PAGE_MODULES = (static_files, sign_in, preferences, home, catalog, assets, requests, grants, query, styles)
 """The pages of the portal, file by file."""
 
 

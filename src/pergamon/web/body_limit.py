@@ -19,6 +19,8 @@ LARGER_BODIES = {
     ("POST", "/api/v1/assets/{asset}/edit"): 2 * 1024 * 1024,
     ("POST", "/api/v1/projects/{project}/products"): 1024 * 1024,
     ("POST", "/api/v1/lineage"): 1024 * 1024,
+    ("POST", "/query"): 512 * 1024,
+    ("POST", "/saved-queries"): 512 * 1024,
     ("POST", "/iceberg/v1/namespaces/{namespace}/tables"): 1024 * 1024,
     ("POST", "/iceberg/v1/namespaces/{namespace}/tables/{table}"): 1024 * 1024,
     ("POST", "/iceberg/v1/namespaces/{namespace}/tables/{table}/metrics"): 1024 * 1024,

@@ -49,6 +49,23 @@ def parsed(model: type[ModelT], fields: Sequence[tuple[str, str]]) -> ModelT:
         ) from None
 
 
+def dotted(prefix: str, fields: Sequence[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Fields by form: `says.ethics.board` is {"ethics": {"board": …}}.
+
+    Raises:
+        FormNotValid: such a field comes twice, or names no field.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, value in fields:
+        if not name.startswith(prefix):
+            continue
+        form, dot, called = name.removeprefix(prefix).partition(".")
+        if not dot or called in found.get(form, {}):
+            raise FormNotValid({"(unknown)": "extra_forbidden"})
+        found.setdefault(form, {})[called] = value
+    return found
+
+
 def _shown(model: type[BaseModel], name: str) -> str:
     """A field's name; of one that is none of this form, nothing: it is somebody's text."""
     return name if name in model.model_fields else "(unknown)"

@@ -7,20 +7,26 @@ from pergamon.web.pages.language import marked
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the navigation. icon: its name in `components/icons.html`."""
+    """One line of the navigation. icon: its name in `components/icons.html`. beside: other paths of its pages."""
 
     path: str
     title: str
     icon: str
+    beside: tuple[str, ...] = ()
 
     def is_here(self, path: str) -> bool:
         """Does the navigation show this entry as where one is?"""
-        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+        return path == self.path or any(
+            path == root or path.startswith(f"{root}/") for root in (self.path, *self.beside) if root != "/"
+        )
 
 
 HOME = Entry("/", marked("Home"), "home")
+CATALOG = Entry("/catalog", marked("Catalog"), "book", beside=("/assets",))
+REQUESTS = Entry("/requests", marked("Requests"), "inbox", beside=("/grants",))
+QUERY = Entry("/query", marked("Query"), "terminal", beside=("/queries",))
 
 
 def entries_for(*, reads_trail: bool) -> tuple[Entry, ...]:
     """The entries for somebody, in order."""
-    return (HOME,)
+    return (HOME, CATALOG, REQUESTS, QUERY)

@@ -32,7 +32,7 @@ from pergamon.runtime import TRAIL, Runtime
 from pergamon.store import UnitOfWork
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.pages import cookies
-from pergamon.web.pages.forms import parsed
+from pergamon.web.pages.forms import dotted, parsed
 from pergamon.web.pages.genuine import form_token, secret_of
 from pergamon.web.pages.headers import PAGE_HEADERS
 from pergamon.web.pages.language import LANGUAGES, Language, language_of
@@ -88,13 +88,22 @@ class Look:
             cookies.set_cookie(response, self.request.scope, cookies.SAID, said if said in SAID else "", max_age_s=60)
         return response
 
-    def form(self, model: type[FormT]) -> FormT:
-        """The form that was sent.
+    def form(self, model: type[FormT], *, beside: str | None = None) -> FormT:
+        """The form that was sent. beside: what fields begin with that `says` reads.
 
         Raises:
             FormNotValid: a field is missing, wrong, or none of this form.
         """
-        return parsed(model, self.request.state.fields)
+        fields = self.request.state.fields
+        return parsed(model, [pair for pair in fields if beside is None or not pair[0].startswith(beside)])
+
+    def says(self, prefix: str) -> dict[str, dict[str, str]]:
+        """The fields that are named `<prefix><form>.<field>`: those of metadata forms, whose names no model knows.
+
+        Raises:
+            FormNotValid: such a field comes twice, or names no field.
+        """
+        return dotted(prefix, self.request.state.fields)
 
     def _around(self) -> dict[str, Any]:
         """What the layout needs."""

@@ -7,8 +7,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pergamon.kernel import PergamonError
+from pergamon.web.errors import status_of
 from pergamon.web.pages.language import Language, language
 from pergamon.web.pages.static_files import FOLDER, static_path
+from pergamon.web.pages.words import Advice, advice_on, cause_told, dimension_told, mask_told, state_told
 
 TEMPLATES = FOLDER.parent / "templates"
 LONGEST_LINE = 100
@@ -28,7 +31,12 @@ def environment(code: str) -> Environment:
     )
     spoken = language(code)
     made.install_gettext_translations(spoken.words, newstyle=True)  # type: ignore[attr-defined]  # the extension's
-    made.globals |= {"static": static_path, "language": spoken}
+    made.globals |= {
+        "static": static_path,
+        "language": spoken,
+        "advice_on": _advice,
+        "advice_on_code": partial(advice_on, status=400),
+    }
     made.filters |= _filters(spoken)
     return made
 
@@ -48,8 +56,16 @@ def _filters(spoken: Language) -> dict[str, Any]:
         "size": spoken.size,
         "translated": spoken.text,
         "person": person,
-        "marked": partial(marked_up),
+        "marked": marked_up,
+        "state": state_told,
+        "mask": lambda mask: spoken.text(mask_told(mask)),
+        "cause": lambda cause: spoken.text(cause_told(cause)),
+        "dimension": lambda dimension: spoken.text(dimension_told(dimension)),
     }
+
+
+def _advice(error: PergamonError) -> Advice:
+    return advice_on(error.code, status_of(error))
 
 
 def person(principal: str | None) -> str:

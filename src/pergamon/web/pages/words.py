@@ -155,3 +155,53 @@ STATES: Mapping[str, Told] = {
 def state_told(state: str) -> Told:
     """How a state is shown."""
     return STATES.get(state) or Told(state, "quiet", "minus")
+
+
+MASKS: Mapping[str, str] = {
+    "mask-alphanum": marked("letters as x, digits as n"),
+    "mask-to-fixed-value": marked("the same value for all"),
+    "replace-with-null": marked("left empty"),
+    "show-first-4": marked("the first four characters"),
+    "show-last-4": marked("the last four characters"),
+    "truncate-to-year": marked("the year only"),
+    "truncate-to-month": marked("the month only"),
+    "sha-256-global": marked("a hash"),
+    "sha-256-query-local": marked("a hash, new in each query"),
+    "hmac-sha-256": marked("a pseudonym of your project"),
+    "age-band": marked("in bands"),
+    "shift-date": marked("moved by some days"),
+}
+
+
+def mask_told(mask: str) -> str:
+    """What a mask leaves, in words; a mask without words as it is written."""
+    return MASKS.get(mask.partition("(")[0], mask)
+
+
+CAUSES: Mapping[str, str] = {
+    "crawl": marked("found by a crawl"),
+    "job": marked("made by a job"),
+    "replication": marked("replicated"),
+    "run": marked("read by a data source"),
+    "edit": marked("described by a person"),
+}
+
+
+def cause_told(cause: str) -> str:
+    """What made a version."""
+    return CAUSES.get(cause, cause)
+
+
+DIMENSIONS: Mapping[str, str] = {
+    "completeness": marked("Completeness"),
+    "uniqueness": marked("Uniqueness"),
+    "validity": marked("Validity"),
+    "consistency": marked("Consistency"),
+    "timeliness": marked("Timeliness"),
+    "accuracy": marked("Accuracy"),
+}
+
+
+def dimension_told(dimension: str) -> str:
+    """A dimension of quality."""
+    return DIMENSIONS.get(dimension, dimension)

@@ -1,18 +1,21 @@
 """The portal over a real socket, and people who browse it. One is made; each test has a copy of its database."""
 
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pergamon import identity
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.runtime import open_runtime
 from pergamon.settings import Settings
 from pergamon.web import create_app
-from tests.conftest import _database
+from tests.kept_databases import KeptDatabases
 from tests.reference.browsing import Browser
 from tests.reference.portal import OPERATOR, Portal, make_portal
 from tests.reference.served import served
@@ -21,29 +24,41 @@ Visit = Callable[..., Browser]
 SESSION = "__Host-pergamon-session"
 
 
+Made = tuple[str, Path, dict[str, str]]
+"""A database, a home, the assets."""
+
+
 @pytest.fixture(scope="session")
-def made_portal(
-    postgres_server: EmbeddedPostgres, migrated_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path, dict[str, str]]]:
-    """A portal's database, its home, and its assets. Nothing is changed here: tests change copies."""
+def made_portal(kept_databases: KeptDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """A portal that nobody has used. Nothing is changed here: tests change copies."""
     home = tmp_path_factory.mktemp("portal") / "home"
     home.mkdir(mode=0o700)
-    with _database(postgres_server, f"TEMPLATE {migrated_database} STRATEGY FILE_COPY") as url:
+    with kept_databases.one() as url:
         with open_runtime(Settings(home=home, database_url=url)) as rt:
             assets = make_portal(rt).assets
-        yield url.partition("dbname=")[2].split()[0], home, assets
+        yield str(conninfo_to_dict(url)["dbname"]), home, assets
 
 
 @pytest.fixture
-def portal(postgres_server: EmbeddedPostgres, made_portal: tuple[str, Path, dict[str, str]]) -> Iterator[Portal]:
+def portal(postgres_server: EmbeddedPostgres, made_portal: Made) -> Iterator[Portal]:
     name, home, assets = made_portal
     with (
-        _database(postgres_server, f"TEMPLATE {name} STRATEGY FILE_COPY") as url,
+        copied(postgres_server, name) as url,
         open_runtime(Settings(home=home, database_url=url)) as rt,
     ):
         portal = Portal(rt, dict(assets))
         portal.follow()
         yield portal
+
+
+@contextmanager
+def copied(server: EmbeddedPostgres, original: str) -> Iterator[str]:
+    """A copy of a database to which nobody is connected."""
+    name = f"t_{secrets.token_hex(6)}"
+    with psycopg.connect(make_conninfo(server.conninfo, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {original} STRATEGY FILE_COPY")  # type: ignore[arg-type]
+        yield make_conninfo(server.conninfo, dbname=name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -1,0 +1,272 @@
+"""`/query`: SQL on the tables that one may use: write, run, look, take along; and what was run and saved before."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from pergamon import query as query_room
+from pergamon.kernel import NotFound, PergamonError
+from pergamon.query import GrantedTable, HistoryEntry, ResultPage, StatementState, TableName
+from pergamon.store import UnitOfWork
+from pergamon.web.errors import NEVER_STORED
+from pergamon.web.pages.genuine import page_router
+from pergamon.web.pages.live import told_as_it_changes
+from pergamon.web.pages.page import Form, Page, PageDep
+
+router = page_router()
+
+QueryId = Annotated[str, Path(min_length=1, max_length=100)]
+TableWord = Annotated[str | None, Query(max_length=500)]
+Sql = Annotated[str, Field(max_length=65_536)]
+SavedName = Annotated[str, Field(min_length=1, max_length=100)]
+ENDED = frozenset({StatementState.DONE, StatementState.FAILED, StatementState.CANCELLED, StatementState.ABANDONED})
+ROWS_SHOWN = 100
+TABLES_DESCRIBED = 12
+"""So many tables are told with their columns at once; of the others they are told when one is opened."""
+HISTORY_SHOWN = 100
+NUMBERS = ("int", "uint", "double", "float", "decimal")
+"""How Arrow's types of numbers begin: their columns stand at the right."""
+PATIENCE_S = 1.5
+"""How long a run is waited for before the page is shown: most are done by then."""
+
+
+class RunForm(Form):
+    """What to run."""
+
+    sql: Sql = ""
+    workgroup: Annotated[str, Field(max_length=100)] | None = None
+
+
+class SaveForm(Form):
+    """What to keep, under which name, and whose members may read it too."""
+
+    sql: Sql = ""
+    name: SavedName
+    project: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Nothing(Form):
+    """A form that is only a button."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables beside the editor. described: those whose columns are known already."""
+
+    names: Sequence[TableName]
+    described: dict[str, GrantedTable]
+    workgroup: query_room.WorkgroupSpec | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A statement with the rows that are shown of it, or why there are none."""
+
+    entry: HistoryEntry
+    rows: ResultPage | None = None
+    withheld: PergamonError | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.entry.status in ENDED
+
+
+@router.get("/query")
+def editor(
+    page: PageDep,
+    table: TableWord = None,
+    saved: Annotated[str | None, Query(max_length=100)] = None,
+    owner: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The editor; with a table's first rows, or with a saved text, in it."""
+    with page.begin() as uow:
+        text = query_room.saved_query(uow, saved, owner=owner).sql if saved else ""
+        schema = _schema(page, uow)
+    if table is not None and table in map(str, schema.names):
+        text = f"SELECT * FROM {_spelt(table)} LIMIT 100"  # noqa: S608 - shown to a person, who may run it
+    return _edited(page, schema, text)
+
+
+@router.get("/query/tables/{database}/{table}")
+def columns(database: str, table: str, page: PageDep) -> Response:
+    """The columns of one table, for the list beside the editor."""
+    with page.begin() as uow:
+        found = query_room.describe_table(uow, page.rt.query_catalog, TableName(database, table))
+    return page.show("query/table.html", fragment="query/_columns.html", described=found)
+
+
+@router.post("/query")
+def run(page: PageDep) -> Response:
+    """Submit what is written; most are done when the next page is shown."""
+    asked = page.form(RunForm)
+    try:
+        with page.begin() as uow:
+            entry = page.rt.submit_statement(uow, asked.sql, workgroup=asked.workgroup)
+    except PergamonError as error:
+        with page.begin() as uow:
+            schema = _schema(page, uow)
+        return _edited(page, schema, asked.sql, failure=error)
+    page.rt.statement_bell.ring_here()
+    _wait_for(page, entry.id)
+    return page.go(f"/query/{entry.id}")
+
+
+@router.get("/query/{query_id}")
+def one(query_id: QueryId, page: PageDep, row: Annotated[int, Query(ge=0, le=2**40)] = 0) -> Response:
+    """A statement of one's own: its text, where it is, its rows."""
+    with page.begin() as uow:
+        entry = query_room.own_statement(uow, query_id)
+        schema = _schema(page, uow)
+    shown = _with_rows(page, entry, row)
+    return _edited(page, schema, entry.sql or "", shown=shown)
+
+
+@router.get("/query/{query_id}/events")
+def events(query_id: QueryId, page: PageDep) -> Response:
+    """Tells of each state that a statement of one's own comes to, until it has ended."""
+
+    def state() -> tuple[str, bool]:
+        with page.begin() as uow:
+            entry = query_room.own_statement(uow, query_id)
+        return entry.status, entry.status in ENDED
+
+    state()
+    return StreamingResponse(told_as_it_changes(state), media_type="text/event-stream", headers=NEVER_STORED)
+
+
+@router.post("/query/{query_id}/cancel")
+def cancel(query_id: QueryId, page: PageDep) -> Response:
+    """End it: at once while it waits, within a second while it runs."""
+    page.form(Nothing)
+    with page.begin() as uow:
+        query_room.cancel_query(uow, query_id)
+    page.rt.statement_bell.ring_here()
+    return page.go(f"/query/{query_id}", said="query-cancelled")
+
+
+@router.get("/query/{query_id}/download")
+def download(
+    query_id: QueryId, page: PageDep, form: Annotated[Literal["csv", "parquet", "arrow"], Query()] = "csv"
+) -> Response:
+    """All the rows as a file."""
+    pieces: Iterator[bytes] = page.rt.result_file(page.actor, query_id, form)
+    headers = NEVER_STORED | {"Content-Disposition": f'attachment; filename="{query_id}.{form}"'}
+    return StreamingResponse(pieces, media_type=query_room.MEDIA_TYPES[form], headers=headers)
+
+
+@router.get("/queries")
+def history(page: PageDep) -> Response:
+    """What one ran before, newest first, and what one has saved."""
+    with page.begin() as uow:
+        found = query_room.own_queries(uow, limit=HISTORY_SHOWN)
+        saved = query_room.saved_queries(uow, limit=HISTORY_SHOWN)
+    return page.show(
+        "query/history.html", queries=[entry.as_json() for entry in found], saved=[entry.as_json() for entry in saved]
+    )
+
+
+@router.post("/saved-queries")
+def save(page: PageDep) -> Response:
+    """Keep a text under a name of one's own."""
+    asked = page.form(SaveForm)
+    with page.begin() as uow:
+        query_room.save_query(uow, asked.name, asked.sql, project=asked.project)
+    return page.go("/queries", said="query-saved")
+
+
+@router.post("/saved-queries/{name}/remove")
+def remove(name: Annotated[str, Path(min_length=1, max_length=100)], page: PageDep) -> Response:
+    """Remove a saved text of one's own."""
+    page.form(Nothing)
+    with page.begin() as uow:
+        query_room.remove_saved_query(uow, name)
+    return page.go("/queries", said="query-removed")
+
+
+def _edited(
+    page: Page, schema: Schema, sql: str, *, shown: Shown | None = None, failure: PergamonError | None = None
+) -> Response:
+    status = 422 if failure else 200
+    result = result_told(shown) if shown else None
+    return page.show(
+        "query/editor.html",
+        fragment="query/_result.html",
+        status=status,
+        schema=schema,
+        sql=sql,
+        result=result,
+        failure=failure,
+    )
+
+
+def result_told(shown: Shown) -> dict[str, Any]:  # Any: for a template
+    """A statement as its page shows it."""
+    rows = shown.rows
+    told = rows.rows.as_json() if rows else None
+    first = rows.first_row if rows else 0
+    behind = first + ROWS_SHOWN
+    return {
+        "id": shown.entry.id,
+        "entry": shown.entry.as_json(),
+        "has_ended": shown.has_ended,
+        "columns": told["columns"] if told else [],
+        "rows": told["rows"] if told else [],
+        "numbers": {one["name"] for one in told["columns"] if one["type"].startswith(NUMBERS)} if told else set(),
+        "total": rows.total if rows else 0,
+        "first": first,
+        "next": behind if rows and behind < rows.total else None,
+        "previous": max(0, first - ROWS_SHOWN) if first else None,
+        "has_rows": rows is not None,
+        "withheld": shown.withheld,
+    }
+
+
+def _with_rows(page: Page, entry: HistoryEntry, first_row: int) -> Shown:
+    """The rows of a statement that is done. Why there are none to show is told at its place."""
+    if entry.status != StatementState.DONE:
+        return Shown(entry)
+    try:
+        return Shown(entry, page.rt.result_page(page.actor, entry.id, first_row=first_row, limit=ROWS_SHOWN))
+    except PergamonError as error:
+        return Shown(entry, withheld=error)
+
+
+def _wait_for(page: Page, query_id: str) -> None:
+    """A moment, in which most statements end."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        with page.begin() as uow:
+            if query_room.own_statement(uow, query_id).status in ENDED:
+                return
+        time.sleep(0.05)
+
+
+def _schema(page: Page, uow: UnitOfWork) -> Schema:
+    """The tables that the actor may use, those granted to projects first; and how far one query may go."""
+    names = query_room.visible_tables(uow, page.rt.query_catalog)
+    in_order = sorted(names, key=lambda name: (not name.database.endswith("_sub"), str(name)))
+    described = {
+        str(name): query_room.describe_table(uow, page.rt.query_catalog, name) for name in in_order[:TABLES_DESCRIBED]
+    }
+    return Schema(in_order, described, _workgroup(uow))
+
+
+def _workgroup(uow: UnitOfWork) -> query_room.WorkgroupSpec | None:
+    """The limits of the workgroup that is taken when none is named; None for who has none, or several."""
+    try:
+        return query_room.usable_workgroup(uow, None)[1]
+    except (NotFound, query_room.WorkgroupNotNamed):
+        return None
+
+
+def _spelt(table: str) -> str:
+    """A table's name as SQL takes it, whatever stands in it."""
+    database, _, name = table.partition(".")
+    return ".".join(
+        part if part.isascii() and part.isidentifier() else query_room.identifier(part) for part in (database, name)
+    )
