@@ -168,7 +168,7 @@ def _may_see(uow: UnitOfWork, ask: Ask) -> int:
 
 
 def _grants(uow: UnitOfWork, ask: Ask) -> int:
-    told = [access.grant_as_told(grant, uow) for grant in access.list_grants(uow, limit=PAGE)]
+    told = access.grants_as_told(access.list_grants(uow, limit=PAGE), uow)
     mine = {f"p{project}" for project in projects_of(_number(ask.actor))}
     assert all(mine & {one["project"], one["asset_project"]} for one in told)
     return len(json.dumps(told)) > 0 and len(told)

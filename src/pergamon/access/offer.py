@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pergamon import catalog, lake
 from pergamon.access.model import NotForAsking
 from pergamon.catalog import AccessConditions, Asset, AssetKind
-from pergamon.policy import PolicyColumn
+from pergamon.policy import PolicyColumn, UnknownColumnType, inner_columns
 from pergamon.store import UnitOfWork
 
 
 @dataclass(frozen=True)
 class Offer:
     """An asset as it can be asked for. columns: all that the table has; listed: those that the listing tells of, and
-    nothing else is given. table_key: which table this is, whatever another of its name is later."""
+    nothing else is given, nor of what is in columns. table_key: which table this is, whatever another of its name is
+    later."""
 
     asset: Asset
     listing_version: int
@@ -23,8 +24,29 @@ class Offer:
     table_key: str
 
     @property
+    def inner(self) -> tuple[PolicyColumn, ...]:
+        """The fields of the structs in its columns; none of a column that is not understood."""
+        return tuple(inner for column in self.columns if is_understood(column) for inner in inner_columns(column))
+
+    @property
     def names(self) -> dict[int, str]:
-        return {column.field_id: column.name for column in self.columns}
+        """Of columns and of what is in them."""
+        return {column.field_id: column.name for column in (*self.columns, *self.inner)}
+
+
+def is_understood(column: PolicyColumn) -> bool:
+    """Is it known what is in a column? Nothing is given of any other that has parts."""
+    try:
+        inner_columns(column)
+    except UnknownColumnType:
+        return False
+    return True
+
+
+def _names_told(name: str, column_type: str) -> list[str]:
+    """A listed column and what the listing tells to be in it."""
+    column = PolicyColumn(0, name, column_type)
+    return [name, *(inner.name for inner in inner_columns(column))] if is_understood(column) else [name]
 
 
 def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
@@ -52,7 +74,7 @@ def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
             PolicyColumn(column.field_id, column.name, str(column.field_type), column.required)
             for column in schema.columns
         ),
-        listed=frozenset(column.name for column in listing.columns),
+        listed=frozenset(name for column in listing.columns for name in _names_told(column.name, column.type)),
         lake_table=asset.name,
         table_key=record.key,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pergamon.access.model import BadRequest, ConditionsDoNotFit, Narrowing, Wish, WouldWiden
-from pergamon.access.offer import Offer
+from pergamon.access.offer import Offer, is_understood
 from pergamon.catalog import AccessConditions, bound_mask
 from pergamon.kernel import Invalid, sha256_hex
 from pergamon.policy import (
@@ -19,6 +19,7 @@ from pergamon.policy import (
     all_of,
     bind,
     fields_of,
+    inner_columns,
     parse_filter,
     strictest,
 )
@@ -44,15 +45,17 @@ def shaped(offer: Offer, wish: Wish, narrowings: Sequence[Narrowing] = ()) -> Sh
         WouldWiden: somebody approves more than was asked.
         ConditionsDoNotFit: the conditions' own masks or filter cannot be had of this table.
         UnfitMask, FilterNotUnderstood, FilterDoesNotFit: what is asked or approved cannot be had of it.
+        UnknownColumnType: it asks for a column of which it is not known what is in it.
     """
     conditions, columns = offer.conditions, offer.columns
     listed = [column for column in columns if column.name in offer.listed]
     given = _columns(listed, wish, narrowings)
+    given += tuple(inner for column in given for inner in inner_columns(column) if inner.name in offer.listed)
     filters = [*_owners_rows(conditions, columns), *_rows(wish.rows, listed)]
     for narrowing in narrowings:
         filters += _rows(narrowing.rows, columns)
-    masks = [_owners_masks(conditions, columns)]
-    masks += [_masks(narrowing.masks, conditions, columns) for narrowing in narrowings]
+    masks = [_owners_masks(offer)]
+    masks += [_masks(narrowing.masks, offer) for narrowing in narrowings]
     rights = GrantRights(
         columns={column.field_id: _strictest_of(column.field_id, masks) for column in given},
         rows=all_of(filters) if filters else None,
@@ -98,6 +101,10 @@ def accepted_text(conditions: AccessConditions) -> str | None:
 
 
 def _columns(columns: Sequence[PolicyColumn], wish: Wish, narrowings: Sequence[Narrowing]) -> tuple[PolicyColumn, ...]:
+    for column in columns:
+        if wish.columns is not None and column.name in wish.columns:
+            inner_columns(column)
+    columns = [column for column in columns if is_understood(column)]
     there = {column.name for column in columns}
     names = there if wish.columns is None else set(wish.columns)
     _require_named(names - there, "the table has no column", BadRequest)
@@ -133,23 +140,21 @@ def _owners_rows(conditions: AccessConditions, columns: Sequence[PolicyColumn]) 
         raise _do_not_fit("row filter") from None
 
 
-def _masks(
-    written: Mapping[str, str], conditions: AccessConditions, columns: Sequence[PolicyColumn]
-) -> dict[int, Mask]:
-    """By field id. A mask of a column that there is not is refused."""
-    there = {column.name: column for column in columns}
+def _masks(written: Mapping[str, str], offer: Offer) -> dict[int, Mask]:
+    """By field id, also of fields in structs. A mask of a column that there is not is refused."""
+    there = {column.name: column for column in (*offer.inner, *offer.columns)}
     _require_named(written.keys() - there.keys(), "the table has no column", BadRequest)
     return {
-        there[name].field_id: bound_mask(text, there[name], columns, identifiers=conditions.identifiers)
+        there[name].field_id: bound_mask(text, there[name], offer.columns, identifiers=offer.conditions.identifiers)
         for name, text in written.items()
     }
 
 
-def _owners_masks(conditions: AccessConditions, columns: Sequence[PolicyColumn]) -> dict[int, Mask]:
+def _owners_masks(offer: Offer) -> dict[int, Mask]:
     """By field id; a mask of a column that is gone waits until it comes back."""
-    there = {column.name for column in columns}
+    there = set(offer.names.values())
     try:
-        return _masks({name: text for name, text in conditions.masks.items() if name in there}, conditions, columns)
+        return _masks({name: text for name, text in offer.conditions.masks.items() if name in there}, offer)
     except Invalid:
         raise _do_not_fit("mask") from None
 

@@ -15,7 +15,7 @@ from pergamon.access.model import Grant, SubscribedTable, Subscription
 from pergamon.access.rules import USERS
 from pergamon.catalog import project_roles, projects_of_roles
 from pergamon.identity import attributes_of
-from pergamon.policy import resolved_rights, united
+from pergamon.policy import attribute_names, resolved_rights, united
 from pergamon.store import UnitOfWork
 
 
@@ -27,7 +27,7 @@ def granted_rights(uow: UnitOfWork, database: str, table: str) -> SubscribedTabl
     live = tables.live_grants_of_table(uow, database, table)
     ground = _ground_of(uow, [vars(grant) for grant in live])
     grants = [grant for grant in live if ground.holds(vars(grant))]
-    return _table(grants, attributes_of(uow, uow.actor.id)) if grants else None
+    return _table(grants, _attributes_for(uow, grants)) if grants else None
 
 
 def list_subscriptions(uow: UnitOfWork) -> list[Subscription]:
@@ -76,6 +76,12 @@ def _ground_of(uow: UnitOfWork, rows: Sequence[Mapping[str, Any]]) -> _Ground:
         return _Ground(frozenset(), frozenset(), {})
     assets, projects = catalog.still_there(uow, {row["asset_id"] for row in rows}, {row["project"] for row in rows})
     return _Ground(assets, projects, lake_keys(uow, {row["lake_table"] for row in rows}))
+
+
+def _attributes_for(uow: UnitOfWork, grants: Sequence[Grant]) -> Mapping[str, str]:
+    """The actor's attributes, where a filter asks for one."""
+    filters = [grant.rights.rows for grant in grants if grant.rights.rows is not None]
+    return attributes_of(uow, uow.actor.id) if any(map(attribute_names, filters)) else {}
 
 
 def _table(grants: Sequence[Grant], attributes: Mapping[str, str]) -> SubscribedTable:

@@ -290,12 +290,13 @@ def page_of_grants(
     )
     rows = uow.rows(
         "SELECT g.*, s.database, s.table_name FROM ("  # noqa: S608 - literals alone
-        "SELECT p.* FROM unnest(%(using)s::text[]) AS one (name) CROSS JOIN LATERAL "
-        "(SELECT * FROM access_grant x WHERE x.project = one.name AND " + narrowed + ") p "
-        "UNION ALL SELECT o.* FROM unnest(%(owning)s::text[]) AS one (name) CROSS JOIN LATERAL "
-        "(SELECT * FROM access_grant x WHERE x.asset_project = one.name AND NOT x.project = ANY (%(using)s) AND "
+        "SELECT p.id FROM unnest(%(using)s::text[]) AS one (name) CROSS JOIN LATERAL "
+        "(SELECT x.id FROM access_grant x WHERE x.project = one.name AND " + narrowed + ") p "
+        "UNION ALL SELECT o.id FROM unnest(%(owning)s::text[]) AS one (name) CROSS JOIN LATERAL "
+        "(SELECT x.id FROM access_grant x WHERE x.asset_project = one.name AND NOT x.project = ANY (%(using)s) AND "
         + narrowed
-        + ") o) g JOIN access_subscription s USING (project, asset_id) ORDER BY g.id LIMIT %(limit)s",
+        + ") o ORDER BY id LIMIT %(limit)s) page JOIN access_grant g USING (id) "
+        "JOIN access_subscription s USING (project, asset_id) ORDER BY g.id",
         parameters,
     )
     return [_grant(row) for row in rows]

@@ -4,6 +4,7 @@ What the table has become since is asked again whenever something is granted.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pergamon.catalog.content import listed
 from pergamon.catalog.model import AccessConditions, BadContent, Column
@@ -11,8 +12,10 @@ from pergamon.policy import (
     Mask,
     PolicyColumn,
     UnfitMask,
+    UnknownColumnType,
     bind,
     bind_mask,
+    inner_columns,
     may_mask_identifiers,
     parse_filter,
     parse_mask,
@@ -26,14 +29,14 @@ def require_conditions(before: AccessConditions, after: AccessConditions, column
         BadContent: there is no such column. One that stood there before and is gone may stand on.
         UnfitMask, FilterNotUnderstood, FilterDoesNotFit: see there.
     """
-    there = {column.name: column for column in as_policy_columns(columns)}
+    every = as_policy_columns(columns)
+    there = {column.name: column for column in (*_inside(every), *every)}
     named = {*after.masks, *after.identifiers} - {*before.masks, *before.identifiers}
     unknown = sorted(named - there.keys())
     if unknown:
         raise BadContent(
             f"the asset has no column {listed(unknown)}", hint="names are spelled as the table spells them"
         )
-    every = list(there.values())
     for name, text in after.masks.items():
         if name in there:
             bound_mask(text, there[name], every, identifiers=after.identifiers)
@@ -66,6 +69,15 @@ def bound_mask(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn],
             hint="use hmac-sha-256, mask-alphanum or a fixed value",
         )
     return mask
+
+
+def _inside(columns: Sequence[PolicyColumn]) -> list[PolicyColumn]:
+    """The fields of the structs in columns, as far as they are understood."""
+    found: list[PolicyColumn] = []
+    for column in columns:
+        with suppress(UnknownColumnType):
+            found += inner_columns(column)
+    return found
 
 
 def as_policy_columns(columns: Sequence[Column]) -> list[PolicyColumn]:

@@ -4,7 +4,15 @@ Pure: no I/O but the policies' own text.
 """
 
 from pergamon.policy.actions import Action, ActionGroup
-from pergamon.policy.column_types import ColumnType, PolicyColumn, UnknownColumnType, parsed_type
+from pergamon.policy.column_types import (
+    ColumnType,
+    PolicyColumn,
+    UnknownColumnType,
+    inner_columns,
+    is_nested,
+    parsed_type,
+    type_text,
+)
 from pergamon.policy.decide import decide
 from pergamon.policy.filter_iceberg import as_iceberg
 from pergamon.policy.filter_text import NamedPredicate, as_text, bind, parse_filter
@@ -90,6 +98,8 @@ __all__ = [
     "from_json",
     "grant_as_json",
     "grant_from_json",
+    "inner_columns",
+    "is_nested",
     "mask_as_json",
     "mask_from_json",
     "mask_text",
@@ -105,6 +115,7 @@ __all__ = [
     "resource_for_path",
     "rule_reaches",
     "strictest",
+    "type_text",
     "united",
     "visible",
 ]

@@ -4,7 +4,7 @@ A type that is not understood whole is refused: a mask that guesses a type could
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -17,7 +17,7 @@ MOST_DEEP = 20
 
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 _FIXED = re.compile(r"fixed\[(\d{1,9})\]")
-_FIELD = re.compile(r"(?:\d+: )(.+?): (?:optional|required) ", re.DOTALL)
+_FIELD = re.compile(r"(\d{1,9}): (.+?): (optional|required) ", re.DOTALL)
 _WORD = re.compile(r"[a-z]+")
 
 
@@ -45,7 +45,7 @@ class ColumnType:
     """A type, taken apart.
 
     kind: one of `PLAIN_TYPES`, or decimal, fixed, list, map, struct. size: bytes of a fixed. parts: the element of a
-    list, key and value of a map, the fields of a struct by name.
+    list, key and value of a map, the fields of a struct by name. field_ids, required: of a struct's fields.
     """
 
     kind: str
@@ -53,6 +53,8 @@ class ColumnType:
     scale: int = 0
     size: int = 0
     parts: Mapping[str, "ColumnType"] = field(default_factory=dict)
+    field_ids: Mapping[str, int] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
 
 
 @cache
@@ -66,6 +68,45 @@ def parsed_type(text: str) -> ColumnType:
     if end != len(text):
         raise _unknown()
     return found
+
+
+def type_text(kind: ColumnType) -> str:
+    """A type as it is spelled; `parsed_type` of it is the same."""
+    match kind.kind:
+        case "decimal":
+            return f"decimal({kind.precision}, {kind.scale})"
+        case "fixed":
+            return f"fixed[{kind.size}]"
+        case "list" | "map":
+            return f"{kind.kind}<{', '.join(type_text(part) for part in kind.parts.values())}>"
+        case "struct":
+            said = {name: "required" if name in kind.required else "optional" for name in kind.parts}
+            fields = (f"{kind.field_ids[n]}: {n}: {said[n]} {type_text(part)}" for n, part in kind.parts.items())
+            return f"struct<{', '.join(fields)}>"
+        case plain:
+            return plain
+
+
+def is_nested(column_type: str) -> bool:
+    """Does a type have parts? Also one that is not understood."""
+    return "<" in column_type
+
+
+def inner_columns(column: PolicyColumn) -> tuple[PolicyColumn, ...]:
+    """The fields of the structs in a column, at any depth, by the names that Iceberg gives them: `visits.element.code`.
+
+    Raises:
+        UnknownColumnType: what is in it is not understood.
+    """
+    return tuple(_inner(column.name, parsed_type(column.type))) if is_nested(column.type) else ()
+
+
+def _inner(path: str, kind: ColumnType) -> Iterator[PolicyColumn]:
+    for name, part in kind.parts.items():
+        inside = f"{path}.{name}"
+        if kind.kind == "struct":
+            yield PolicyColumn(kind.field_ids[name], inside, type_text(part), name in kind.required)
+        yield from _inner(inside, part)
 
 
 def _type_at(text: str, start: int, depth: int) -> tuple[ColumnType, int]:
@@ -89,17 +130,23 @@ def _type_at(text: str, start: int, depth: int) -> tuple[ColumnType, int]:
 
 def _nested_at(text: str, kind: str, start: int, depth: int) -> tuple[ColumnType, int]:
     parts: dict[str, ColumnType] = {}
+    field_ids: dict[str, int] = {}
+    required: set[str] = set()
     end = start
+    named: re.Match[str] | None = None
     names = iter({"list": ("element",), "map": ("key", "value")}.get(kind, ()))
     while True:
         if kind == "struct":
             named = _FIELD.match(text, end)
-            name, end = (named[1], named.end()) if named else ("", end)
+            name, end = (named[2], named.end()) if named else ("", end)
         else:
             name = next(names, "")
         if not name or name in parts:
             raise _unknown()
         parts[name], end = _type_at(text, end, depth + 1)
+        if named:
+            field_ids[name] = int(named[1])
+            required |= {name} if named[3] == "required" else set()
         if text.startswith(">", end):
             break
         if not text.startswith(", ", end):
@@ -107,7 +154,7 @@ def _nested_at(text: str, kind: str, start: int, depth: int) -> tuple[ColumnType
         end += 2
     if next(names, None) is not None:
         raise _unknown()
-    return ColumnType(kind, parts=parts), end + 1
+    return ColumnType(kind, parts=parts, field_ids=field_ids, required=frozenset(required)), end + 1
 
 
 def _unknown() -> UnknownColumnType:

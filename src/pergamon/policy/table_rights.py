@@ -24,6 +24,8 @@ AS_IT_IS = "as-it-is"
 class GrantRights:
     """What one grant gives: columns by field id, each with its mask (None: as it is); rows (None: all).
 
+    The fields of structs are columns of their own: of a struct only those are given that stand here too.
+
     own_masks: its masks hold in its rows, whatever other grants say, and in no others.
     """
 

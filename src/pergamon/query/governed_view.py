@@ -9,10 +9,10 @@ every value, which leaves the dictionaries behind. Filters look at raw values fi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from pergamon.policy import ColumnRight, Mask, Predicate, TableRights
-from pergamon.query.filter_sql import filter_sql
-from pergamon.query.mask_sql import mask_sql
+from pergamon.policy import ColumnRight, TableRights
+from pergamon.query.governed_cell import CellRights, given_type, rows_sql
 from pergamon.query.model import Column, Reading, TableNotReadable
 from pergamon.query.sql_literals import identifier
 
@@ -32,54 +32,39 @@ def governed_view(base: str, reading: Reading) -> str:
         TableNotReadable: none of the granted columns is there any more.
     """
     raw = {column.field_id: f"{RAW}.{identifier(column.name)}" for column in reading.columns}
-    given = given_columns(reading.columns, reading.rights)
+    rights = {right.field_id: right for right in reading.rights.columns}
+    given = [column for column in reading.columns if _is_given(column, rights)]
     if not given:
         raise TableNotReadable("none of the columns that were granted is in the table any more", hint="ask anew")
-    rights = {right.field_id: right for right in reading.rights.columns}
+    cells = CellRights(rights, raw, reading.secrets)
     selected = ", ".join(
-        f"{_given(column, rights[column.field_id], raw, reading)} AS {identifier(column.name)}" for column in given
+        f"{cells.cell(raw[column.field_id], column.type, rights[column.field_id])} AS {identifier(column.name)}"
+        for column in given
     )
-    return f"(SELECT {selected} FROM {_passing(base, reading)} AS {RAW})"  # noqa: S608 - quoted
+    return f"(SELECT {selected} FROM {_passing(base, reading, raw)} AS {RAW})"  # noqa: S608 - quoted
 
 
 def given_columns(columns: Sequence[Column], rights: TableRights) -> tuple[Column, ...]:
-    """The granted columns that are there, in the table's order: what a person is told of it."""
-    given = {right.field_id for right in rights.columns}
-    return tuple(column for column in columns if column.field_id in given)
+    """The granted columns that are there, in the table's order, without what is in them and was not granted: what a
+    person is told of it."""
+    by_id = {right.field_id: right for right in rights.columns}
+    given = (column for column in columns if _is_given(column, by_id))
+    return tuple(replace(column, type=given_type(column.type, by_id) or column.type) for column in given)
 
 
-def _given(column: Column, right: ColumnRight, raw: Mapping[int, str], reading: Reading) -> str:
-    """One column as it is given: masked, and NULL in rows that only grants without it give."""
-    value = _masked(column, right.mask, raw, reading)
-    if right.own is not None:
-        own = _masked(column, right.own.mask, raw, reading)
-        value = f"CASE WHEN {_rows(right.own.where, raw)} THEN {own} ELSE {value} END"
-    return value if right.only_where is None else f"CASE WHEN {_rows(right.only_where, raw)} THEN {value} END"
+def _is_given(column: Column, rights: Mapping[int, ColumnRight]) -> bool:
+    return column.field_id in rights and given_type(column.type, rights) is not None
 
 
-def _masked(column: Column, mask: Mask | None, raw: Mapping[int, str], reading: Reading) -> str:
-    value = raw[column.field_id]
-    if mask is None:
-        return value
-    if mask.anchor is not None and mask.anchor not in raw:  # nothing says how far to shift any more
-        return f"CASE WHEN FALSE THEN {value} END"
-    anchor = raw[mask.anchor] if mask.anchor else None
-    return mask_sql(mask, value, column.type, reading.secrets, anchor_sql=anchor)
-
-
-def _passing(base: str, reading: Reading) -> str:
+def _passing(base: str, reading: Reading, raw: Mapping[int, str]) -> str:
     """The rows that are given, with every column. Where all cells are, there is nothing to keep apart."""
     if reading.rights.is_of_every_cell:
         return base
-    raw = {column.field_id: f"{RAW}.{identifier(column.name)}" for column in reading.columns}
     copied = ", ".join(f"{_copied(raw[column.field_id])} AS {identifier(column.name)}" for column in reading.columns)
-    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {_rows(reading.rights.rows, raw)} {BARRIER})"  # noqa: S608 - quoted
+    rows = rows_sql(reading.rights.rows, raw)
+    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {rows} {BARRIER})"  # noqa: S608 - quoted
 
 
 def _copied(column: str) -> str:
     """A value in memory of its own: COALESCE writes each of its values anew, but only where a second may be needed."""
     return f"COALESCE({column}, CASE WHEN {NEVER} THEN {column} END)"
-
-
-def _rows(predicate: Predicate | None, raw: Mapping[int, str]) -> str:
-    return "TRUE" if predicate is None else filter_sql(predicate, raw)

@@ -7,17 +7,27 @@ read the table itself is told counts rounded to ten, and every preview stands in
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pergamon import access, lake
 from pergamon.kernel import PergamonError, new_id
-from pergamon.policy import Action, ColumnRight, as_text, decide, mask_text
+from pergamon.policy import (
+    Action,
+    ColumnRight,
+    PolicyColumn,
+    UnknownColumnType,
+    as_text,
+    decide,
+    inner_columns,
+    mask_text,
+)
 from pergamon.query.events import PreviewEnded, PreviewStarted
 from pergamon.query.gate import TableName
 from pergamon.query.lake_catalog import LakeCatalog
 from pergamon.query.model import (
+    Column,
     GrantedTable,
     QueryJob,
     QueryLimits,
@@ -61,7 +71,7 @@ class RequestPreview:
         """What is told of it: no values, no file names."""
         outlook, names = self.outlook, self.outlook.column_names
         request, rights = outlook.request, outlook.rights
-        types = {column.field_id: column.type for column in self.table.columns}
+        types = _types(self.table.reading.columns if self.table.reading else self.table.columns)
         given = [(number, rights.columns[number]) for number in sorted(rights.columns)]
         return {
             "request_id": request.id,
@@ -83,6 +93,15 @@ class RequestPreview:
             "not_counted": None if self.counted else f"more than could be counted in {LIMITS.timeout_s} s",
             "snapshot_id": str(self.table.snapshot_id) if self.table.snapshot_id is not None else None,
         }
+
+
+def _types(columns: Sequence[Column]) -> dict[int, str]:
+    """By field id, also of the fields in structs."""
+    found = [PolicyColumn(column.field_id, column.name, column.type) for column in columns]
+    for column in [*found]:
+        with suppress(UnknownColumnType):
+            found += inner_columns(column)
+    return {column.field_id: column.type for column in found}
 
 
 def _changes(outlook: access.Outlook) -> list[dict[str, str]]:

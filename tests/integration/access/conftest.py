@@ -94,11 +94,11 @@ class World:
             rows = uow.rows("SELECT facts FROM audit_event WHERE code = %s ORDER BY id", (code,))
         return [json.loads(row["facts"]) for row in rows]
 
-    def table(self, name: str) -> str:
+    def table(self, name: str, columns: pa.Schema = COLUMNS) -> str:
         """A table of the lake that becomes a listed asset of `heart`. Returns: the asset's id."""
         with self.rt.begin(Actor("service:crawler", ActorKind.SERVICE)) as uow:
             table = lake.TableId.parse(name)
-            lake.create_table(uow, self.rt.settings.lake, table, COLUMNS)
+            lake.create_table(uow, self.rt.settings.lake, table, columns)
             (asset,) = catalog.table_changed(uow, table, catalog.read_facts(uow, table, cause="crawl"))
         return asset
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pergamon import catalog, lake
+from pergamon.catalog import tables
 from pergamon.store import UnitOfWork
 from tests.integration.catalog.conftest import World
 
@@ -65,6 +66,24 @@ def test_a_batch_of_documents_costs_as_many_queries_as_one(large: World) -> None
 def test_a_page_costs_as_many_queries_as_a_line(large: World) -> None:
     one = _queries(large, lambda uow: catalog.list_assets(uow, limit=1), by="olga")
     assert _queries(large, lambda uow: catalog.list_assets(uow, limit=500), by="olga") == one <= 5
+
+
+@pytest.mark.parametrize("state", [None, "published"])
+@pytest.mark.parametrize(
+    ("whole", "published"), [([], ["heart"]), (["heart"], ["quiet"]), (["heart", "quiet"], []), ([], [])]
+)
+def test_a_page_of_many_projects_is_the_page_of_each(
+    large: World, state: str | None, whole: list[str], published: list[str]
+) -> None:
+    given = {"whole": whole, "published": published, "state": state, "kind": None, "source": None, "limit": 300}
+    with large.by() as uow:
+        uow.execute("UPDATE catalog_asset SET retired_at = now() WHERE name LIKE 'big_db.t1%%7'")
+        last = ("", "")
+        for _ in range(3):
+            after = given | {"after_name": last[0], "after_id": last[1]}
+            page = tables.page_of_each(uow, after)
+            assert tables.page_in_order(uow, after) == page
+            last = (page[-1].name, page[-1].id) if page else last
 
 
 def test_what_is_asked_by_name_table_or_page_is_looked_up_in_an_index(large: World) -> None:

@@ -293,10 +293,12 @@ def test_however_columns_are_called_the_view_gives_what_is_given(tmp_path: Path)
     rows = [row | {"raw": {"ok": "0", "secret": row["raw"]}} for row in rows]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "odd.parquet")
     columns = [
-        PolicyColumn(n, name, "struct<1: ok: string, 2: secret: string>" if name == "raw" else "string", False)
+        PolicyColumn(
+            n, name, "struct<21: ok: optional string, 22: secret: optional string>" if name == "raw" else "string"
+        )
         for n, name in enumerate(ODD, 1)
     ]
-    masks = {n: None for n in range(1, len(ODD) + 1) if n != 3} | {4: Mask(MaskAction.MASK_ALPHANUM)}
+    masks = {n: None for n in (*range(1, len(ODD) + 1), 21, 22) if n != 3} | {4: Mask(MaskAction.MASK_ALPHANUM)}
     rights = united([GrantRights(masks, bind(parse_filter("ok = '0'"), columns))])
     reading = Reading(tuple(Column(c.name, c.type, c.field_id) for c in columns), rights, mask_secrets(KEY, SALT))
     with duckdb.connect() as connection:

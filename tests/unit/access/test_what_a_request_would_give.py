@@ -1,5 +1,6 @@
 """Conditions, what is asked, what approvers take away: each step only takes away."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,15 @@ from pergamon.access.model import (
 from pergamon.access.offer import Offer
 from pergamon.access.shape import Shape, accepted_text, require_demands, require_no_question, shaped
 from pergamon.catalog import AccessConditions
-from pergamon.policy import FilterDoesNotFit, Mask, MaskAction, PolicyColumn, UnfitMask, as_text
+from pergamon.policy import (
+    FilterDoesNotFit,
+    Mask,
+    MaskAction,
+    PolicyColumn,
+    UnfitMask,
+    UnknownColumnType,
+    as_text,
+)
 
 COLUMNS = (
     PolicyColumn(1, "id", "long", True),
@@ -213,3 +222,39 @@ def test_what_is_wrong_is_named_and_never_repeated() -> None:
             checked(Note, given)
         assert "Mrs" not in str(error.value)
     assert not issubclass(BadRequest, RequestNotOpen)
+
+
+NESTED = (
+    *COLUMNS,
+    PolicyColumn(20, "home", "struct<21: street: optional string, 22: city: required string>"),
+    PolicyColumn(30, "odd", "struct<31: a: optional variant>"),
+)
+
+
+def nested(
+    conditions: dict[str, Any], wish: dict[str, Any], *narrowings: dict[str, Any], hidden: str = ""
+) -> Shape:  # Any: fields
+    every = replace(offer(conditions), columns=NESTED)
+    listed = frozenset(every.names.values()) - {hidden}
+    return shaped(replace(every, listed=listed), Wish(**({"reason": "r"} | wish)), [Narrowing(**n) for n in narrowings])
+
+
+def test_what_is_in_a_column_is_given_and_masked_by_its_own_id() -> None:
+    city = {"home.city": "show-last-4"}
+    given = nested({"masks": city}, {"columns": ("home", "id")}, {"masks": {"home.street": "mask-alphanum"}})
+    alphanum, last_4 = Mask(MaskAction.MASK_ALPHANUM), Mask(MaskAction.SHOW_LAST_4)
+    assert given.rights.columns == {1: None, 20: None, 21: alphanum, 22: last_4}
+    with pytest.raises(UnfitMask, match="is never NULL"):
+        nested({}, {}, {"masks": {"home.city": "replace-with-null"}})
+    with pytest.raises(ConditionsDoNotFit):
+        nested({"masks": city, "identifiers": ("home.city",)}, {})
+
+
+def test_what_the_listing_does_not_tell_to_be_in_a_column_is_not_given() -> None:
+    assert nested({}, {"columns": ("home",)}, hidden="home.street").rights.columns == {20: None, 22: None}
+
+
+def test_a_column_of_which_nobody_knows_what_is_in_it_is_left_out_and_refused_by_name() -> None:
+    assert 30 not in nested({}, {}).rights.columns
+    with pytest.raises(UnknownColumnType):
+        nested({}, {"columns": ("id", "odd")})

@@ -21,6 +21,7 @@ from pergamon.policy import (
     parse_mask,
     parsed_type,
     strictest,
+    type_text,
 )
 
 A = MaskAction
@@ -163,6 +164,13 @@ def test_the_page_of_masks_tells_each_with_its_types() -> None:
 
 
 def test_a_type_is_no_deeper_than_it_can_be_read() -> None:
+    for text in (
+        *NESTED,
+        "decimal(9, 2)",
+        "fixed[3]",
+        'map<long, struct<7: a"b, c: required list<struct<8: x: optional uuid>>>>',
+    ):
+        assert type_text(parsed_type(text)) == text
     assert parsed_type("list<" * 20 + "int" + ">" * 20).kind == "list"
     with pytest.raises(UnknownColumnType):
         parsed_type("list<" * 5000 + "int" + ">" * 5000)
