@@ -349,8 +349,8 @@ def page_in_order(uow: UnitOfWork, parameters: Mapping[str, Any]) -> list[Asset]
     """What `page_of_each` gives, without its narrowing but `published`: for many projects."""
     rows = uow.rows(
         _ASSET + "WHERE a.name >= %(after_name)s AND (a.name, a.id) > (%(after_name)s, %(after_id)s) "
-        "AND a.retired_at IS NULL AND (a.published_version IS NOT NULL OR (a.project = ANY (%(whole)s) "
-        "AND %(state)s::text IS NULL)) "
+        "AND CASE WHEN %(state)s::text IS NULL THEN a.retired_at IS NULL ELSE a.published_version IS NOT NULL END "
+        "AND (a.published_version IS NOT NULL OR a.project = ANY (%(whole)s)) "
         "AND (a.project = ANY (%(whole)s) OR a.project = ANY (%(published)s)) "
         "ORDER BY a.name, a.id LIMIT %(limit)s",
         parameters,
