@@ -1,5 +1,6 @@
 """Which verbs there are, and how an error becomes a message and an exit code."""
 
+import gc
 import importlib
 import logging
 import sys
@@ -78,7 +79,12 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module_name, attribute = COMMANDS[cmd_name].split(":")
-        command = getattr(importlib.import_module(module_name), attribute)
+        gc.disable()
+        try:
+            command = getattr(importlib.import_module(module_name), attribute)
+        finally:
+            gc.freeze()  # what is loaded stays: nobody looks through it for what could go, again and again
+            gc.enable()
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

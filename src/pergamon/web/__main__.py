@@ -1,5 +1,6 @@
 """The web process: `python -m pergamon.web --home HOME --port PORT`. Loopback only; a proxy speaks to the world."""
 
+import gc
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pergamon.web.server import server_config
 @click.option("--port", type=click.IntRange(1, 65535), required=True)
 def serve(home: Path, port: int) -> None:
     """Serve the API until told to stop."""
+    gc.freeze()  # what is loaded stays
     with open_runtime(settings_from_environment(home)) as runtime, runtime.searching.following():
         runtime.query_engine.prewarm()
         with suppress(KeyboardInterrupt):

@@ -4,6 +4,7 @@ In a file of its own, for it brings every room: who only starts a worker does no
 """
 
 import fcntl
+import gc
 import os
 import signal
 import threading
@@ -32,6 +33,7 @@ ALREADY_THERE = 0
 
 def work(runtime: Runtime, name: str, *, until_idle: bool) -> int:
     """Carry out runs until told to end, or, `until_idle`, until none is left. Returns: the exit status."""
+    gc.freeze()  # what is loaded stays
     with _only_one(runtime.settings.home / f"worker-{name}.lock") as is_only:
         if not is_only:
             return ALREADY_THERE
