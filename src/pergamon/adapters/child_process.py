@@ -103,6 +103,8 @@ class Child:
     _pidfd: int
     _ended: Callable[[], None] = field(repr=False)
     returncode: int | None = None
+    went_with_its_server: bool = False
+    """Known after `wait`: the process that forked it was ended, and it with that one; nothing that it did itself."""
 
     @property
     def pid(self) -> int:
@@ -124,10 +126,9 @@ class Child:
         """Wait for its end. Returns: the exit code, negative: the signal that ended it."""
         if self.returncode is None:
             told = self._status.read(4) or b""
-            gone_with_the_server = -int(signal.SIGKILL)
-            self.returncode = (
-                os.waitstatus_to_exitcode(int.from_bytes(told, "big")) if len(told) == 4 else gone_with_the_server
-            )
+            self.went_with_its_server = len(told) < 4
+            status = int(signal.SIGKILL) if self.went_with_its_server else int.from_bytes(told, "big")
+            self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 
     def end(self) -> None:

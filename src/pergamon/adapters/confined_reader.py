@@ -13,6 +13,7 @@ import stat
 import tempfile
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -45,6 +46,8 @@ OVERHEAD_BYTES = 3 * 1024**3
 """Address space besides the engine's memory: stacks, mapped files, allocator arenas, Python's own objects."""
 SLOWEST_BYTES_PER_S = 1024**2
 LOG_BYTES = 10 * 1024**2
+CHANCES = 4
+"""A file over which a process ends takes two of them; one that was cut off together with all others, one."""
 
 
 class ReaderUnconfined(Unavailable):
@@ -167,13 +170,13 @@ class LandlockedReader:
         """An answer for each task, in order; a new process after each one that ended."""
         self._require_confinement()
         answers: list[Answer] = []
-        again: set[int] = set()
+        chances: Counter[int] = Counter()
         while len(answers) < len(tasks):
             answers += self._some_done(mode, directory, tasks[len(answers) :])
             last = len(answers) - 1
-            if answers[last] is _ENDED and last not in again:
-                again.add(last)  # it may have been killed from outside: only who ends two processes is to blame
-                answers.pop()
+            chances[last] += 2 if answers[last] is _ENDED else 1
+            if (answers[last] is _ENDED or answers[last] is _CUT_OFF) and chances[last] < CHANCES:
+                answers.pop()  # it may have been killed from outside: only who ends two processes is to blame
         return answers
 
     def _some_done(self, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
@@ -204,7 +207,7 @@ class LandlockedReader:
                 frame = frames.next(ANSWER_BYTES, b"F")
                 if frame is None or frame[0] != b"F":
                     self._log(str(_paths(task)[0]), self._last_words(child))
-                    return [*answers, _ENDED]
+                    return [*answers, _CUT_OFF if child.went_with_its_server else _ENDED]
                 answers.append(self._answer(task, frame[1]))
         except TimeoutError:
             return [*answers, _TOO_SLOW]
@@ -256,6 +259,10 @@ class LandlockedReader:
 _ENDED: Answer = {
     "unreadable": "reading it ended the reader: it takes more memory than allowed, or is made to harm",
     "hint": "make the file again in another way, or split it",
+}
+_CUT_OFF: Answer = {
+    "unreadable": "the reader was ended from outside each time it was tried",
+    "hint": "the operator finds when in the reader's log",
 }
 _TOO_SLOW: Answer = {"unreadable": "reading it takes too long", "hint": "split it"}
 _FAULT: Answer = {"unreadable": "the reader failed on it", "hint": "the operator finds why in the reader's log"}

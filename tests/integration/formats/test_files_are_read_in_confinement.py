@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pergamon.adapters.child_process import Child
 from pergamon.adapters.confined_reader import LandlockedReader
 from pergamon.adapters.landlock import abi_version
 from pergamon.formats import (
@@ -154,6 +156,27 @@ def test_only_a_file_over_which_two_children_die_has_failed(
     reader.close()
     assert [type(one) for one in found] == [told, Inspected, Inspected]
     assert len(killed) == deaths
+
+
+def test_no_file_is_blamed_for_what_ends_the_process_that_forks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS)
+    (tmp_path / "a").write_text("x,y\n1,2\n")
+    given, killed = reader._processes.child, []
+
+    def killed_with_its_server() -> Child:
+        child = given()
+        if len(killed) < 3 and (server := reader._processes.pid):
+            killed.append(server)
+            os.killpg(server, signal.SIGKILL)
+        return child
+
+    monkeypatch.setattr(reader._processes, "child", killed_with_its_server)
+    (found,) = reader.inspect([ReadRequest(tmp_path / "a", "a")])
+    reader.close()
+    assert isinstance(found, Inspected)
+    assert len(set(killed)) == 3
 
 
 REACHES_OUT = """
