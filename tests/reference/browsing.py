@@ -3,8 +3,7 @@
 `httpx` sends no secure cookie over http, not even on loopback, where browsers do.
 """
 
-import html
-import re
+from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,14 +37,13 @@ class Browser:
         return self.post(action, self.form(page, action) | fields)
 
     def form(self, page: str, action: str) -> Fields:
-        """The hidden fields of a page's form."""
+        """What a browser would send of a page's form that nobody has filled in."""
         answer = self.get(page)
         assert answer.status_code < 400, (page, answer.status_code)
-        forms = re.findall(r"<form\b[^>]*>.*?</form>", answer.text, re.DOTALL)
-        (found, *_) = [form for form in forms if f'action="{action}"' in form] or [""]
-        assert found, f"no form for {action} on {page}"
-        pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found)
-        return {name: html.unescape(value) for name, value in pairs}
+        found = FormReader(action)
+        found.feed(answer.text)
+        assert found.is_there, f"no form for {action} on {page}"
+        return found.fields
 
     def sign_in(self, name: str, password: str = PASSWORD, path: str = "/sign-in") -> httpx.Response:
         return self.send(path, "/sign-in", person=name, password=password)
@@ -74,3 +72,47 @@ class Browser:
                 self.cookies[name] = value
         self._client.cookies.clear()
         return answer
+
+
+class FormReader(HTMLParser):
+    """The fields of the first form that leads to an address, or has a button that does: texts, what is hidden, ticked,
+    chosen."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__()
+        self.fields: Fields = {}
+        self.is_there = False
+        self._action, self._is_inside, self._leads_there, self._text, self._select = action, False, False, "", ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        name = told.get("name") or ""
+        if self.is_there:
+            return
+        if tag == "form":
+            self._is_inside, self._leads_there, self.fields = True, told.get("action") == self._action, {}
+        elif tag == "button" and told.get("formaction") == self._action:
+            self._leads_there = True
+        elif tag == "textarea":
+            self._text, self.fields[name] = name, ""
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and (self._select not in self.fields or "selected" in told):
+            self.fields[self._select] = told.get("value") or ""
+        elif tag == "input" and name and (told.get("type") not in ("checkbox", "radio") or "checked" in told):
+            value, before = told.get("value") or "", self.fields.get(name)
+            several = before if isinstance(before, list) else [] if before is None else [before]
+            self.fields[name] = [*several, value] if several else value
+
+    def handle_data(self, data: str) -> None:
+        if self._text and not self.is_there:
+            self.fields[self._text] = f"{self.fields[self._text]}{data}"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self.is_there = self.is_there or (self._is_inside and self._leads_there)
+            self._is_inside = False
+        elif tag == "textarea":
+            self._text = ""
+        elif tag == "select":
+            self._select = ""

@@ -23,7 +23,6 @@ router = page_router()
 QueryId = Annotated[str, Path(min_length=1, max_length=100)]
 TableWord = Annotated[str | None, Query(max_length=500)]
 Sql = Annotated[str, Field(max_length=65_536)]
-SavedName = Annotated[str, Field(min_length=1, max_length=100)]
 ENDED = frozenset({StatementState.DONE, StatementState.FAILED, StatementState.CANCELLED, StatementState.ABANDONED})
 ROWS_SHOWN = 100
 TABLES_DESCRIBED = 12
@@ -35,18 +34,12 @@ PATIENCE_S = 1.5
 """How long a run is waited for before the page is shown: most are done by then."""
 
 
-class RunForm(Form):
-    """What to run."""
+class EditorForm(Form):
+    """The editor, a form with two buttons: what to run; or to keep, under which name, for whose members too."""
 
     sql: Sql = ""
     workgroup: Annotated[str, Field(max_length=100)] | None = None
-
-
-class SaveForm(Form):
-    """What to keep, under which name, and whose members may read it too."""
-
-    sql: Sql = ""
-    name: SavedName
+    name: Annotated[str, Field(max_length=100)] = ""
     project: Annotated[str, Field(max_length=200)] | None = None
 
 
@@ -103,7 +96,7 @@ def columns(database: str, table: str, page: PageDep) -> Response:
 @router.post("/query")
 def run(page: PageDep) -> Response:
     """Submit what is written; most are done when the next page is shown."""
-    asked = page.form(RunForm)
+    asked = page.form(EditorForm)
     try:
         with page.begin() as uow:
             entry = page.rt.submit_statement(uow, asked.sql, workgroup=asked.workgroup)
@@ -173,9 +166,14 @@ def history(page: PageDep) -> Response:
 @router.post("/saved-queries")
 def save(page: PageDep) -> Response:
     """Keep a text under a name of one's own."""
-    asked = page.form(SaveForm)
-    with page.begin() as uow:
-        query_room.save_query(uow, asked.name, asked.sql, project=asked.project)
+    asked = page.form(EditorForm)
+    try:
+        with page.begin() as uow:
+            query_room.save_query(uow, asked.name, asked.sql, project=asked.project)
+    except PergamonError as error:
+        with page.begin() as uow:
+            schema = _schema(page, uow)
+        return _edited(page, schema, asked.sql, failure=error)
     return page.go("/queries", said="query-saved")
 
 

@@ -1,6 +1,7 @@
 """The portal over a real socket, and people who browse it. One is made; each test has a copy of its database."""
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -42,6 +43,7 @@ def made_portal(kept_databases: KeptDatabases, tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def portal(postgres_server: EmbeddedPostgres, made_portal: Made) -> Iterator[Portal]:
     name, home, assets = made_portal
+    shutil.rmtree(home / "search", ignore_errors=True)  # it is of the copy before, which began as this one does
     with (
         copied(postgres_server, name) as url,
         open_runtime(Settings(home=home, database_url=url)) as rt,
