@@ -10,6 +10,7 @@ from pyiceberg.catalog.noop import NoopCatalog
 from pyiceberg.table import Table
 
 import pergamon.lake.commit
+import pergamon.lake.named_files
 from pergamon import lake
 from pergamon.kernel import Actor, ActorKind
 from pergamon.lake import tables
@@ -54,7 +55,7 @@ def main(point: str, conninfo: str, home: Path, lease_id: str) -> None:
     if point == "between the metadata file and the pointer":
         tables.move_pointer = lambda *_: die()  # type: ignore[assignment,return-value]
     if point == "between two fsyncs":
-        pergamon.lake.commit.fsync_directory = lambda _: die()  # type: ignore[attr-defined]
+        pergamon.lake.named_files.fsync_directory = lambda _: die()  # type: ignore[attr-defined]
     with open_runtime(Settings(home=home, database_url=conninfo)) as rt:
         with rt.begin(ACTOR) as uow:
             record = lake.read_table(uow, lake.TableId("raw_db", "patients"))
