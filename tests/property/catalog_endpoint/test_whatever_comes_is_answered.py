@@ -188,6 +188,18 @@ def test_the_fuzz_reaches_good_and_bad(world: OutsideWorld) -> None:
     assert {200, 204, 400, 403, 404} <= ask_all(world, seed=7, times=300)
 
 
+@pytest.mark.parametrize("depth", [70, 300])
+def test_a_column_nested_beyond_all_bounds_is_refused(world: OutsideWorld, depth: int) -> None:
+    kind: Any = "long"
+    for number in range(depth):
+        kind = {"type": "list", "element-id": number + 2, "element": kind, "element-required": False}
+    schema = {"type": "struct", "fields": [{"id": 1, "name": "a", "type": kind, "required": False}]}
+    with world.client("owner") as client:
+        answer = client.post("/namespaces/curated_db/tables", json={"name": "made", "schema": schema})
+        assert (answer.status_code, is_answered(answer)) == (400, True)
+        assert "nested" in answer.json()["message"]
+
+
 def test_bodies_that_are_no_documents_are_refused(world: OutsideWorld) -> None:
     bodies = [b"", b"[]", b"{", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 10_000, b"null", b"NaN", b"{}"]
     paths = ("/namespaces/curated_db/tables", "/namespaces/curated_db/tables/vitals", "/transactions/commit")
