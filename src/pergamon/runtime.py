@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -426,12 +427,23 @@ class Runtime:
             return audit.seal(uow, self.head_file)
 
     def read_trail(
-        self, actor: Actor, *, subject: str | None = None, code: str | None = None, limit: int = 50
+        self,
+        actor: Actor,
+        *,
+        subject: str | None = None,
+        code: str | None = None,
+        by: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: tuple[datetime, str] | None = None,
+        limit: int = 50,
     ) -> list[audit.TrailEntry]:
-        """The newest entries, for who may read the trail."""
+        """The newest entries, for who may read the trail; see `audit.read_trail`."""
         with self.begin(actor) as uow:
             require(self.decide(uow, Action.AUDIT_READ, TRAIL))
-            return audit.read_trail(uow, subject=subject, code=code, limit=limit)
+            return audit.read_trail(
+                uow, subject=subject, code=code, actor=by, since=since, until=until, before=before, limit=limit
+            )
 
     def verify_trail(self, actor: Actor) -> audit.Verdict:
         """Seal what was committed, recompute the whole chain and hold it against the signed heads."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pergamon.audit.events import TrailRead, TrailVerified
@@ -113,14 +114,39 @@ def _faults_against_heads(heads: list[Head], hashes: dict[int, str], length: int
 
 
 def read_trail(
-    uow: UnitOfWork, *, subject: str | None = None, code: str | None = None, limit: int = 100
+    uow: UnitOfWork,
+    *,
+    subject: str | None = None,
+    code: str | None = None,
+    actor: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 100,
 ) -> list[TrailEntry]:
-    """The newest entries, newest first; by subject and code where given. Reading is itself recorded."""
+    """The newest entries, newest first; by subject, code, actor and time where given. Reading is itself recorded.
+
+    until: not that moment itself. before: (time, id) of the last entry of the page before.
+    """
+    at, event_id = before or (None, None)
     rows = uow.rows(
         "SELECT id, at, actor, operator, code, subject, facts FROM audit_event "
         "WHERE (%(subject)s::text IS NULL OR subject = %(subject)s) AND (%(code)s::text IS NULL OR code = %(code)s) "
+        "AND (%(actor)s::text IS NULL OR actor = %(actor)s) "
+        "AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) "
+        "AND (%(until)s::timestamptz IS NULL OR at < %(until)s) "
+        "AND (%(at)s::timestamptz IS NULL OR (at, id) < (%(at)s, %(id)s)) "
         "ORDER BY at DESC, id DESC LIMIT %(limit)s",
-        {"subject": subject, "code": code, "limit": limit},
+        {
+            "subject": subject,
+            "code": code,
+            "actor": actor,
+            "since": since,
+            "until": until,
+            "at": at,
+            "id": event_id,
+            "limit": limit,
+        },
     )
     uow.record(TrailRead(subject="trail:main", entries=len(rows)))
     return [TrailEntry(**row) for row in rows]

@@ -33,6 +33,7 @@ from pergamon.web.iceberg_errors import IcebergErrors
 from pergamon.web.openapi import document_of
 from pergamon.web.pages import (
     assets,
+    audit,
     catalog,
     grants,
     home,
@@ -72,7 +73,7 @@ MODULES = (
 )
 """The routes of the API, module by module; each one thing that can be asked."""
 
-PAGE_MODULES = (static_files, sign_in, preferences, home, catalog, assets, requests, grants, query, styles)
+PAGE_MODULES = (static_files, sign_in, preferences, home, catalog, assets, requests, grants, query, audit, styles)
 """The pages of the portal, file by file."""
 
 

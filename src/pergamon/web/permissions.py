@@ -154,6 +154,9 @@ PAGE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/queries"): "one's own queries; saved ones: one's own, and those shared with one's projects",
     ("POST", "/saved-queries"): "authenticated; one's own; members alone share with a project",
     ("POST", "/saved-queries/{name}/remove"): "one's own",
+    ("GET", "/audit"): "audit.read",
+    ("GET", "/audit/export"): "audit.read",
+    ("POST", "/audit/verify"): "audit.verify; audit.read",
     ("GET", "/"): "access.see on each request and grant listed; one's own queries",
 }
 """Every page, and what its verb asks of the policy: the same as the API's route of that verb does."""

@@ -25,8 +25,9 @@ HOME = Entry("/", marked("Home"), "home")
 CATALOG = Entry("/catalog", marked("Catalog"), "book", beside=("/assets",))
 REQUESTS = Entry("/requests", marked("Requests"), "inbox", beside=("/grants",))
 QUERY = Entry("/query", marked("Query"), "terminal", beside=("/queries",))
+AUDIT = Entry("/audit", marked("Audit"), "shield")
 
 
 def entries_for(*, reads_trail: bool) -> tuple[Entry, ...]:
     """The entries for somebody, in order."""
-    return (HOME, CATALOG, REQUESTS, QUERY)
+    return (HOME, CATALOG, REQUESTS, QUERY, *([AUDIT] if reads_trail else []))

@@ -171,6 +171,7 @@ def test_every_page_as_each_person(portal: Portal, visit: Visit, name: str) -> N
         f"/assets/{bare}": 200, "/assets/clinic_db.lab_results/lineage": 200,
         f"/requests/{request}": 200 if sees_request else 404,
         "/assets/asset_00000000000000000000000000000000": 404, "/assets/no.such": 404, "/nowhere": 404,
+        "/audit": 200 if name == "olga" else 403, "/audit/export": 200 if name == "olga" else 403,
         "/requests?tab=nonsense": 422, "/catalog?sort=nonsense": 422,
     }  # fmt: skip
     for language in ("en", "de"):
@@ -178,7 +179,7 @@ def test_every_page_as_each_person(portal: Portal, visit: Visit, name: str) -> N
         for path, status in pages.items():
             answer = browser.get(path)
             assert answer.status_code == status, (name, path, answer.status_code)
-            assert f'<html lang="{language}"' in answer.text, path
+            assert f'<html lang="{language}"' in answer.text or path == "/audit/export", path
     assert not list(portal.rt.settings.logs.glob("incident_*"))
 
 
@@ -195,3 +196,28 @@ def test_what_is_not_open_to_somebody_is_in_no_count_and_no_suggestion(portal: P
     assert "Laborat" not in hidden
     assert "Laborat" not in visit("rena").get("/catalog?text=laborator").text.replace('value="laborator"', "")
     assert "lab_results" not in visit("rena").get("/assets/clinic_db.encounters/lineage").text
+
+
+def test_an_auditor_searches_the_trail_and_verifies_it(portal: Portal, visit: Visit) -> None:
+    request = portal.ask().id
+    eve, olga = visit("eve"), visit("olga")
+    eve.get(f"/requests/{request}")
+    found = olga.get("/audit?by=rena").text
+    assert f"request:{request}" in found
+    assert "<code>access.request_made</code>" in found
+    denied = olga.get("/audit?by=eve&denials=true").text
+    assert "access.see" in denied
+    assert "<code>access.request_made</code>" not in olga.get("/audit?by=eve").text
+    assert "Nothing of that kind" in olga.get("/audit?since=2001-01-01&until=2001-12-31").text
+    assert olga.get("/audit?since=2001-99-99").status_code == 422
+    first = olga.get("/audit")
+    more = re.findall(r'href="(/audit\?after=[^"]+)"', first.text)
+    assert more, "there is a second page"
+    assert set(re.findall(r'id="(evt_\w+)"', olga.get(more[0]).text)).isdisjoint(
+        re.findall(r'id="(evt_\w+)"', first.text)
+    )
+    assert "The chain holds." in olga.send("/audit", "/audit/verify").text
+    lines = olga.get("/audit/export?by=rena").text.splitlines()
+    assert all('"actor": "person:rena"' in line for line in lines)
+    token = eve.form("/", "/sign-out")["form_token"]
+    assert eve.post("/audit/verify", {"form_token": token}).status_code == 403
