@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # what many processes load is compiled once
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak up bench clean lock docs
+.PHONY: help browser demo test check soak up bench clean lock docs
 
 help: ## List the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ up: $(STAMP) ## Start the platform and leave it running
 
 bench: $(STAMP) ## Run the benchmarks against their baselines and write bench/results/
 	@$(BIN)/python -m bench
+
+browser: ## Install the distribution's Chromium, for the tests of the portal (needs root)
+	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
 
 docs: $(STAMP) ## Draw the generated pages of the documentation anew
 	@$(BIN)/python docs/generate.py

@@ -25,6 +25,8 @@ FOLDER = Path(__file__).parents[1] / "translations"
 LANGUAGES = {"en": "English", "de": "Deutsch"}
 """What can be chosen, each by its own name."""
 SOURCE = "en"
+LOCALES = {"en": "en_GB", "de": "de"}
+"""How each writes days and numbers."""
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -102,7 +104,7 @@ def best_of(accept_language: str) -> str:
 @cache
 def language(code: str) -> Language:
     """A language that there is."""
-    return Language(code, Locale.parse(code), _words(code))
+    return Language(code, Locale.parse(LOCALES[code]), _words(code))
 
 
 def _words(code: str) -> NullTranslations:
