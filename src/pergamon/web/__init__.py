@@ -1,4 +1,4 @@
-"""The web process: today the API; every request is authenticated before anything else about it is looked at."""
+"""The web process: the portal and the API; every request is authenticated before anything else is looked at."""
 
 from pergamon.web.app import api_document, create_app
 

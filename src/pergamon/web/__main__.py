@@ -17,7 +17,7 @@ from pergamon.web.server import server_config
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--port", type=click.IntRange(1, 65535), required=True)
 def serve(home: Path, port: int) -> None:
-    """Serve the API until told to stop."""
+    """Serve the portal and the API until told to stop."""
     gc.freeze()  # what is loaded stays
     with open_runtime(settings_from_environment(home)) as runtime, runtime.searching.following():
         runtime.query_engine.prewarm()
