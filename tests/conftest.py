@@ -14,8 +14,10 @@ from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.kernel import Actor, ActorKind
 from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
+from tests.in_memory import keep_files_in_memory, keep_what_is_there
 from tests.kept_databases import KeptDatabases
 
+keep_files_in_memory()
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is slow, and that is no fault of what is tested
 
@@ -32,6 +34,12 @@ def pytest_collection_finish() -> None:
     """What is loaded now stays: nobody looks through it again for what nobody needs."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a failed test has left is looked at."""
+    if session.testsfailed:
+        keep_what_is_there()
 
 
 @pytest.fixture(scope="session")
