@@ -197,6 +197,7 @@ def pages_of(portal: Portal) -> dict[str, tuple[str, str]]:
         "query": ("rena", f"/query/{entry.id}"),
         "editor": ("rena", "/query"),
         "queries": ("rena", "/queries"),
+        "project": ("hana", "/projects/clinic-data"),
         "audit": ("olga", "/audit"),
         "error": ("rena", "/assets/no-such"),
         "styles": ("rena", "/styles"),

@@ -38,6 +38,7 @@ from pergamon.web.pages import (
     grants,
     home,
     preferences,
+    projects,
     query,
     requests,
     sign_in,
@@ -73,7 +74,20 @@ MODULES = (
 )
 """The routes of the API, module by module; each one thing that can be asked."""
 
-PAGE_MODULES = (static_files, sign_in, preferences, home, catalog, assets, requests, grants, query, audit, styles)
+PAGE_MODULES = (
+    static_files,
+    sign_in,
+    preferences,
+    home,
+    catalog,
+    assets,
+    requests,
+    grants,
+    query,
+    projects,
+    audit,
+    styles,
+)
 """The pages of the portal, file by file."""
 
 

@@ -154,6 +154,8 @@ PAGE_PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", "/queries"): "one's own queries; saved ones: one's own, and those shared with one's projects",
     ("POST", "/saved-queries"): "authenticated; one's own; members alone share with a project",
     ("POST", "/saved-queries/{name}/remove"): "one's own",
+    ("GET", "/projects"): "project.see on each project listed",
+    ("GET", "/projects/{project}"): "project.see; asset.find on each data source: members of the project",
     ("GET", "/audit"): "audit.read",
     ("GET", "/audit/export"): "audit.read",
     ("POST", "/audit/verify"): "audit.verify; audit.read",

@@ -25,9 +25,10 @@ HOME = Entry("/", marked("Home"), "home")
 CATALOG = Entry("/catalog", marked("Catalog"), "book", beside=("/assets",))
 REQUESTS = Entry("/requests", marked("Requests"), "inbox", beside=("/grants",))
 QUERY = Entry("/query", marked("Query"), "terminal", beside=("/queries",))
+PROJECTS = Entry("/projects", marked("Projects"), "people")
 AUDIT = Entry("/audit", marked("Audit"), "shield")
 
 
 def entries_for(*, reads_trail: bool) -> tuple[Entry, ...]:
     """The entries for somebody, in order."""
-    return (HOME, CATALOG, REQUESTS, QUERY, *([AUDIT] if reads_trail else []))
+    return (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, *([AUDIT] if reads_trail else []))

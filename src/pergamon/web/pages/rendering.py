@@ -11,7 +11,15 @@ from pergamon.kernel import PergamonError
 from pergamon.web.errors import status_of
 from pergamon.web.pages.language import Language, language
 from pergamon.web.pages.static_files import FOLDER, static_path
-from pergamon.web.pages.words import Advice, advice_on, cause_told, dimension_told, mask_told, state_told
+from pergamon.web.pages.words import (
+    Advice,
+    advice_on,
+    cause_told,
+    dimension_told,
+    mask_told,
+    project_role_told,
+    state_told,
+)
 
 TEMPLATES = FOLDER.parent / "templates"
 LONGEST_LINE = 100
@@ -60,6 +68,7 @@ def _filters(spoken: Language) -> dict[str, Any]:
         "state": state_told,
         "mask": lambda mask: spoken.text(mask_told(mask)),
         "cause": lambda cause: spoken.text(cause_told(cause)),
+        "project_role": lambda role: spoken.text(project_role_told(role)),
         "dimension": lambda dimension: spoken.text(dimension_told(dimension)),
     }
 

@@ -205,3 +205,16 @@ DIMENSIONS: Mapping[str, str] = {
 def dimension_told(dimension: str) -> str:
     """A dimension of quality."""
     return DIMENSIONS.get(dimension, dimension)
+
+
+PROJECT_ROLES: Mapping[str, str] = {
+    "owner": marked("Owner"),
+    "contributor": marked("Contributor"),
+    "consumer": marked("Consumer"),
+    "steward": marked("Steward"),
+}
+
+
+def project_role_told(role: str) -> str:
+    """What a member of a project is."""
+    return PROJECT_ROLES.get(role, role)

@@ -171,6 +171,7 @@ def test_every_page_as_each_person(portal: Portal, visit: Visit, name: str) -> N
         f"/assets/{bare}": 200, "/assets/clinic_db.lab_results/lineage": 200,
         f"/requests/{request}": 200 if sees_request else 404,
         "/assets/asset_00000000000000000000000000000000": 404, "/assets/no.such": 404, "/nowhere": 404,
+        "/projects": 200, "/projects/heart-study": 200 if name in {"rena", "remy"} else 404, "/projects/no-such": 404,
         "/audit": 200 if name == "olga" else 403, "/audit/export": 200 if name == "olga" else 403,
         "/requests?tab=nonsense": 422, "/catalog?sort=nonsense": 422,
     }  # fmt: skip
