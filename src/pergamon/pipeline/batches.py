@@ -101,15 +101,22 @@ def _part(place: Workplace, run_id: str, name: str, work: Callable[[], dict[str,
         if before is not None and before["state"] == "succeeded":
             return None
         tables.save_part(uow, run_id, name, "running", {})
+    attempts = 0
+
+    def attempted() -> dict[str, Any]:
+        nonlocal attempts
+        attempts += 1
+        return work()
+
     try:
-        facts = with_retries(work, retries)
+        facts = with_retries(attempted, retries)
     except PergamonError as error:
         said = str(error).removeprefix(f"{name.partition(':')[2]}: ")  # the part's name stands before it already
         with place.begin() as uow:
-            tables.save_part(uow, run_id, name, "failed", {"code": error.code, "message": said})
+            tables.save_part(uow, run_id, name, "failed", {"code": error.code, "message": said, "attempts": attempts})
         return Failure(name, said)
     with place.begin() as uow:
-        tables.save_part(uow, run_id, name, "succeeded", facts)
+        tables.save_part(uow, run_id, name, "succeeded", facts | {"attempts": attempts})
     return None
 
 

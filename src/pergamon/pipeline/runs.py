@@ -142,9 +142,9 @@ def planned_run(uow: UnitOfWork, run_id: str) -> tuple[WorkflowSpec, Run]:
     return WorkflowSpec.model_validate(row["spec"] if row else {}), run
 
 
-def list_runs(uow: UnitOfWork, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest runs."""
-    return [dict(row) for row in tables.list_runs(uow, limit)]
+def list_runs(uow: UnitOfWork, limit: int = 50, *, workflow: str | None = None) -> list[dict[str, Any]]:
+    """The newest runs, of all workflows or of one."""
+    return [dict(row) for row in tables.list_runs(uow, limit, workflow)]
 
 
 def runs_caused_by(uow: UnitOfWork, run_id: str) -> list[str]:

@@ -233,11 +233,12 @@ def runs_caused_by(uow: UnitOfWork, run_id: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def list_runs(uow: UnitOfWork, limit: int) -> list[DictRow]:
+def list_runs(uow: UnitOfWork, limit: int, workflow: str | None = None) -> list[DictRow]:
     return uow.rows(
         "SELECT id, workflow, run_at, cause, state, failure, requested_by, requested_at, ended_at FROM pipeline_run "
-        "ORDER BY requested_at DESC, id DESC LIMIT %s",
-        (limit,),
+        "WHERE (%(workflow)s::text IS NULL OR workflow = %(workflow)s) ORDER BY requested_at DESC, id DESC "
+        "LIMIT %(limit)s",
+        {"limit": limit, "workflow": workflow},
     )
 
 

@@ -4,6 +4,7 @@ from pergamon.replicate.landing import LandingNotOurs, LandingNotWritable, Manif
 from pergamon.replicate.lineage_of import source_dataset, tell_landed
 from pergamon.replicate.mapping_rules import MappingRules, RuleNotUsable, TablePlan, parse_rules
 from pergamon.replicate.model import (
+    LagPoint,
     MigrationType,
     Position,
     ReplicationTask,
@@ -36,6 +37,7 @@ from pergamon.replicate.source_script import Finding, administrator_script, crea
 from pergamon.replicate.tasks import (
     drop_replication_task,
     is_stop_asked,
+    lag_of_task,
     put_replication_task,
     read_replication_task_tags,
     read_replication_tasks,
@@ -53,6 +55,7 @@ __all__ = [
     "Data",
     "Finding",
     "Keepalive",
+    "LagPoint",
     "LandingNotOurs",
     "LandingNotWritable",
     "Manifest",
@@ -85,6 +88,7 @@ __all__ = [
     "create_publication_sql",
     "drop_replication_task",
     "is_stop_asked",
+    "lag_of_task",
     "lsn_from_text",
     "lsn_text",
     "manifest_from_json",

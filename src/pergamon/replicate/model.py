@@ -192,6 +192,15 @@ class TaskStatus:
         return max(0, self.source_lsn - self.landed_lsn)
 
 
+@dataclass(frozen=True)
+class LagPoint:
+    """How far behind its source a task was at most in the minute that begins `at`, and how many rows landed in it."""
+
+    at: datetime
+    lag_bytes: int
+    rows: int
+
+
 # --- the order of changes ---
 
 

@@ -1,9 +1,11 @@
-"""The SQL of this room: one table, `replication_task`."""
+"""The SQL of this room: `replication_task`, and `replication_lag` beside it."""
+
+from datetime import datetime, timedelta
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from pergamon.replicate.model import ReplicationTaskSpec, TaskState, TaskStatus
+from pergamon.replicate.model import LagPoint, ReplicationTaskSpec, TaskState, TaskStatus
 from pergamon.store import UnitOfWork
 
 
@@ -78,4 +80,31 @@ def set_progress(uow: UnitOfWork, name: str, landed_lsn: int, source_lsn: int, r
         "rows_landed = rows_landed + %s, seen_at = %s WHERE name = %s RETURNING wanted",
         (landed_lsn, source_lsn, rows, uow.now, name),
     )
-    return None if row is None else str(row["wanted"])
+    if row is None:
+        return None
+    _keep_lag(uow, name, max(0, source_lsn - landed_lsn), rows)
+    return str(row["wanted"])
+
+
+LAG_KEPT = timedelta(days=2)
+
+
+def _keep_lag(uow: UnitOfWork, task: str, lag_bytes: int, rows: int) -> None:
+    """The most of each minute; with a new minute, what is old goes."""
+    minute = uow.now.replace(second=0, microsecond=0)
+    kept = uow.row(
+        "INSERT INTO replication_lag AS kept (task, at, lag_bytes, rows) VALUES (%s, %s, %s, %s) "
+        "ON CONFLICT (task, at) DO UPDATE SET lag_bytes = greatest(kept.lag_bytes, excluded.lag_bytes), "
+        "rows = kept.rows + excluded.rows "
+        "RETURNING xmax = 0 AS is_new",
+        (task, minute, lag_bytes, rows),
+    )
+    if kept and kept["is_new"]:
+        uow.execute("DELETE FROM replication_lag WHERE task = %s AND at < %s", (task, minute - LAG_KEPT))
+
+
+def lags(uow: UnitOfWork, task: str, since: datetime) -> list[LagPoint]:
+    rows = uow.rows(
+        "SELECT at, lag_bytes, rows FROM replication_lag WHERE task = %s AND at >= %s ORDER BY at", (task, since)
+    )
+    return [LagPoint(row["at"], int(row["lag_bytes"]), row["rows"]) for row in rows]

@@ -1,6 +1,7 @@
 """Deploying, starting, stopping and reading replication tasks."""
 
 import re
+from datetime import datetime
 
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import Conflict, Invalid, NotFound, require
@@ -12,7 +13,7 @@ from pergamon.replicate.events import (
     ReplicationTaskDropped,
     ReplicationTaskPut,
 )
-from pergamon.replicate.model import ReplicationTask, ReplicationTaskSpec, TaskState, TaskStatus
+from pergamon.replicate.model import LagPoint, ReplicationTask, ReplicationTaskSpec, TaskState, TaskStatus
 from pergamon.store import UnitOfWork
 
 _TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -108,6 +109,12 @@ def status_of_tasks(uow: UnitOfWork) -> list[TaskStatus]:
     """Where each task stands, by name. Raises: AccessDenied."""
     _require_control(uow, "all")
     return tables.statuses(uow)
+
+
+def lag_of_task(uow: UnitOfWork, name: str, since: datetime) -> list[LagPoint]:
+    """How far behind a task was, minute by minute, oldest first; two days are kept. Raises: AccessDenied."""
+    _require_control(uow, name)
+    return tables.lags(uow, name, since)
 
 
 def tasks_to_run(uow: UnitOfWork) -> list[str]:

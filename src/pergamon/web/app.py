@@ -37,6 +37,7 @@ from pergamon.web.pages import (
     catalog,
     grants,
     home,
+    pipelines,
     preferences,
     projects,
     query,
@@ -85,6 +86,7 @@ PAGE_MODULES = (
     grants,
     query,
     projects,
+    pipelines,
     audit,
     styles,
 )

@@ -1,18 +1,25 @@
 """Where can somebody go from any page? An entry stands here when its page is there and opens for who looks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from pergamon.policy import Action, Resource
+from pergamon.runtime import TRAIL
 from pergamon.web.pages.language import marked
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the navigation. icon: its name in `components/icons.html`. beside: other paths of its pages."""
+    """One line of the navigation. icon: its name in `components/icons.html`. beside: other paths of its pages.
+
+    opens_for: whoever may do one of these finds something there; none: everybody.
+    """
 
     path: str
     title: str
     icon: str
     beside: tuple[str, ...] = ()
+    opens_for: tuple[tuple[Action, Resource], ...] = ()
 
     def is_here(self, path: str) -> bool:
         """Does the navigation show this entry as where one is?"""
@@ -26,9 +33,16 @@ CATALOG = Entry("/catalog", marked("Catalog"), "book", beside=("/assets",))
 REQUESTS = Entry("/requests", marked("Requests"), "inbox", beside=("/grants",))
 QUERY = Entry("/query", marked("Query"), "terminal", beside=("/queries",))
 PROJECTS = Entry("/projects", marked("Projects"), "people")
-AUDIT = Entry("/audit", marked("Audit"), "shield")
+RUNS = (Action.WORKFLOW_READ, Resource("workflow", "all"))
+REPLICATION = (Action.REPLICATION_CONTROL, Resource("replication_task", "all"))
+LANDED = (Action.TRACKER_READ, Resource("tracker", "all"))
+CRAWLERS = (Action.CRAWLER_RUN, Resource("crawler", "all"))
+PIPELINES = Entry("/pipelines", marked("Pipelines"), "flow", opens_for=(RUNS, REPLICATION, LANDED, CRAWLERS))
+AUDIT = Entry("/audit", marked("Audit"), "shield", opens_for=((Action.AUDIT_READ, TRAIL),))
+ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, PIPELINES, AUDIT)
+"""In order."""
 
 
-def entries_for(*, reads_trail: bool) -> tuple[Entry, ...]:
-    """The entries for somebody, in order."""
-    return (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, *([AUDIT] if reads_trail else []))
+def entries_for(may: Callable[[Action, Resource], bool]) -> tuple[Entry, ...]:
+    """The entries for somebody. may: what the policy says of them."""
+    return tuple(entry for entry in ENTRIES if not entry.opens_for or any(may(*asked) for asked in entry.opens_for))

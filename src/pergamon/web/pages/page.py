@@ -26,9 +26,10 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pergamon.kernel import Actor
-from pergamon.policy import Action
-from pergamon.runtime import TRAIL, Runtime
+from pergamon import identity
+from pergamon.kernel import Actor, require
+from pergamon.policy import Action, Resource, decide
+from pergamon.runtime import Runtime
 from pergamon.store import UnitOfWork
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.pages import cookies
@@ -57,7 +58,11 @@ class Look:
     request: Request
     rt: Runtime
     actor: Actor | None = None
-    navigation: tuple[Entry, ...] = ()
+
+    @property
+    def navigation(self) -> tuple[Entry, ...]:
+        """Where one can go from here."""
+        return ()
 
     @property
     def language(self) -> Language:
@@ -127,9 +132,27 @@ class Look:
 
 @dataclass(frozen=True)
 class Page(Look):
-    """A page for somebody who has signed in."""
+    """A page for somebody who has signed in. held: what the policies of their roles allow."""
 
     actor: Actor = field(kw_only=True)
+    held: frozenset[str] = field(kw_only=True)
+
+    @property
+    def navigation(self) -> tuple[Entry, ...]:
+        return entries_for(self.may)
+
+    def may(self, action: Action, resource: Resource) -> bool:
+        """Would the policy let them? For what is shown at all; who acts is asked again."""
+        return decide(self.actor, action, resource, actions=self.held).allowed
+
+    def require(self, action: Action, resource: Resource) -> None:
+        """Ask for a verb that leaves the asking to who calls it, as the command line does.
+
+        Raises:
+            AccessDenied: the policy does not let them.
+        """
+        with self.begin():
+            require(decide(self.actor, action, resource, actions=self.held))
 
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         """One unit of work of whoever looks at the page."""
@@ -139,8 +162,8 @@ class Page(Look):
 def current_page(request: Request, rt: RuntimeDep, actor: ActorDep) -> Page:
     """The page of whoever has signed in, with what they may go to."""
     with rt.begin(actor) as uow:
-        reads_trail = rt.decide(uow, Action.AUDIT_READ, TRAIL).allowed
-    return Page(request, rt, actor=actor, navigation=entries_for(reads_trail=reads_trail))
+        held = identity.actions_of_roles(uow, actor.roles) if actor.roles else frozenset[str]()
+    return Page(request, rt, actor=actor, held=held)
 
 
 def current_look(request: Request, rt: RuntimeDep) -> Look:

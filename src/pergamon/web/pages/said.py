@@ -21,5 +21,10 @@ SAID |= {
     "grant-revoked": marked("Taken back: the grant gives nothing from now on."),
     "query-saved": marked("The query is saved."),
     "query-removed": marked("The saved query is removed."),
+    "run-requested": marked("The run has been asked for. It begins as soon as a worker is free."),
+    "file-replayed": marked("The file will be tried again."),
+    "files-replayed": marked("The files will be tried again."),
+    "file-skipped": marked("The file is left out; what it held is lost, and the trail says who decided so."),
+    "crawl-requested": marked("Everything below its folders is being looked through."),
     "query-cancelled": marked("The query is being cancelled."),
 }
