@@ -37,9 +37,10 @@ RUNS = (Action.WORKFLOW_READ, Resource("workflow", "all"))
 REPLICATION = (Action.REPLICATION_CONTROL, Resource("replication_task", "all"))
 LANDED = (Action.TRACKER_READ, Resource("tracker", "all"))
 CRAWLERS = (Action.CRAWLER_RUN, Resource("crawler", "all"))
+LAKE = Entry("/lake", marked("Lake"), "lake")
 PIPELINES = Entry("/pipelines", marked("Pipelines"), "flow", opens_for=(RUNS, REPLICATION, LANDED, CRAWLERS))
 AUDIT = Entry("/audit", marked("Audit"), "shield", opens_for=((Action.AUDIT_READ, TRAIL),))
-ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, PIPELINES, AUDIT)
+ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, LAKE, PIPELINES, AUDIT)
 """In order."""
 
 
