@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import time
@@ -81,6 +82,20 @@ else:
 TRAIL = Resource("trail", "main")
 AWAITED = frozenset({"objects.put", "objects.removed", "objects.destroyed", "objects.tagged", "pipeline.run_requested"})
 """Events for which a worker waits: it is woken as soon as they are committed."""
+
+
+LATE_ENTRIES = 1_000
+"""So many unsigned entries are more than a second's worth: the sequencer does not run."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of the installation. state: `good`, `warn`, `bad`. told: what there is to say of it."""
+
+    kind: str
+    name: str
+    state: str
+    told: str
 
 
 @dataclass(frozen=True)
@@ -455,6 +470,46 @@ class Runtime:
             require(self.decide(uow, Action.AUDIT_VERIFY, TRAIL))
             return audit.verify_trail(uow, self.head_file)
 
+    def health(self, actor: Actor) -> list[Component]:
+        """How each part of the installation is, for who may operate it; tasks, for who may control them."""
+        with self.begin(actor) as uow:
+            require(self.decide(uow, Action.PLATFORM_OPERATE, Resource("platform", "main")))
+            found = [self._database_health(uow), self._worker_health(uow), self._trail_health(uow), self._disk_health()]
+            for status in objects.drop_directory_status(uow):
+                troubled = status.problem or (f"{status.not_taken} files cannot be taken" if status.not_taken else "")
+                found.append(Component("drop-directory", status.name, "warn" if troubled else "good", troubled))
+            if self.decide(uow, Action.REPLICATION_CONTROL, Resource("replication_task", "all")).allowed:
+                found += [_task_health(status) for status in replicate.status_of_tasks(uow)]
+        return found
+
+    def _database_health(self, uow: UnitOfWork) -> Component:
+        row = uow.row(
+            "SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size_bytes"
+        )
+        told = f"version {row['version']}, {row['size_bytes'] / 1e6:,.0f} MB" if row else ""
+        return Component("database", "postgresql", "good", told)
+
+    def _worker_health(self, uow: UnitOfWork) -> Component:
+        if pipeline.has_living_worker(uow):
+            return Component("worker", "worker", "good", "")
+        waits = pipeline.has_work(uow)
+        return Component("worker", "worker", "bad" if waits else "warn", "no worker runs" + " and runs wait" * waits)
+
+    def _trail_health(self, uow: UnitOfWork) -> Component:
+        newest, chained = self.head_file.newest(), audit.current_head(uow).length
+        sealed = newest.length if newest else 0
+        told = f"{chained} entries in the chain, {sealed} of them signed"
+        return Component("trail", "trail", "good" if sealed <= chained < sealed + LATE_ENTRIES else "bad", told)
+
+    def _disk_health(self) -> Component:
+        disk = shutil.disk_usage(self.settings.lake)
+        state = (
+            "bad" if disk.free < objects.UploadLimits().spare_bytes else "warn" if disk.free < disk.total / 10 else ""
+        )
+        return Component(
+            "disk", "lake", state or "good", f"{disk.free / 1e9:,.1f} GB of {disk.total / 1e9:,.1f} GB free"
+        )
+
     @property
     def head_file(self) -> audit.HeadFile:
         return audit.HeadFile(self.settings.audit)
@@ -471,6 +526,12 @@ class Runtime:
                 )
             )
             audit.record_events(uow)
+
+
+def _task_health(status: replicate.TaskStatus) -> Component:
+    state = {"failed": "bad", "parked": "bad", "stopped": "warn"}.get(status.state.value, "good")
+    told = f"{status.state.value}, {status.lag_bytes} bytes behind" + (f": {status.message}" if status.message else "")
+    return Component("replication", status.name, "warn" if status.warnings and state == "good" else state, told)
 
 
 def _keep_incident(logs: Path, bug: Exception) -> None:

@@ -4,7 +4,7 @@ from pergamon.audit.events import ActDenied, TrailRead, TrailVerified
 from pergamon.audit.head import Head, HeadFile, SigningKeyMissing
 from pergamon.audit.model import AuditSpec, AuditTrailSpec, TrailEntry
 from pergamon.audit.record import record_events
-from pergamon.audit.sequence import ChainBroken, chain_new_events, seal
+from pergamon.audit.sequence import ChainBroken, chain_new_events, current_head, seal
 from pergamon.audit.settings import drop_audit, put_audit, read_audits
 from pergamon.audit.verify import Fault, Verdict, read_trail, verify_trail
 
@@ -22,6 +22,7 @@ __all__ = [
     "TrailVerified",
     "Verdict",
     "chain_new_events",
+    "current_head",
     "drop_audit",
     "put_audit",
     "read_audits",

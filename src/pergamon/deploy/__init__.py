@@ -18,6 +18,7 @@ from pergamon.deploy.explain import (
     tree_json,
     tree_lines,
 )
+from pergamon.deploy.in_force import InForce, count_in_force, read_in_force
 from pergamon.deploy.live import read_live
 from pergamon.deploy.manage_secrets import list_secrets, may_manage_secret, remove_secret, set_secret
 from pergamon.deploy.organization import BadOrganization, require_organization
@@ -62,6 +63,7 @@ __all__ = [
     "Drop",
     "FoundSource",
     "FoundTable",
+    "InForce",
     "InvalidConfiguration",
     "Place",
     "Plan",
@@ -79,6 +81,7 @@ __all__ = [
     "checked_configuration",
     "choose",
     "configuration_reference",
+    "count_in_force",
     "count_resources",
     "json_schema",
     "keep_secret",
@@ -92,6 +95,7 @@ __all__ = [
     "quickstart_files",
     "reach_lines",
     "reaches",
+    "read_in_force",
     "read_live",
     "read_secret",
     "rehearse",

@@ -32,6 +32,7 @@ from pergamon.web.errors import Incidents, add_error_handlers
 from pergamon.web.iceberg_errors import IcebergErrors
 from pergamon.web.openapi import document_of
 from pergamon.web.pages import (
+    administration,
     assets,
     audit,
     catalog,
@@ -90,6 +91,7 @@ PAGE_MODULES = (
     lake,
     pipelines,
     audit,
+    administration,
     styles,
 )
 """The pages of the portal, file by file."""

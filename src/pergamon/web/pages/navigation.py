@@ -40,7 +40,11 @@ CRAWLERS = (Action.CRAWLER_RUN, Resource("crawler", "all"))
 LAKE = Entry("/lake", marked("Lake"), "lake")
 PIPELINES = Entry("/pipelines", marked("Pipelines"), "flow", opens_for=(RUNS, REPLICATION, LANDED, CRAWLERS))
 AUDIT = Entry("/audit", marked("Audit"), "shield", opens_for=((Action.AUDIT_READ, TRAIL),))
-ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, LAKE, PIPELINES, AUDIT)
+PEOPLE = (Action.IDENTITY_MANAGE, Resource("principal", "all"))
+HEALTH = (Action.PLATFORM_OPERATE, Resource("platform", "main"))
+CONFIGURATION = (Action.DEPLOY_READ, Resource("deployment", "all"))
+ADMINISTRATION = Entry("/administration", marked("Administration"), "gear", opens_for=(PEOPLE, HEALTH, CONFIGURATION))
+ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, LAKE, PIPELINES, AUDIT, ADMINISTRATION)
 """In order."""
 
 

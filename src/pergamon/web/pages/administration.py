@@ -1,0 +1,110 @@
+"""`/administration`: people and their roles, how each part of the installation is, what configuration is in force."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from pergamon import deploy, identity
+from pergamon.web.pages.genuine import page_router
+from pergamon.web.pages.language import marked
+from pergamon.web.pages.navigation import CONFIGURATION, HEALTH, PEOPLE
+from pergamon.web.pages.page import Page, PageDep
+
+router = page_router()
+
+PEOPLE_SHOWN = 100
+PARTS_SHOWN = 200
+TABS = {
+    "/administration": (marked("People"), PEOPLE),
+    "/administration/roles": (marked("Roles"), PEOPLE),
+    "/administration/health": (marked("Health"), HEALTH),
+    "/administration/configuration": (marked("Configuration"), CONFIGURATION),
+}
+COMPONENTS = {
+    "database": marked("Database"),
+    "worker": marked("Worker"),
+    "trail": marked("Trail"),
+    "disk": marked("Disk of the lake"),
+    "drop-directory": marked("Drop directory"),
+    "replication": marked("Replication"),
+}
+Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+@router.get("/administration")
+def people(page: PageDep, text: Word = "", after: Word = "") -> Response:
+    """The people by name; for who may see only a neighbour of this page, that one."""
+    elsewhere = [path for path, (_, asked) in TABS.items() if page.may(*asked)]
+    if elsewhere and elsewhere[0] != "/administration":
+        return page.go(elsewhere[0])
+    page.require(*PEOPLE)
+    with page.begin() as uow:
+        every = identity.list_people(uow)
+    wanted = text.strip().casefold()
+    fitting = [one for one in every if wanted in one.id.casefold() or wanted in one.display_name.casefold()]
+    found = [one for one in fitting if one.id > after]
+    return _shown(
+        page,
+        "administration/people.html",
+        fragment="administration/_people.html",
+        people=found[:PEOPLE_SHOWN],
+        total=len(fitting),
+        text=text,
+        after=after,
+        more=found[PEOPLE_SHOWN - 1].id if len(found) > PEOPLE_SHOWN else None,
+    )
+
+
+@router.get("/administration/roles")
+def roles(page: PageDep) -> Response:
+    """The roles: what each lets do, and who holds it."""
+    page.require(*PEOPLE)
+    with page.begin() as uow:
+        specs, policies = identity.read_roles(uow), identity.read_policies(uow)
+        every = identity.list_people(uow)
+    told = [
+        {
+            "name": name,
+            "description": spec.description,
+            "impersonable": spec.impersonable,
+            "actions": sorted(
+                {one for policy in spec.policies if policy in policies for one in policies[policy].actions}
+            ),
+            "holders": [person.id for person in every if name in person.roles],
+        }
+        for name, spec in sorted(specs.items())
+    ]
+    return _shown(page, "administration/roles.html", roles=told)
+
+
+@router.get("/administration/health")
+def health(page: PageDep) -> Response:
+    """How each part of the installation is, what is worst first."""
+    found = page.rt.health(page.actor)
+    worst_first = sorted(found, key=lambda one: ("bad", "warn", "good").index(one.state))
+    return _shown(page, "administration/health.html", components=worst_first, kinds=COMPONENTS)
+
+
+@router.get("/administration/configuration")
+def configuration(page: PageDep, kind: Word = "") -> Response:
+    """What is in force, by kind; of one kind, each part as it was deployed."""
+    with page.begin() as uow:
+        counts = deploy.count_in_force(uow)
+        parts = deploy.read_in_force(uow, kind) if kind else []
+    told = [(part, json.dumps(part.spec, ensure_ascii=False, indent=2)) for part in parts[:PARTS_SHOWN]]
+    return _shown(
+        page,
+        "administration/configuration.html",
+        counts={name: count for name, count in counts.items() if count},
+        kind=kind,
+        parts=told,
+        is_cut=len(parts) > PARTS_SHOWN,
+    )
+
+
+def _shown(page: Page, template: str, *, fragment: str | None = None, **values: Any) -> Response:
+    """A page under the tabs that open for whoever looks."""
+    tabs = {path: title for path, (title, asked) in TABS.items() if page.may(*asked)}
+    return page.show(template, fragment=fragment, tabs=tabs, **values)
