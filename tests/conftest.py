@@ -17,12 +17,18 @@ from pergamon.settings import Settings
 from tests.in_memory import keep_files_in_memory, keep_what_is_there
 from tests.kept_databases import KeptDatabases
 
-keep_files_in_memory()
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is slow, and that is no fault of what is tested
 
 LONG_FILES = ("tests/journeys/", "tests/docs/", "tests/integration/pipeline/", "tests/integration/web/")
 """What takes minutes in one file begins first, so that no process waits for another at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything asks where files go."""
+    if (directory := keep_files_in_memory()) and not config.option.basetemp:
+        config.option.basetemp = str(directory / "t")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,12 +18,16 @@ AFTER_THEIR_OWN = -200
 WANTED: list[bool] = []
 
 
-def keep_files_in_memory() -> None:
-    """Unless somebody said where, or there is too little room; once, in the first of the processes of a run."""
+def keep_files_in_memory() -> Path | None:
+    """Unless somebody said where, or there is too little room; once, in the first of the processes of a run.
+
+    Returns: where, by a short name: a Unix socket's path may have 107 bytes.
+    """
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
-        return
-    os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="pergamon-tests-", dir=MEMORY)
+        return None
+    os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="pt-", dir=MEMORY)
     Finalize(None, _leave, [os.getpid(), tempfile.tempdir], exitpriority=AFTER_THEIR_OWN)
+    return Path(tempfile.tempdir)
 
 
 def keep_what_is_there() -> None:

@@ -129,7 +129,9 @@ def granted_parts(way: str = WAYS[0]) -> tuple[GrantedPart, ...]:
 Governed = Callable[[str, Reading], str]
 
 
-def opened(directory: Path, way: str | None, view: Governed = governed_view) -> duckdb.DuckDBPyConnection:
+def opened(
+    directory: Path, way: str | None, view: Governed = governed_view, *, locked: bool = True
+) -> duckdb.DuckDBPyConnection:
     """A connection with the sandbox's settings and one view a table: governed by `way`, or over the copy (None)."""
     connection = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
     connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '400MB'; SET preserve_insertion_order = false")
@@ -143,7 +145,8 @@ def opened(directory: Path, way: str | None, view: Governed = governed_view) -> 
         scan = f"read_parquet('{files[part.name]}')"
         source = view(scan, part.reading) if way else f"(SELECT * FROM {scan} OFFSET 0)"
         connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
-    connection.execute("SET lock_configuration = true")
+    if locked:
+        connection.execute("SET lock_configuration = true")
     return connection
 
 
