@@ -16,7 +16,6 @@ from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.runtime import open_runtime
 from pergamon.settings import Settings
 from pergamon.web import create_app
-from tests.kept_databases import KeptDatabases
 from tests.reference.browsing import Browser
 from tests.reference.portal import OPERATOR, Portal, make_portal
 from tests.reference.served import served
@@ -30,11 +29,13 @@ Made = tuple[str, Path, dict[str, str]]
 
 
 @pytest.fixture(scope="session")
-def made_portal(kept_databases: KeptDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def made_portal(
+    postgres_server: EmbeddedPostgres, migrated_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Made]:
     """A portal that nobody has used. Nothing is changed here: tests change copies."""
     home = tmp_path_factory.mktemp("portal") / "home"
     home.mkdir(mode=0o700)
-    with kept_databases.one() as url:
+    with copied(postgres_server, migrated_database) as url:
         with open_runtime(Settings(home=home, database_url=url)) as rt:
             assets = make_portal(rt).assets
         yield str(conninfo_to_dict(url)["dbname"]), home, assets
