@@ -64,7 +64,7 @@ def claim_request(uow: UnitOfWork, worker: str, lease: timedelta) -> Claim | Non
     claim = new_id("claim")
     row = uow.row(
         "UPDATE quality_request SET claim = %s, claimed_by = %s, claimed_until = %s, attempts = attempts + 1 "
-        "WHERE (database, name) IN (SELECT database, name FROM quality_request WHERE due_at <= %s "
+        "WHERE (database, name) = (SELECT database, name FROM quality_request WHERE due_at <= %s "
         "AND (claimed_until IS NULL OR claimed_until < %s) ORDER BY due_at, database, name LIMIT 1 "
         "FOR UPDATE SKIP LOCKED) RETURNING database, name, serial, measure_again, attempts",
         (claim, worker, uow.now + lease, uow.now, uow.now),

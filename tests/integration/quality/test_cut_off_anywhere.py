@@ -90,6 +90,18 @@ def test_a_killed_worker_leaves_nothing_half_and_its_work_is_taken_up(world: Wor
         assert len(quality.profile_history(uow, TABLE)) == 1
 
 
+def test_one_claim_takes_one_request_however_postgresql_plans_it(world: World) -> None:
+    """A plan that asked for the next one once for each row took all; then only the first was measured, and all went."""
+    for name in ("heart_db.stays", "heart_db.patients", "heart_db.wards"):
+        world.table(name, STAYS)
+    with world.by() as uow:
+        for method in ("hashjoin", "mergejoin", "material", "hashagg", "sort", "indexscan", "bitmapscan"):
+            uow.execute(f"SET LOCAL enable_{method} = off")
+        assert claim_request(uow, "worker", timedelta(minutes=1)) is not None
+        row = uow.row("SELECT count(*) FROM quality_request WHERE claim IS NOT NULL")
+    assert row == {"count": 1}
+
+
 def test_a_killed_sandbox_is_tried_again_and_then_a_clear_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.table("heart_db.stays", STAYS)
     processes = world.rt.profile_sandbox._processes
