@@ -119,8 +119,10 @@ def events_of_run(uow: UnitOfWork, told_by: str, run_id: str, job: str) -> list[
 def forget_events(uow: UnitOfWork, before: datetime) -> None:
     """A few at a time, with each event that comes."""
     uow.execute(
-        "DELETE FROM lineage_event WHERE (told_by, run_id, event_type, digest) IN (SELECT told_by, run_id, event_type, "
-        "digest FROM lineage_event WHERE at < %s ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED)",
+        "WITH old AS (SELECT told_by, run_id, event_type, digest FROM lineage_event WHERE at < %s ORDER BY at "
+        "LIMIT 100 FOR UPDATE SKIP LOCKED) DELETE FROM lineage_event AS kept USING old "
+        "WHERE (kept.told_by, kept.run_id, kept.event_type, kept.digest) "
+        "= (old.told_by, old.run_id, old.event_type, old.digest)",
         (before,),
     )
 

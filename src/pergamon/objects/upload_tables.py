@@ -83,8 +83,8 @@ def delete(uow: UnitOfWork, upload_id: str) -> None:
 def delete_expired(uow: UnitOfWork, limit: int) -> list[Upload]:
     """Uploads whose time is over; those that somebody just works on are left for later."""
     rows = uow.rows(
-        "DELETE FROM object_upload WHERE id IN (SELECT id FROM object_upload WHERE expires_at <= %s "
-        "ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING *",
+        "DELETE FROM object_upload WHERE id = ANY (ARRAY(SELECT id FROM object_upload WHERE expires_at <= %s "
+        "ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING *",
         (uow.now, limit),
     )
     return [Upload(**row) for row in rows]

@@ -314,9 +314,9 @@ def _entry(row: DictRow, *, text: bool) -> HistoryEntry:
 def expired_results(uow: UnitOfWork, at_most: int) -> list[tuple[str, str]]:
     """Let the results go whose time is over. Returns: (query id, workgroup) of each."""
     rows = uow.rows(
-        "UPDATE query_history SET result_removed_at = %s WHERE id IN (SELECT id FROM query_history "
-        "WHERE result_until <= %s AND result_removed_at IS NULL ORDER BY result_until LIMIT %s FOR UPDATE SKIP LOCKED) "
-        "RETURNING id, workgroup",
+        "UPDATE query_history SET result_removed_at = %s WHERE id = ANY (ARRAY(SELECT id FROM query_history "
+        "WHERE result_until <= %s AND result_removed_at IS NULL ORDER BY result_until LIMIT %s "
+        "FOR UPDATE SKIP LOCKED)) RETURNING id, workgroup",
         (uow.now, uow.now, at_most),
     )
     return [(row["id"], row["workgroup"]) for row in rows]

@@ -105,8 +105,9 @@ class Once:
 def sweep_idempotency_keys(uow: UnitOfWork) -> int:
     """Forget keys that are older than a day. Returns: how many were forgotten."""
     return uow.execute(
-        "DELETE FROM web_idempotency WHERE (actor, key) IN (SELECT actor, key FROM web_idempotency "
-        "WHERE created_at < %s ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)",
+        "WITH old AS (SELECT actor, key FROM web_idempotency WHERE created_at < %s ORDER BY created_at LIMIT %s "
+        "FOR UPDATE SKIP LOCKED) DELETE FROM web_idempotency AS kept USING old "
+        "WHERE (kept.actor, kept.key) = (old.actor, old.key)",
         (uow.now - KEPT, SWEPT_AT_ONCE),
     )
 
