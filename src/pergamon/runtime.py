@@ -12,9 +12,7 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -42,10 +40,9 @@ from pergamon.kernel import (
     LoadedWhenUsed,
     PergamonError,
     SystemClock,
-    durable_write,
     make_durable_directory,
-    new_id,
     require,
+    tell_incident,
 )
 from pergamon.policy import Action, Resource, decide
 from pergamon.settings import Settings
@@ -266,7 +263,7 @@ class Runtime:
             turns=self.query_turns,
             area=self.result_area,
             bell=self.statement_bell,
-            tell_bug=lambda bug: _keep_incident(self.settings.logs, bug),
+            tell_bug=lambda bug: tell_incident(self.settings.logs, bug, "running statements"),
         )
         return query.StatementRunner(place)
 
@@ -532,13 +529,6 @@ def _task_health(status: replicate.TaskStatus) -> Component:
     state = {"failed": "bad", "parked": "bad", "stopped": "warn"}.get(status.state.value, "good")
     told = f"{status.state.value}, {status.lag_bytes} bytes behind" + (f": {status.message}" if status.message else "")
     return Component("replication", status.name, "warn" if status.warnings and state == "good" else state, told)
-
-
-def _keep_incident(logs: Path, bug: Exception) -> None:
-    """A traceback may hold values: it goes to a 0600 log, and only its number to the terminal."""
-    incident = new_id("incident")
-    durable_write(logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
-    sys.stderr.write(f"internal error {incident} ({type(bug).__name__}) while running statements\n")
 
 
 def _user_name() -> str:

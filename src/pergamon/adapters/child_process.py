@@ -160,6 +160,11 @@ def confinement(lake: Path, *, writable: bool = False) -> list[str]:
     return _bubblewrap("--bind" if writable else "--ro-bind-try", str(lake), str(lake)) if _has_namespaces() else []
 
 
+def mode_of(*, namespaces: bool, landlock: bool) -> str:
+    """What confines a process, in a word: `namespaces+landlock+seccomp`, `landlock+seccomp`, …"""
+    return "+".join([*(["namespaces"] if namespaces else []), *(["landlock"] if landlock else []), "seccomp"])
+
+
 @cache
 def _has_namespaces() -> bool:
     probe = [*_bubblewrap(), sys.executable, "-I", "-S", "-c", ""]

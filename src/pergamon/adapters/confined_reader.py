@@ -23,7 +23,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pergamon.adapters.child_process import Child, Frames, confinement, sent
+from pergamon.adapters.child_process import Child, Frames, confinement, mode_of, sent
 from pergamon.adapters.fork_server import ForkServer, ForkServerFailed
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
 from pergamon.formats import (
@@ -130,9 +130,7 @@ class LandlockedReader:
     @property
     def mode(self) -> str:
         """What confines the process on this host: `namespaces+landlock+seccomp`, `landlock+seccomp`, …"""
-        return "+".join(
-            (["namespaces"] if self._prefix else []) + (["landlock"] if self._has_landlock else []) + ["seccomp"]
-        )
+        return mode_of(namespaces=bool(self._prefix), landlock=self._has_landlock)
 
     # --- private: the process ---
 

@@ -4,7 +4,6 @@ import gc
 import importlib
 import logging
 import sys
-import traceback
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import click
 from pergamon import __version__
 from pergamon.cli.context import CliContext
 from pergamon.cli.short_help import short_help
-from pergamon.kernel import Kind, PergamonError, durable_write, new_id
+from pergamon.kernel import Kind, PergamonError, keep_incident
 from pergamon.settings import settings_from_environment
 
 COMMANDS = {
@@ -146,12 +145,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _incident(bug: Exception) -> str:
-    """Write the bug's traceback to a 0600 log and say where."""
-    incident = new_id("incident")
-    text = "".join(traceback.format_exception(bug))
-    try:
-        path = settings_from_environment().home / "logs" / f"{incident}.log"
-        durable_write(path, text.encode())
-    except OSError:
+    """Keep the bug's traceback and say where."""
+    logs = settings_from_environment().logs
+    incident = keep_incident(logs, bug)
+    if not (logs / f"{incident}.log").exists():
         return f"internal error {incident} ({type(bug).__name__}); its log could not be written"
-    return f"internal error {incident} ({type(bug).__name__}); details in {path}"
+    return f"internal error {incident} ({type(bug).__name__}); details in {logs / incident}.log"

@@ -1,6 +1,5 @@
 """How one server is spoken to: JSON asked and told, lists page by page, rows as an Arrow stream."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from pergamon.client.errors import ServerNotReached, ServerRefused
-from pergamon.kernel import LoadedWhenUsed
+from pergamon.kernel import LoadedWhenUsed, as_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +71,7 @@ class Channel:
         """Rows while they come, and the answer's headers."""
         try:
             with self._answering(method, path, headers={"Accept": ARROW}, **more) as answer:
-                pieces = io.BufferedReader(_Pieces(answer.iter_bytes()))
+                pieces = as_file(answer.iter_bytes())
                 yield answer.headers, pa.ipc.open_stream(pieces)
         except (httpx.HTTPError, pa.ArrowException, OSError) as error:
             raise self._not_reached(error) from None
@@ -108,24 +107,3 @@ def _refused(answer: httpx.Response) -> ServerRefused:
     except ValueError:
         told = {}
     return ServerRefused(answer.status_code, told if isinstance(told, dict) else {})
-
-
-class _Pieces(io.RawIOBase):
-    """What arrives, as a file that Arrow reads."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # Any: a writable buffer
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken

@@ -15,7 +15,9 @@ from pergamon.kernel.durable import (
 from pergamon.kernel.errors import AccessDenied, Conflict, Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.kernel.events import Event, event_class, event_codes
 from pergamon.kernel.ids import new_id, new_secret
+from pergamon.kernel.incident import keep_incident, tell_incident
 from pergamon.kernel.late import LoadedWhenUsed
+from pergamon.kernel.pieces import as_file
 from pergamon.kernel.require import require
 
 __all__ = [
@@ -34,12 +36,14 @@ __all__ = [
     "PergamonError",
     "SystemClock",
     "Unavailable",
+    "as_file",
     "canonical_bytes",
     "durable_write",
     "event_class",
     "event_codes",
     "fsync_directory",
     "fsync_file",
+    "keep_incident",
     "make_durable_directory",
     "new_id",
     "new_secret",
@@ -47,4 +51,5 @@ __all__ = [
     "publish",
     "require",
     "sha256_hex",
+    "tell_incident",
 ]

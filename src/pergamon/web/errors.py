@@ -3,7 +3,6 @@
 A person with a browser who asked for a page gets the same as a page: `pages/error_page.py`.
 """
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pergamon.identity import LoginBusy, TooManyAttempts, Unauthenticated
-from pergamon.kernel import Kind, PergamonError, durable_write, new_id
+from pergamon.kernel import Kind, PergamonError, keep_incident
 from pergamon.web.permissions import is_page
 
 STATUS_OF_KIND = {
@@ -157,19 +156,10 @@ class Incidents:
         try:
             await self._app(scope, receive, watched)
         except Exception as bug:
-            incident = await anyio.to_thread.run_sync(_write_incident, self._logs, bug)
+            incident = await anyio.to_thread.run_sync(keep_incident, self._logs, bug)
             if scope["type"] == "http" and not begun:
                 bug_told = ErrorTold(500, "pergamon.bug", "something went wrong here", incident=incident)
                 await _as_well_as_can_be(scope, bug_told)(scope, receive, send)
-
-
-def _write_incident(logs: Path, bug: Exception) -> str:
-    incident = new_id("incident")
-    try:
-        durable_write(logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
-    except OSError:
-        return f"{incident}-not-written"
-    return incident
 
 
 def _as_well_as_can_be(scope: Scope, error: ErrorTold) -> Response:

@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -61,6 +62,24 @@ def place_in(after: str | None, *types: type[str] | type[int]) -> tuple[Any, ...
     if any("\x00" in part if isinstance(part, str) else abs(part) >= 2**63 for part in parts):
         raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`")
     return tuple(parts)
+
+
+def moment_in(after: str | None) -> tuple[datetime, str] | None:
+    """The moment and the id of a list that is ordered by time; None where it begins.
+
+    Raises:
+        BadCursor: no cursor of such a list.
+    """
+    place = place_in(after, str, str)
+    if place is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(place[0])
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`")
+    return moment, place[1]
 
 
 def page(name: str, found: list[Any], limit: int, place: Callable[[Any], str]) -> dict[str, Any]:

@@ -4,17 +4,15 @@ Threads of their own: one that follows, so that nothing that is uploaded waits t
 that one large file does not hold up every small one.
 """
 
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from pergamon import crawl
-from pergamon.kernel import PergamonError, durable_write, new_id
 from pergamon.runtime import Runtime
 from pergamon.store import Bell, Pace
+from pergamon.worker.beside import tried
 
 CRAWLERS = 2
 FOLLOW_EVERY_S = 0.05
@@ -96,18 +94,4 @@ def _run(runtime: Runtime, stop: threading.Event, work: Callable[[], object], pa
 
 
 def _tried(runtime: Runtime, work: Callable[[], object]) -> bool | None:
-    """Was there something to do? None: there was trouble."""
-    try:
-        return bool(work())
-    except PergamonError:
-        return None  # PostgreSQL is away; it is asked again
-    except Exception as bug:  # a bug met by one folder must not end the crawling of all others
-        _keep_incident(runtime, bug)
-        return None
-
-
-def _keep_incident(runtime: Runtime, bug: Exception) -> None:
-    """A traceback may hold names of files: it goes to a 0600 log, and only its number to the terminal."""
-    incident = new_id("incident")
-    durable_write(runtime.settings.logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
-    sys.stderr.write(f"internal error {incident} ({type(bug).__name__}) while crawling\n")
+    return tried(runtime.settings.logs, "crawling", work)

@@ -3,16 +3,12 @@
 A thread of its own, so that a long merge holds up no upload, and a long copy no merge.
 """
 
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from pergamon import objects
-from pergamon.kernel import PergamonError, durable_write, new_id
 from pergamon.runtime import Runtime
+from pergamon.worker.beside import Round, going_round
 
 LOOK_EVERY_S = 0.5
 FREE_EVERY_S = 2.0
@@ -20,32 +16,23 @@ SWEEP_EVERY_S = 3600.0
 REST_AFTER_TROUBLE_S = 5.0
 
 
-@contextmanager
-def dropping(runtime: Runtime) -> Iterator[None]:
+def dropping(runtime: Runtime) -> AbstractContextManager[None]:
     """Watch drop directories while this block lasts."""
-    stop = threading.Event()
-    thread = threading.Thread(target=_run, args=(runtime, stop), name="drop-directories", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=objects.LONGEST_STEP_S)
+    place, turns = runtime.drop_place(), _Turns(runtime)
 
+    def look() -> bool:
+        turns.take()
+        return bool(objects.drop_step(place))
 
-def _run(runtime: Runtime, stop: threading.Event) -> None:
-    place = runtime.drop_place()
-    turns = _Turns(runtime)
-    while not stop.is_set():
-        try:
-            turns.take()
-            rest_s = 0.0 if objects.drop_step(place) else LOOK_EVERY_S
-        except PergamonError:
-            rest_s = REST_AFTER_TROUBLE_S  # PostgreSQL is away; it is asked again
-        except Exception as bug:  # one file's bug must not end the watching of all others
-            _keep_incident(runtime, bug)
-            rest_s = REST_AFTER_TROUBLE_S
-        stop.wait(rest_s)
+    work = Round(
+        name="drop-directories",
+        doing="watching drop directories",
+        look=look,
+        every_s=LOOK_EVERY_S,
+        after_trouble_s=REST_AFTER_TROUBLE_S,
+        patience_s=objects.LONGEST_STEP_S,
+    )
+    return going_round(runtime.settings.logs, work)
 
 
 class _Turns:
@@ -66,10 +53,3 @@ class _Turns:
             self._runtime.sweep_contents()
         if now >= self._expire_at:
             self._expire_at = now + (FREE_EVERY_S if self._runtime.expire() else SWEEP_EVERY_S)
-
-
-def _keep_incident(runtime: Runtime, bug: Exception) -> None:
-    """A traceback may hold names of files: it goes to a 0600 log, and only its number to the terminal."""
-    incident = new_id("incident")
-    durable_write(runtime.settings.logs / f"{incident}.log", "".join(traceback.format_exception(bug)).encode())
-    sys.stderr.write(f"internal error {incident} ({type(bug).__name__}) while watching drop directories\n")

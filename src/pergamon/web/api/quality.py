@@ -1,6 +1,5 @@
 """`/api/v1/quality`: what a table's columns hold, how well it keeps its rules, how that has changed."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -10,7 +9,7 @@ from starlette.responses import JSONResponse
 from pergamon import quality
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.idempotency import OnceDep
-from pergamon.web.pagination import After, BadCursor, Limit, cursor, page, place_in
+from pergamon.web.pagination import After, Limit, cursor, moment_in, page
 
 router = APIRouter()
 
@@ -37,9 +36,9 @@ def history(
     table: TablePath, rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After = None
 ) -> dict[str, Any]:
     """Rows, share of missing values and scores of each profile, newest first."""
-    place = place_in(after, str, str)
+    before = moment_in(after)
     with rt.begin(actor) as uow:
-        found = quality.profile_history(uow, quality.table_named(uow, table), before=_moment_in(place), limit=limit + 1)
+        found = quality.profile_history(uow, quality.table_named(uow, table), before=before, limit=limit + 1)
     return page("profiles", found, limit, lambda last: cursor(last["at"], last["id"]))
 
 
@@ -73,15 +72,3 @@ def set_rules(table: TablePath, asked: RulesRequest, rt: RuntimeDep, actor: Acto
         return {"table": str(named), "version": version}
 
     return once.answer(rt, actor, work, status=200)
-
-
-def _moment_in(place: tuple[Any, ...] | None) -> tuple[datetime, str] | None:
-    if place is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(place[0])
-    except ValueError:
-        raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`") from None
-    if moment.tzinfo is None:
-        raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`")
-    return moment, place[1]

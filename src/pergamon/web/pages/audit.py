@@ -14,7 +14,7 @@ from pergamon.audit import ActDenied, TrailEntry
 from pergamon.web.errors import NEVER_STORED
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.page import Form, Page, PageDep
-from pergamon.web.pagination import After, BadCursor, cursor, place_in
+from pergamon.web.pagination import After, cursor, moment_in
 
 router = page_router()
 
@@ -100,7 +100,7 @@ def export(page: PageDep, asked: AskedDep) -> Response:
 
 
 def _shown(page: Page, asked: Asked, after: str | None, *, verdict: dict[str, Any] | None = None) -> Response:
-    before = _moment_in(place_in(after, str, str))
+    before = moment_in(after)
     found = page.rt.read_trail(page.actor, before=before, limit=SHOWN + 1, **asked.as_arguments())
     entries = [entry.as_json() for entry in found[:SHOWN]]
     more = cursor(found[SHOWN - 1].at.isoformat(), found[SHOWN - 1].id) if len(found) > SHOWN else None
@@ -124,15 +124,3 @@ def _lines(entries: list[TrailEntry]) -> Iterator[str]:
 def _beginning(day: date | None) -> datetime | None:
     """When a day begins, in UTC."""
     return datetime.combine(day, datetime.min.time(), UTC) if day else None
-
-
-def _moment_in(place: tuple[Any, ...] | None) -> tuple[datetime, str] | None:
-    if place is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(place[0])
-    except ValueError:
-        raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`") from None
-    if moment.tzinfo is None:
-        raise BadCursor("`after` is not a `next` of this list", hint="begin without `after`")
-    return moment, place[1]
