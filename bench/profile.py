@@ -2,18 +2,17 @@
 
 Baseline: `SUMMARIZE` on the same Parquet file, in the same run, with the same threads, in this process and unconfined.
 It tells exact minima and maxima and no histogram; ours tells counts, rounded figures, histograms and codes.
-Data: 5 million rows x 10 columns (numbers, text, dates, times), seed 42, one zstd Parquet file; `--rows`: another size.
-Run: `python -m bench.profile [--rows 5000000]`. Correctness first: rows and nulls must agree with SUMMARIZE.
+Data: 5 million rows x 10 columns (numbers, text, dates, times), seed 42, one zstd Parquet file (`BENCH_ROWS`).
+Command: `python -m bench profile`. Correctness first: rows and nulls must agree with SUMMARIZE.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import duckdb
 from pyiceberg.catalog.memory import InMemoryCatalog
 
-from bench.measure import measure, report
+from bench.measure import measure, report, rows_wanted
 from pergamon.adapters.duckdb_sandbox import DuckDBSandbox
 from pergamon.adapters.profile_engine import SandboxedProfiles
 from pergamon.lake import TableId
@@ -33,10 +32,7 @@ FROM range({rows}) t(i)
 
 
 def main() -> None:
-    """Measure and report."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=ROWS)
-    rows = parser.parse_args().rows
+    rows = rows_wanted("BENCH_ROWS", ROWS)
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         table = _table(root / "lake", rows)
