@@ -136,14 +136,25 @@ def _open_views(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any]) -> 
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET allowed_paths = [{files}]")
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET parquet_metadata_cache = true")  # a view is bound when it is made, and when it is read
     for view in job["views"]:
         schema, table = _identifier(view["database"]), _identifier(view["table"])
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        connection.execute(f"CREATE VIEW {schema}.{table} AS SELECT * FROM {view['source']}")  # noqa: S608 - quoted above
+        connection.execute(f"CREATE VIEW {schema}.{table} AS SELECT * FROM {_source(connection, view)}")  # noqa: S608 - quoted
     if not job["in_order"]:
         connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET threads = {int(job['limits']['threads'])}")
     connection.execute("SET lock_configuration = true")
+
+
+def _source(connection: _duckdb.DuckDBPyConnection, view: dict[str, Any]) -> str:
+    """Files that do not tell their columns by field ids would give NULL for each: the metadata tells how to read them."""
+    alone = view["alone"]
+    if alone is None:
+        return str(view["source"])
+    files = ", ".join(map(_literal, alone["files"]))
+    unnamed = f"SELECT 1 FROM parquet_schema([{files}]) WHERE type IS NOT NULL AND field_id IS NULL LIMIT 1"  # noqa: S608 - quoted
+    return str((view if connection.execute(unnamed).fetchone() else alone)["source"])
 
 
 def _run(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any], stdout: BinaryIO) -> int:

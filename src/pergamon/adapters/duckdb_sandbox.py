@@ -5,14 +5,13 @@ and its error
 text goes to a 0600 log only. Each is a fork of a process that has loaded everything and seen nothing.
 """
 
-import io
 import json
 import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,12 +22,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pergamon.adapters.child_process import Child, Frames, confinement, sent
+from pergamon.adapters.child_process import Child, Frames, confinement, mode_of, sent
+from pergamon.adapters.duckdb_source import is_behind_barrier, view_of
 from pergamon.adapters.fork_server import ForkServer, ForkServerFailed
 from pergamon.adapters.landlock import LOWEST_ABI, abi_version
-from pergamon.kernel import PergamonError, make_durable_directory
+from pergamon.kernel import PergamonError, as_file, make_durable_directory
 from pergamon.query import (
-    Column,
     GrantedTable,
     QueryBusy,
     QueryEngineFailed,
@@ -40,7 +39,6 @@ from pergamon.query import (
     QueryTimedOut,
     QueryTypeError,
     SandboxMissing,
-    governed_view,
     identifier,
 )
 
@@ -68,21 +66,6 @@ TYPE_ERROR = {
     "InvalidTypeException",
 }
 OUT_OF_MEMORY = {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}
-
-DUCKDB_TYPES = {
-    "boolean": "BOOLEAN",
-    "int": "INTEGER",
-    "long": "BIGINT",
-    "float": "FLOAT",
-    "double": "DOUBLE",
-    "date": "DATE",
-    "time": "TIME",
-    "timestamp": "TIMESTAMP",
-    "timestamptz": "TIMESTAMPTZ",
-    "string": "VARCHAR",
-    "uuid": "UUID",
-    "binary": "BLOB",
-}
 
 
 @dataclass
@@ -144,9 +127,7 @@ class DuckDBSandbox:
     @property
     def mode(self) -> str:
         """What confines a query on this host: `namespaces+landlock+seccomp`, `landlock+seccomp`, …"""
-        return "+".join(
-            (["namespaces"] if self._prefix else []) + (["landlock"] if self._has_landlock else []) + ["seccomp"]
-        )
+        return mode_of(namespaces=bool(self._prefix), landlock=self._has_landlock)
 
     # --- private: the process ---
 
@@ -238,7 +219,7 @@ class DuckDBSandbox:
         try:
             with (
                 closing(self._pieces(reading, watch, MOST_BYTES_APART)) as pieces,
-                pa.ipc.open_stream(io.BufferedReader(_Stream(pieces))) as stream,
+                pa.ipc.open_stream(as_file(pieces)) as stream,
                 pq.ParquetWriter(path, stream.schema) as writer,
             ):
                 for batch in stream:
@@ -255,12 +236,9 @@ class DuckDBSandbox:
             {
                 "sql": job.sql,
                 "files": files,
-                "views": [
-                    {"database": table.name.database, "table": table.name.table, "source": _source(table)}
-                    for table in job.tables
-                ],
+                "views": [view_of(table) for table in job.tables],
                 "landlock": self._has_landlock,
-                "in_order": all(table.reading is None for table in job.tables),  # else the barrier takes one thread
+                "in_order": not any(map(is_behind_barrier, job.tables)),  # where it is, order takes one thread
                 "limits": {
                     "rows": limits.max_rows,
                     "memory_bytes": limits.memory_mb * 1024**2,
@@ -342,68 +320,11 @@ def _engine_failed(job: QueryJob) -> QueryEngineFailed:
     return QueryEngineFailed(f"the engine failed on query {job.id}", hint="the operator finds it in the log by this id")
 
 
-def _source(table: GrantedTable) -> str:
-    """What a view stands on: the whole table, or what grants leave of it."""
-    if table.given_in is not None:
-        columns = ", ".join(_as_its_type(column) for column in table.columns)
-        return f"(SELECT {columns} FROM read_parquet({_literal(table.given_in)}))"  # noqa: S608 - quoted
-    reading = table.reading
-    if reading is None:
-        return _whole(table, table.columns)
-    return governed_view(_whole(table, reading.columns), reading)
-
-
-def _whole(table: GrantedTable, columns: Sequence[Column]) -> str:
-    """A table that was never written has no snapshot to scan, only a schema."""
-    if table.snapshot_id is not None:
-        return f"iceberg_scan({_literal(table.metadata)})"
-    nulls = ", ".join(f"NULL::{_duckdb_type(column)} AS {identifier(column.name)}" for column in columns)
-    return f"(SELECT {nulls} WHERE false)"
-
-
-def _as_its_type(column: Column) -> str:
-    """Arrow has no type for a UUID that Parquet keeps; everything else comes back as it went."""
-    name = identifier(column.name)
-    return f"CAST({name} AS UUID) AS {name}" if column.type == "uuid" else name
-
-
 def _remove_left_behind(directory: Path) -> None:
     for left in directory.iterdir():
         with suppress(OSError):
             if left.stat().st_mtime < time.time() - APART_AT_MOST_S:
                 shutil.rmtree(left)
-
-
-class _Stream(io.RawIOBase):
-    """Pieces of bytes as a file that Arrow reads."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # Any: a writable buffer
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        room = memoryview(buffer).cast("B")
-        size = min(len(room), len(self._rest))
-        room[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
-
-
-def _duckdb_type(column: Column) -> str:
-    if column.type.startswith("decimal("):
-        return column.type.upper()
-    return DUCKDB_TYPES.get(column.type, "VARCHAR")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _extensions() -> list[str]:

@@ -306,6 +306,8 @@ class TableFiles:
     manifests: tuple[str, ...]
     data: tuple[TableFile, ...]
     position_deletes: tuple[TableFile, ...]
+    is_parquet_alone: bool
+    """Nothing in the data files is deleted, and each is Parquet."""
 
     @property
     def paths(self) -> tuple[str, ...]:

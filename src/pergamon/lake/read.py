@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from pyiceberg.manifest import DataFile, DataFileContent, ManifestFile
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestFile
 from pyiceberg.table.metadata import TableMetadata
 
 from pergamon.lake import tables
@@ -80,6 +80,9 @@ def files_of(record: TableRecord, metadata: TableMetadata) -> TableFiles:
         manifests=_paths(manifests),
         data=_files(file for file in files if file.content == DataFileContent.DATA),
         position_deletes=_files(file for file in files if file.content == DataFileContent.POSITION_DELETES),
+        is_parquet_alone=all(
+            file.content == DataFileContent.DATA and file.file_format == FileFormat.PARQUET for file in files
+        ),
     )
 
 

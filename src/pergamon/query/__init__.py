@@ -9,7 +9,7 @@ from pergamon.query.gate import (
     judge,
     recordable,
 )
-from pergamon.query.governed_view import governed_view
+from pergamon.query.governed_view import copies, governed_view
 from pergamon.query.history import own_queries, query_text, workgroup_queries
 from pergamon.query.lake_catalog import LakeCatalog
 from pergamon.query.mask_sql import MaskSecrets, mask_secrets
@@ -53,7 +53,7 @@ from pergamon.query.saved import (
     saved_queries,
     saved_query,
 )
-from pergamon.query.sql_literals import identifier
+from pergamon.query.sql_literals import duckdb_type, identifier, text_literal
 from pergamon.query.statements import (
     NoResult,
     ResultExpired,
@@ -124,8 +124,10 @@ __all__ = [
     "WorkgroupNotNamed",
     "WorkgroupSpec",
     "cancel_query",
+    "copies",
     "describe_table",
     "drop_workgroup",
+    "duckdb_type",
     "governed_view",
     "identifier",
     "judge",
@@ -148,6 +150,7 @@ __all__ = [
     "saved_query",
     "submit_statement",
     "sweep_results",
+    "text_literal",
     "usable_workgroup",
     "visible_tables",
     "workgroup_queries",

@@ -31,7 +31,7 @@ def governed_view(base: str, reading: Reading) -> str:
     Raises:
         TableNotReadable: none of the granted columns is there any more.
     """
-    raw = {column.field_id: f"{RAW}.{identifier(column.name)}" for column in reading.columns}
+    raw = {column.field_id: _raw(column) for column in reading.columns}
     rights = {right.field_id: right for right in reading.rights.columns}
     given = [column for column in reading.columns if _is_given(column, rights)]
     if not given:
@@ -56,13 +56,21 @@ def _is_given(column: Column, rights: Mapping[int, ColumnRight]) -> bool:
     return column.field_id in rights and given_type(column.type, rights) is not None
 
 
+def copies(base: str, columns: Sequence[Column], where: str = "true") -> str:
+    """The rows of `base` for which `where` holds, behind the barrier: nothing can be told of its other rows."""
+    copied = ", ".join(f"{_copied(_raw(column))} AS {identifier(column.name)}" for column in columns)
+    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {where} {BARRIER})"  # noqa: S608 - quoted
+
+
 def _passing(base: str, reading: Reading, raw: Mapping[int, str]) -> str:
     """The rows that are given, with every column. Where all cells are, there is nothing to keep apart."""
     if reading.rights.is_of_every_cell:
         return base
-    copied = ", ".join(f"{_copied(raw[column.field_id])} AS {identifier(column.name)}" for column in reading.columns)
-    rows = rows_sql(reading.rights.rows, raw)
-    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {rows} {BARRIER})"  # noqa: S608 - quoted
+    return copies(base, reading.columns, rows_sql(reading.rights.rows, raw))
+
+
+def _raw(column: Column) -> str:
+    return f"{RAW}.{identifier(column.name)}"
 
 
 def _copied(column: str) -> str:

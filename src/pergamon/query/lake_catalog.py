@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pyiceberg.table.metadata import TableMetadata
+
 from pergamon import access, lake
 from pergamon.policy import Resource, obligations
 from pergamon.query.gate import TableName, no_such_table
@@ -15,6 +17,8 @@ from pergamon.query.governed_view import given_columns
 from pergamon.query.mask_sql import SALT_BYTES, mask_secrets
 from pergamon.query.model import Column, GovernedTable, GrantedTable, Reading
 from pergamon.store import UnitOfWork
+
+FEW_FILES = 100
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,15 @@ def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
         files=files.paths,
         columns=columns,
         data_bytes=files.size_bytes,
+        parquet_alone=_parquet_alone(files, metadata),
+        has_deleted_rows=bool(files.position_deletes),
     )
+
+
+def _parquet_alone(files: lake.TableFiles, metadata: TableMetadata) -> tuple[str, ...]:
+    """A few files need no manifests to be told apart by; many are passed over by what their manifests tell of them."""
+    is_alone = files.is_parquet_alone and lake.NAME_MAPPING not in metadata.properties
+    return tuple(file.path for file in files.data) if is_alone and len(files.data) <= FEW_FILES else ()
 
 
 def _demanding(name: TableName, table: access.SubscribedTable) -> Resource:

@@ -219,6 +219,10 @@ class GrantedTable:
     given_in: str | None = None
     """An absolute path: a Parquet file that holds exactly what is given, in place of the table's own files."""
     data_bytes: int = 0
+    parquet_alone: tuple[str, ...] = ()
+    """Of `files`, those that are the whole table by themselves; none, where rows of them are deleted, where the
+    metadata must say which of their columns is which, or where they are better read as it tells."""
+    has_deleted_rows: bool = False
 
     @property
     def rights(self) -> TableRights | None:

@@ -62,7 +62,9 @@ class ResultArea:
         sink = pa.BufferOutputStream()
         try:
             pq.write_table(rows, sink, row_group_size=ROWS_OF_A_GROUP, compression="zstd")
-        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):  # no memory is another matter
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
+            # Of what the rows are. What the host lacks (memory, for one) is no fault of the statement: it goes on
+            # as it is, ends the statement as failed, and is told to the operator as an incident.
             raise QueryTypeError(
                 "the result holds what a file cannot keep: intervals, for one, or structs without fields",
                 hint="CAST them to VARCHAR",

@@ -8,10 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pergamon import lake, query
-from pergamon.adapters.sail import start_sail
-from pergamon.adapters.spark_connect import open_session
-from pergamon.catalog_endpoint import create_app, serve
-from pergamon.kernel import Actor, NotFound, PergamonError, new_secret
+from pergamon.kernel import Actor, NotFound, PergamonError
 from pergamon.query import QueryLimits, QueryResult, WorkgroupSpec
 from tests.reference.governed_lake import OPERATOR, GovernedLake, Person, append
 
@@ -88,28 +85,6 @@ def test_what_somebody_typed_for_a_table_stands_in_the_trail_only_if_it_is_a_nam
         with pytest.raises(NotFound):
             run(world, world.user, f"SELECT * FROM {typed}")
         assert trail(world)[-1][1] == recorded
-
-
-def test_rows_that_the_engine_marked_as_deleted_are_not_seen(world: GovernedLake) -> None:
-    """Sail deletes by position files (merge-on-read); they are among the files that the sandbox opens."""
-    home, token = world.rt.settings.home, new_secret()
-    table = lake.TableId("curated_db", "vitals")
-    with world.rt.begin(OPERATOR) as uow:
-        lease = lake.open_lease(uow, table, "delete", {})
-    with (
-        serve(create_app(world.rt, token=token, on_commit=lake.no_hook)) as endpoint,
-        start_sail(endpoint.uri, token, logs=home / "logs", spill=home / "spill") as sail,
-        open_session(sail.remote, logs=home / "logs", timeout_s=60) as session,
-    ):
-        gone = f"SELECT patient FROM {table} WHERE patient >= 1250"
-        session.execute_sql(
-            f"MERGE INTO {lease.alias} t USING ({gone}) s ON t.patient = s.patient WHEN MATCHED THEN DELETE"
-        )
-    with world.rt.begin(OPERATOR) as uow:
-        assert lake.close_lease(uow, lease.id).committed
-        assert lake.table_files(uow, table).position_deletes
-    sql = "SELECT count(*) AS n, max(patient) AS last FROM curated_db.vitals"
-    assert run(world, world.user, sql).table.to_pylist() == [{"n": 1250, "last": 1249}]
 
 
 def test_a_workgroup_is_not_there_for_who_does_not_belong_to_it(world: GovernedLake) -> None:
