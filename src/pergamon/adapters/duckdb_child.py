@@ -148,7 +148,7 @@ def _open_views(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any]) -> 
 
 
 def _source(connection: _duckdb.DuckDBPyConnection, view: dict[str, Any]) -> str:
-    """Files that do not tell their columns by field ids would give NULL for each: the metadata tells how to read them."""
+    """Files without field ids would give NULL for each of their columns: they are read as the metadata tells."""
     alone = view["alone"]
     if alone is None:
         return str(view["source"])

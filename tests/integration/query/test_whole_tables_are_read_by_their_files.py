@@ -1,4 +1,4 @@
-"""Where a few Parquet files are a whole table, they are read by themselves: each value as the metadata would tell it."""
+"""Where a few Parquet files are a whole table, they are read by themselves: values are as the metadata tells them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
