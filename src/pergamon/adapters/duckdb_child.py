@@ -148,13 +148,17 @@ def _open_views(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any]) -> 
 
 
 def _source(connection: _duckdb.DuckDBPyConnection, view: dict[str, Any]) -> str:
-    """Files without field ids would give NULL for each of their columns: they are read as the metadata tells."""
+    """The files by themselves, where each holds just the columns of the table as it is now; else as it tells."""
     alone = view["alone"]
     if alone is None:
         return str(view["source"])
     files = ", ".join(map(_literal, alone["files"]))
-    unnamed = f"SELECT 1 FROM parquet_schema([{files}]) WHERE type IS NOT NULL AND field_id IS NULL LIMIT 1"  # noqa: S608 - quoted
-    return str((view if connection.execute(unnamed).fetchone() else alone)["source"])
+    held: dict[str, list[list[Any]]] = {}
+    told = f"SELECT file_name, name, field_id, duckdb_type FROM parquet_schema([{files}]) WHERE num_children IS NULL"  # noqa: S608 - quoted
+    for file, *column in connection.execute(told).fetchall():
+        held.setdefault(file, []).append(column)
+    is_told_alike = len(held) == len(alone["files"]) and all(columns == alone["columns"] for columns in held.values())
+    return f"read_parquet([{files}], hive_partitioning = false)" if is_told_alike else str(view["source"])
 
 
 def _run(connection: _duckdb.DuckDBPyConnection, job: dict[str, Any], stdout: BinaryIO) -> int:

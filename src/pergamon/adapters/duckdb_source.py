@@ -1,9 +1,9 @@
 """What does a query read where it names a table? The SQL of the view that stands for the table in its process.
 
-Whole tables are read as their metadata tells (`iceberg_scan`), or, when a few Parquet files are the whole table, by
-themselves: DuckDB then knows how many rows there are and what lies in them, as if somebody had named the files. Where
-only a part is given, it must not know: a condition that no row can meet would be answered at once, whoever's row is the
-largest. Rows that were deleted are nobody's: a table that has some is read behind the barrier too (ADR 0023).
+Whole tables are read as their metadata tells (`iceberg_scan`), or, when a few Parquet files are the whole table and
+hold its columns as they are now, by themselves: DuckDB then plans as if somebody had named the files to it. Where only
+a part is given, it must not: it would know what the largest value is, whoever's, and answer a condition beyond it at
+once. Rows that were deleted are nobody's: a table that has some is read behind the barrier too (ADR 0027).
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,10 @@ from pergamon.query import Column, GrantedTable, copies, duckdb_type, governed_v
 
 
 def view_of(table: GrantedTable) -> dict[str, Any]:  # Any: JSON
-    """The job's entry for a table. alone: what may be read in place of the source, if these files hold field ids."""
-    alone = {"files": table.parquet_alone, "source": _by_themselves(table)} if _are_enough(table) else None
+    """The job's entry for a table. alone: the files that may be read in place of the source, if each holds just these
+    columns (name, field id, type)."""
+    columns = [(column.name, column.field_id, _type(column)) for column in table.columns]
+    alone = {"files": table.parquet_alone, "columns": columns} if _may_be_enough(table) else None
     return {"database": table.name.database, "table": table.name.table, "source": _source(table), "alone": alone}
 
 
@@ -49,20 +51,9 @@ def _scan(table: GrantedTable, columns: Sequence[Column]) -> str:
     return f"(SELECT {nulls} WHERE false)"
 
 
-def _are_enough(table: GrantedTable) -> bool:
+def _may_be_enough(table: GrantedTable) -> bool:
     is_whole = table.reading is None and table.given_in is None
     return is_whole and bool(table.parquet_alone) and not any(is_nested(column.type) for column in table.columns)
-
-
-def _by_themselves(table: GrantedTable) -> str:
-    """The files, each column found by its field id and given its type of today (Iceberg, "Column Projection")."""
-    columns = ", ".join(f"{column.field_id}: {_asked_for(column)}" for column in table.columns)
-    files = ", ".join(map(text_literal, table.parquet_alone))
-    return f"read_parquet([{files}], schema = MAP {{{columns}}}, hive_partitioning = false)"
-
-
-def _asked_for(column: Column) -> str:
-    return f"{{'name': {text_literal(column.name)}, 'type': {text_literal(_type(column))}, 'default_value': NULL}}"
 
 
 def _as_its_type(column: Column) -> str:

@@ -11,6 +11,7 @@ import ctypes
 import os
 import platform
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
@@ -26,7 +27,7 @@ SYSTEM_CALLS: dict[str, tuple[int | None, int]] = {
     "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139),
     "ioctl": (16, 29), "pread64": (17, 67), "readv": (19, 65), "writev": (20, 66), "preadv": (295, 69),
     "sched_yield": (24, 124), "mremap": (25, 216), "madvise": (28, 233), "nanosleep": (35, 101), "getpid": (39, 172),
-    "exit": (60, 93), "uname": (63, 160), "fcntl": (72, 25), "getcwd": (79, 17), "gettimeofday": (96, 169),
+    "exit": (60, 93), "uname": (63, 160), "getcwd": (79, 17), "gettimeofday": (96, 169),
     "getrusage": (98, 165), "sysinfo": (99, 179), "getuid": (102, 174), "getgid": (104, 176), "geteuid": (107, 175),
     "getegid": (108, 177), "sigaltstack": (131, 132), "gettid": (186, 178), "futex": (202, 98),
     "sched_getaffinity": (204, 123), "getdents64": (217, 61), "set_tid_address": (218, 96), "fadvise64": (221, 223),
@@ -34,7 +35,7 @@ SYSTEM_CALLS: dict[str, tuple[int | None, int]] = {
     "openat": (257, 56), "newfstatat": (262, 79), "readlinkat": (267, 78), "faccessat": (269, 48),
     "faccessat2": (439, 439),
     "set_robust_list": (273, 99), "getrandom": (318, 278), "membarrier": (324, 283), "statx": (332, 291),
-    "rseq": (334, 293), "getcpu": (309, 168), "ppoll": (271, 73), "prlimit64": (302, 261), "futex_waitv": (449, 449),
+    "rseq": (334, 293), "getcpu": (309, 168), "ppoll": (271, 73), "futex_waitv": (449, 449),
     "sched_getparam": (143, 121), "sched_getscheduler": (145, 120), "mincore": (27, 232),
 }  # fmt: skip
 WRITING: dict[str, tuple[int, int]] = {
@@ -53,6 +54,11 @@ CLONE, MMAP, MPROTECT = (56, 220), (9, 222), (10, 226)
 TGKILL, PRCTL = (234, 131), (157, 167)
 """Allowed with conditions: signals to this process alone (abort); naming a thread alone."""
 PR_SET_NAME = 15
+PRLIMIT, OWN_PROCESS = (302, 261), 0
+"""Allowed with a condition: a process's own limits. By number it could lower those of its siblings, and so end them."""
+FCNTL, ON_FILES = (72, 25), (0, 1, 2, 3, 4, 5, 6, 7, 1030)
+"""Allowed with a condition: copies, flags and locks (F_DUPFD to F_SETLKW, F_DUPFD_CLOEXEC). F_SETOWN and F_SETSIG would
+have the kernel send a signal of one's choice to another process."""
 
 ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
@@ -90,8 +96,10 @@ def computing_only(machine: str, pid: int, *, writing: bool = False) -> list[Ins
     program += _with_bit(CLONE[column], argument=0, bit=CLONE_THREAD, wanted=True)
     program += _with_bit(MMAP[column], argument=2, bit=PROT_EXEC, wanted=False)
     program += _with_bit(MPROTECT[column], argument=2, bit=PROT_EXEC, wanted=False)
-    program += _with_value(TGKILL[column], argument=0, value=pid)
-    program += _with_value(PRCTL[column], argument=0, value=PR_SET_NAME)
+    program += _with_value(TGKILL[column], argument=0, values=[pid])
+    program += _with_value(PRCTL[column], argument=0, values=[PR_SET_NAME])
+    program += _with_value(PRLIMIT[column], argument=0, values=[OWN_PROCESS])
+    program += _with_value(FCNTL[column], argument=1, values=ON_FILES)
     program.append(_answer(ERRNO | ENOSYS))
     return program
 
@@ -143,11 +151,12 @@ def _with_bit(number: int, *, argument: int, bit: int, wanted: bool) -> list[Ins
     ]
 
 
-def _with_value(number: int, *, argument: int, value: int) -> list[Instruction]:
+def _with_value(number: int, *, argument: int, values: Sequence[int]) -> list[Instruction]:
+    """Allow a call when an argument is one of these, else EPERM. Other calls fall through with the number."""
+    among = [step for value in values for step in (Instruction(JUMP_EQUAL, 0, 1, value), _answer(ALLOW))]
     return [
-        Instruction(JUMP_EQUAL, 0, 4, number),
+        Instruction(JUMP_EQUAL, 0, len(among) + 2, number),
         _load(OFFSET_ARGUMENTS + 8 * argument),
-        Instruction(JUMP_EQUAL, 0, 1, value),
-        _answer(ALLOW),
+        *among,
         _answer(ERRNO | EPERM),
     ]

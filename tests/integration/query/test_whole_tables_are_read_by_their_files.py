@@ -120,7 +120,7 @@ def test_a_table_whose_columns_have_changed_reads_as_it_is_now(
 def test_files_without_field_ids_are_read_as_the_metadata_tells(
     catalog: InMemoryCatalog, sandbox: DuckDBSandbox, tmp_path: Path
 ) -> None:
-    """By their ids each of their columns would be NULL."""
+    """By name they could be another table's."""
     rows = pa.table({"id": [1, 2], "name": ["a", None]})
     pq.write_table(rows, tmp_path / "plain.parquet")
     table = catalog.create_table("raw_db.added", rows.schema)
