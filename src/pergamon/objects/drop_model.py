@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pergamon.kernel import Actor, ActorKind, Invalid, NotFound, PergamonError
+from pergamon.kernel import Actor, ActorKind, Invalid, NotFound, PergamonError, sha256_hex
 from pergamon.policy import normal_prefix
 
 SERVICE = "service:drop-directory"
 UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".tmp", ".swp", "~")
 """What transfer programs call a file that is not whole yet; hidden files are theirs, too."""
+LONGEST_SHOWN_BYTES = 2_000
 
 
 class UnknownDropDirectory(NotFound):
@@ -123,7 +124,13 @@ def is_still_arriving(name: str) -> bool:
 
 
 def shown(path: str) -> str:
-    """A path from a file system as text that can be kept and shown, also where it is no Unicode."""
-    return "".join(
+    """A path from a file system as text that can be kept and shown, also where it is no Unicode.
+
+    A long one is cut, and told apart by its digest: it is a key, and an index row of PostgreSQL holds 2,704 bytes.
+    """
+    plain = "".join(
         c if c.isprintable() else f"\\x{ord(c):02x}" for c in os.fsencode(path).decode("utf-8", "backslashreplace")
     )
+    if len(plain.encode()) <= LONGEST_SHOWN_BYTES:
+        return plain
+    return f"{plain.encode()[:LONGEST_SHOWN_BYTES].decode(errors='ignore')}… ({sha256_hex(os.fsencode(path))[:16]})"

@@ -66,13 +66,24 @@ class _Changed(Exception):
 def drop_step(place: DropPlace) -> bool:
     """Look into the directories whose turn it is, and copy what has come to rest, for a few seconds at most.
 
+    A fault of ours in one directory lets it rest; it is raised when all the others have had their turn.
     Returns: whether there is more to copy at once.
     """
     with place.begin(actor_of("")) as uow:
         specs = read_drop_directories(uow)
     for name in place.memories.keys() - specs.keys():
         del place.memories[name]
-    return any([_directory_step(place, name, spec) for name, spec in specs.items()])  # noqa: C419 - all get a turn
+    left, faults = False, list[Exception]()
+    for name, spec in specs.items():
+        try:
+            left |= _directory_step(place, name, spec)
+        except Exception as fault:
+            faults.append(fault)
+            if name in place.memories:
+                place.memories[name].next_look = place.clock_s() + REST_AFTER_TROUBLE_S
+    if faults:
+        raise faults[0]
+    return left
 
 
 def _directory_step(place: DropPlace, name: str, spec: DropDirectorySpec) -> bool:

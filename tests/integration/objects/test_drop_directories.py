@@ -291,3 +291,50 @@ def test_another_prefix_copies_what_is_there_to_the_new_place(world: World, oper
         with pytest.raises(objects.UnknownDropDirectory):
             objects.drop_drop_directory(uow, NAME)
     world.steps()
+
+
+def test_a_path_that_is_longer_than_any_key_stops_nothing_else(world: World) -> None:
+    """Its reason is kept under a name that an index can hold; without that the watching of all directories ended."""
+    parts = [os.urandom(100).hex() for _ in range(30)]
+    descriptor = os.open(world.inbox, os.O_RDONLY)
+    for part in parts:
+        os.mkdir(part, dir_fd=descriptor)
+        below = os.open(part, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    for name in ("a.csv", "b.csv"):
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
+    os.close(descriptor)
+    (world.inbox / "plain.csv").write_bytes(b"id\n")
+    world.steps()
+    assert world.contents() == {"medical/plain.csv": b"id\n"}
+    refused = world.problems()
+    assert len(refused) == 2, "each has a name of its own"
+    assert all(path.startswith(parts[0]) for path in refused)
+
+
+def test_a_fault_in_one_directory_leaves_the_others_their_turn(
+    world: World, operator: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path.resolve() / "other"
+    other.mkdir()
+    with world.rt.begin(operator) as uow:
+        spec = objects.DropDirectorySpec(path=str(other), bucket="assets", prefix="other", settle_s=2)
+        objects.put_drop_directory(uow, "assets:zother", spec)
+    (other / "a.csv").write_bytes(b"id\n")
+    plain = drop_watch._look
+
+    def faulty(place: objects.DropPlace, name: str, memory: drop_watch._Memory) -> list[str]:
+        if name == NAME:
+            raise ValueError("a fault of ours")
+        return plain(place, name, memory)
+
+    monkeypatch.setattr(drop_watch, "_look", faulty)
+    faults = 0
+    for _ in range(20):
+        try:
+            world.steps(seconds=1)
+        except ValueError:
+            faults += 1
+    assert world.contents() == {"other/a.csv": b"id\n"}
+    assert 0 < faults < 4, "it rests after each fault"
