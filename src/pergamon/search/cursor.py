@@ -36,6 +36,7 @@ def cursor_of(request: SearchRequest) -> Cursor | None:
         padded = request.after + "=" * (-len(request.after) % 4)
         told = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         search, key, tie, seen = told
+        str(key).encode()  # half a character is no text
         is_ours = isinstance(key, float | int | str) and type(tie) is type(seen) is int and seen >= 0
     except (ValueError, TypeError, RecursionError, binascii.Error):
         is_ours = False

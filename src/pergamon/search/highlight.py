@@ -3,6 +3,7 @@
 Both read only the hits of the page, which the asker may see: a hidden word is neither marked nor suggested.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -52,11 +53,18 @@ class PageWords:
         """The words that were met; by each typed word a name written together only where none of its words was."""
         found: list[Word] = []
         for met in self._met:
-            here: list[Word] = []
-            for word in standing:  # names written together come after all words
-                if word.folded in met and not any(word.start <= one.start and one.end <= word.end for one in here):
-                    here.append(word)
-            found += here
+            ends: dict[int, int] = {}  # of the words that were met, by their starts, in order
+            starts: list[int] = []
+            for word in standing:  # names written together come after all words, which stand in order and apart
+                if word.folded not in met:
+                    continue
+                first = bisect_left(starts, word.start)
+                if first < len(starts) and ends[starts[first]] <= word.end:
+                    continue
+                found.append(word)
+                if first == len(starts):
+                    starts.append(word.start)
+                    ends[word.start] = word.end
         return found
 
 

@@ -13,6 +13,10 @@ from pergamon.search.words import folded
 
 MOST_NOTICES = 10
 MOST_NEAR = 3
+MOST_MENDED = 3
+"""Of the notices, those that say what was probably meant: each compares a thousand values."""
+MOST_PARTS = 8
+"""Of one value: its first levels and sides."""
 LONGEST_COMPARED = 64
 LEAST_LIKENESS = 0.6
 """Of two texts, from 0 to 1; below it a text is another one."""
@@ -32,7 +36,8 @@ def notices(asked: Asked, counts: dict[Facet, FacetCounts]) -> tuple[Notice, ...
     known = asked.values_seen({facet for facet, _ in unmet}) if unmet else {}
     unknown = (one for one in unmet if one[1] not in known[one[0]] and not asked.is_seen(*one))
     return tuple(
-        Notice(facet, value, near_values(value, known[facet])) for facet, value in islice(unknown, MOST_NOTICES)
+        Notice(facet, value, near_values(value, known[facet]) if place < MOST_MENDED else ())
+        for place, (facet, value) in enumerate(islice(unknown, MOST_NOTICES))
     )
 
 
@@ -49,7 +54,7 @@ def near_values(typed: str, known: Iterable[str]) -> tuple[str, ...]:
 def _likeness(wanted: str, value: str) -> float:
     """From 0 to 1: of the whole value, or of the best of its parts."""
     whole = folded(value[:LONGEST_COMPARED])
-    parts = [part for level in whole.split("/") for part in level.split("=")]
+    parts = [part for level in whole.split("/") for part in level.split("=")][:MOST_PARTS]
     return max([_alike(wanted, whole), *(0.99 * _alike(wanted, part) for part in parts)])
 
 
@@ -60,6 +65,8 @@ def _alike(wanted: str, standing: str) -> float:
         return 0.0
     if standing.startswith(wanted) or wanted.startswith(standing):
         return 0.9 + 0.1 * min(len(wanted), len(standing)) / max(len(wanted), len(standing))
+    most_alike = 2 * min(len(wanted), len(standing)) / (len(wanted) + len(standing))
+    if 0.9 * most_alike < LEAST_LIKENESS:
+        return 0.0
     compared = SequenceMatcher(None, wanted, standing, autojunk=False)
-    is_far = 0.9 * min(compared.real_quick_ratio(), compared.quick_ratio()) < LEAST_LIKENESS
-    return 0.0 if is_far else 0.9 * compared.ratio()
+    return 0.0 if 0.9 * compared.quick_ratio() < LEAST_LIKENESS else 0.9 * compared.ratio()

@@ -1,6 +1,9 @@
 """Ranking, highlights, suggestions, orders and pages, by example, on an index of a few assets."""
 
+import base64
+import json
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -126,6 +129,14 @@ def test_highlights_say_where_the_words_stand(ask: Ask) -> None:
     assert told["columns"] == ["patient_id"], "of the columns those that were met"
 
 
+def test_a_text_that_meets_a_word_a_thousand_times_takes_no_time(ask: Ask) -> None:
+    documents = [replace(PLAIN, id=f"asset_{number}", description="a " * 1_000) for number in range(60)]
+    started = time.process_time()
+    page = ask(documents, "a", limit=100)
+    assert time.process_time() - started < 1.2
+    assert all(len(hit.highlights["description"]) == 1_000 for hit in page.hits)
+
+
 def test_a_suggestion_mends_what_was_met_by_slips_only(ask: Ask) -> None:
     documents = [replace(PLAIN, id="a", title="Patient vitals"), replace(PLAIN, id="b", title="Patient")]
     assert ask(documents, "patinet vitals").suggestion == "patient vitals"
@@ -236,6 +247,16 @@ def test_the_next_page_goes_on_where_the_last_ended_whatever_came_and_went(tmp_p
 def test_a_strange_cursor_is_refused(ask: Ask, after: str) -> None:
     with pytest.raises(WrongCursor):
         ask([PLAIN], "something", after=after)
+
+
+def test_a_cursor_with_half_a_character_is_refused(ask: Ask) -> None:
+    documents = [replace(PLAIN, id=f"asset_{n}") for n in range(3)]
+    after = ask(documents, sort=Sort.NAME, limit=1).after
+    assert after is not None
+    search, _, tie, seen = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+    forged = base64.urlsafe_b64encode(json.dumps([search, "\ud800", tie, seen]).encode()).decode().rstrip("=")
+    with pytest.raises(WrongCursor):
+        ask(documents, sort=Sort.NAME, limit=1, after=forged)
 
 
 def test_a_cursor_belongs_to_its_search(ask: Ask) -> None:
