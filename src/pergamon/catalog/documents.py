@@ -84,13 +84,13 @@ def format_of(asset: Asset) -> str:
 
 
 def _words_around(carried: list[DictRow], terms: Mapping[str, DictRow]) -> tuple[str, ...]:
-    """Titles of the synonyms of what is carried, and of everything that it is."""
+    """Titles of the synonyms of what is carried, and of everything that it is; a draft's words are not found by."""
     reached = {row["name"] for row in carried}
     waiting, words = deque(carried), list[str]()
     while waiting and len(words) < MOST_TERM_WORDS:
         relations = waiting.popleft()["content"].get("relations", {})
         for name in [*relations.get("is-a", ()), *relations.get("synonym", ())]:
-            if name in terms and name not in reached:
+            if name in terms and name not in reached and terms[name]["state"] == "approved":
                 reached.add(name)
                 words.append(terms[name]["title"])
                 waiting.append(terms[name])

@@ -3,8 +3,8 @@
 People write drafts; the owners of the unit approve them. Terms of the configuration only the configuration changes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -122,6 +122,36 @@ def _targets(spec: TermSpec) -> set[str]:
     return {target for targets in spec.relations.values() for target in targets}
 
 
+def _told(term: Term, seen: Set[str]) -> Term:
+    """A term as somebody sees it who sees these: a draft that is not theirs is not named as a relation either."""
+    if term.spec.relations and not _targets(term.spec) <= seen:
+        told = {kind: tuple(name for name in names if name in seen) for kind, names in term.spec.relations.items()}
+        kept = {kind: names for kind, names in told.items() if names}
+        return replace(term, spec=term.spec.model_copy(update={"relations": kept}))
+    return term
+
+
+def _with_hidden(spec: TermSpec, before: TermSpec, hidden: Set[str]) -> dict[str, tuple[str, ...]]:
+    """The relations that were written, and those before whose writer could not see that they are there."""
+    stay = {kind: [name for name in names if name in hidden] for kind, names in before.relations.items()}
+    kinds = [*spec.relations, *(kind for kind in stay if kind not in spec.relations and stay[kind])]
+    return {kind: tuple(dict.fromkeys([*spec.relations.get(kind, ()), *stay.get(kind, ())])) for kind in kinds}
+
+
+def _leading_to(name: str, terms: Mapping[str, TermSpec]) -> set[str]:
+    """The terms whose assets are also found by the words of this one: itself, and what is it, or a synonym of it."""
+    above: dict[str, list[str]] = {}
+    for other, spec in terms.items():
+        for target in (*spec.relations.get("is-a", ()), *spec.relations.get("synonym", ())):
+            above.setdefault(target, []).append(other)
+    found, waiting = {name}, [name]
+    while waiting:
+        news = [other for other in above.get(waiting.pop(), ()) if other not in found]
+        found.update(news)
+        waiting += news
+    return found
+
+
 # as deployed
 
 
@@ -186,8 +216,9 @@ def drop_glossary(uow: UnitOfWork, name: str) -> None:
 
 def list_terms(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[Term]:
     """The terms that the actor may see, by name: what is approved, and drafts of units that the actor writes for."""
-    terms = {name: term for name, term in _all_terms(uow).items() if name > after}
-    return [terms[name] for name in _seen(uow, terms)[:limit]]
+    terms = _all_terms(uow)
+    seen = _seen(uow, terms)
+    return [_told(terms[name], set(seen)) for name in seen if name > after][:limit]
 
 
 def read_term(uow: UnitOfWork, name: str) -> TermView:
@@ -205,7 +236,7 @@ def read_term(uow: UnitOfWork, name: str) -> TermView:
             if name in targets and other.name in seen:
                 incoming.setdefault(INVERSE[kind], []).append(other.name)
     told = {kind: tuple(names) for kind, names in sorted(incoming.items())}
-    return TermView(term, told, _assets_shown(uow, name))
+    return TermView(_told(term, set(seen)), told, _assets_shown(uow, name))
 
 
 def suggest_term(uow: UnitOfWork, name: str, spec: TermSpec, *, unit: str) -> Term:
@@ -244,8 +275,11 @@ def edit_term(uow: UnitOfWork, name: str, spec: TermSpec, *, expected_version: i
     _require_approver_of_approved(uow, term)
     if term.version != expected_version:
         raise VersionMovedOn(f"the term is at version {term.version}, not {expected_version} any more")
-    changed = Term(name, spec.model_copy(update={"state": term.spec.state}), None, term.unit, term.version + 1)
-    _save(uow, changed, _all_terms(uow), "written")
+    terms = _all_terms(uow)
+    relations = _with_hidden(spec, term.spec, set(terms).difference(_seen(uow, terms)))
+    update = {"state": term.spec.state, "relations": relations}
+    changed = Term(name, spec.model_copy(update=update), None, term.unit, term.version + 1)
+    _save(uow, changed, terms, "written")
     return changed
 
 
@@ -279,7 +313,9 @@ def remove_term(uow: UnitOfWork, name: str) -> None:
     term = _term_to_change(uow, name)
     _require_writer(uow, term)
     _require_approver_of_approved(uow, term)
-    _require_unused(uow, {name})
+    if tables.terms_in_use(uow, {name}):
+        found = listed([asset for _, asset in _assets_shown(uow, name)]) or "that you may not find"
+        raise InUse(f"the term stands on assets: {found}", hint="take it off the assets first")
     terms = _all_terms(uow)
     speaking = {other.name for other in terms.values() if name in _targets(other.spec)}
     if speaking:
@@ -301,7 +337,7 @@ def _save(uow: UnitOfWork, term: Term, terms: Mapping[str, Term], act: str) -> N
     changed = {name: found.spec for name, found in terms.items()} | {term.name: term.spec}
     _require_sound(changed, lambda name: name if name in seen else A_HIDDEN_DRAFT)
     tables_of_places.save_term(uow, term.name, term.spec, glossary=None, unit=term.unit, version=term.version)
-    tables.tell_of_terms(uow, {term.name})
+    tables.tell_of_terms(uow, _leading_to(term.name, changed))
     uow.record(TermChanged(subject=f"term:{term.name}", act=act, version=term.version))
 
 

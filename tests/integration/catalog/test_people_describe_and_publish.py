@@ -188,3 +188,50 @@ def test_a_product_bundles_what_is_published_and_shows_what_the_reader_may_find(
     with world.by("bea") as uow:
         assert [asset["id"] for asset in catalog.read_asset(uow, "cohort").as_json()["assets"]] == [one]
     assert world.documents(product.asset.id)[product.asset.id].asset_type == "data-product"
+
+
+def test_a_term_in_use_does_not_tell_of_assets_that_may_not_be_found(world: World) -> None:
+    """Nor how many there are: who removes terms of a unit does not see what its projects have not published."""
+    ids = [asset for name in ("a", "b") for asset in world.found(f"heart_db.{name}", "id")]
+    spec = catalog.TermSpec(title="Blood pressure", definition="Of the arm")
+    with world.by("olga") as uow:
+        catalog.suggest_term(uow, "bp", spec, unit="cardiology")
+    with world.by("uma") as uow:
+        catalog.approve_term(uow, "bp")
+    for asset_id in ids:
+        with world.by("olga") as uow:
+            catalog.edit_asset(uow, asset_id, catalog.AssetEdit(terms=("bp",)), expected_version=1)
+            catalog.unpublish_asset(uow, asset_id)
+    with pytest.raises(PergamonError) as refused, world.by("uma") as uow:
+        catalog.remove_term(uow, "bp")
+    assert refused.value.message == "the term stands on assets: that you may not find"
+    with world.by("olga") as uow:
+        catalog.publish_asset(uow, ids[0])
+    with pytest.raises(PergamonError) as refused, world.by("uma") as uow:
+        catalog.remove_term(uow, "bp")
+    assert refused.value.message == "the term stands on assets: `heart_db.a`"
+
+
+def test_a_draft_that_an_approved_term_speaks_of_shows_neither_its_name_nor_its_words(world: World) -> None:
+    (asset_id,) = world.found("heart_db.a", "id")
+    draft = catalog.TermSpec(title="Secret trial")
+    with world.by("olga") as uow:
+        catalog.suggest_term(uow, "secret", draft, unit="cardiology")
+        spec = catalog.TermSpec(title="Pulse", relations={"is-a": ("secret",)})
+        catalog.suggest_term(uow, "pulse", spec, unit="cardiology")
+    with world.by("uma") as uow:
+        catalog.approve_term(uow, "pulse")
+    with world.by("olga") as uow:
+        catalog.edit_asset(uow, asset_id, catalog.AssetEdit(terms=("pulse",)), expected_version=1)
+        catalog.publish_asset(uow, asset_id)
+        assert catalog.read_term(uow, "pulse").as_json()["relations"] == {"is-a": ["secret"]}
+    with world.by("bea") as uow:
+        assert catalog.read_term(uow, "pulse").as_json()["relations"] == {}
+        assert [term.as_json()["relations"] for term in catalog.list_terms(uow) if term.name == "pulse"] == [{}]
+    assert world.documents(asset_id)[asset_id].term_words == ()
+    with world.by("uma") as uow:
+        changes = "SELECT sequence FROM catalog_change WHERE asset_id = %s"
+        before = uow.rows(changes, (asset_id,))
+        catalog.approve_term(uow, "secret")
+        assert uow.rows(changes, (asset_id,)) != before, "search hears of it"
+    assert world.documents(asset_id)[asset_id].term_words == ("Secret trial",)
