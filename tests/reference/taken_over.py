@@ -18,6 +18,8 @@ tried("sibling's files", lambda: os.open(f"/proc/{sibling}/fd/3", os.O_RDONLY))
 tried("kill the sibling", lambda: os.kill(sibling, 0))
 tried("trace the sibling", lambda: call(101, 16, sibling, 0, 0))
 tried("read the sibling", lambda: call(310, sibling, 0, 0, 0, 0, 0))
+tried("limits of the sibling", lambda: call(302, sibling, 0, 0, 0))
+tried("signals to the sibling", lambda: call(72, 0, 8, sibling))
 """
 
 

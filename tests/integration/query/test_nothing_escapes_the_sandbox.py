@@ -110,7 +110,7 @@ def test_even_without_landlock_no_query_looks_into_another(lake: Path, namespace
     is_root_of_the_host = os.getuid() == 0 and not DuckDBSandbox(lake, lake / "log", namespaces=namespaces)._prefix
     roots_alone = {"sibling's memory", "sibling's files"} if is_root_of_the_host else set()
     assert {name for name, told in report.items() if told.startswith("done")} <= roots_alone
-    assert len(report) == 5
+    assert len(report) == 7
 
 
 def test_in_a_namespace_the_rest_of_the_host_is_not_even_there(lake: Path) -> None:

@@ -70,6 +70,17 @@ def test_threads_but_no_processes_and_memory_but_no_code(machine: str) -> None:
     assert verdict(machine, seccomp.PRCTL[column], 8) == ERRNO | EPERM
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_no_limit_and_no_signal_reaches_another_process(machine: str) -> None:
+    column = ARCHITECTURES[machine][1]
+    assert verdict(machine, seccomp.PRLIMIT[column], 0, 7) == ALLOW
+    assert verdict(machine, seccomp.PRLIMIT[column], PID + 1, 7) == ERRNO | EPERM
+    f_dupfd_cloexec, f_setown, f_setsig, f_setown_ex = 1030, 8, 10, 15
+    assert verdict(machine, seccomp.FCNTL[column], 3, f_dupfd_cloexec) == ALLOW
+    for command in (f_setown, f_setsig, f_setown_ex):
+        assert verdict(machine, seccomp.FCNTL[column], 3, command) == ERRNO | EPERM
+
+
 def test_another_architecture_is_ended_and_x32_is_not_there() -> None:
     assert verdict("x86_64", 0, arch=0x40000003) == KILL_PROCESS
     assert verdict("x86_64", 0x40000000 | 41) == ERRNO | ENOSYS
