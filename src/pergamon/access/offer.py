@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pergamon import catalog, lake
 from pergamon.access.model import NotForAsking
-from pergamon.catalog import AccessConditions, Asset, AssetKind
+from pergamon.catalog import AccessConditions, Asset, AssetContent, AssetKind
 from pergamon.policy import PolicyColumn, UnknownColumnType, inner_columns
 from pergamon.store import UnitOfWork
 
@@ -43,6 +43,10 @@ def is_understood(column: PolicyColumn) -> bool:
     return True
 
 
+def _listed(content: AssetContent) -> frozenset[str]:
+    return frozenset(name for column in content.columns for name in _names_told(column.name, column.type))
+
+
 def _names_told(name: str, column_type: str) -> list[str]:
     """A listed column and what the listing tells to be in it."""
     column = PolicyColumn(0, name, column_type)
@@ -74,10 +78,15 @@ def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
             PolicyColumn(column.field_id, column.name, str(column.field_type), column.required)
             for column in schema.columns
         ),
-        listed=frozenset(name for column in listing.columns for name in _names_told(column.name, column.type)),
+        listed=_listed(listing),
         lake_table=asset.name,
         table_key=record.key,
     )
+
+
+def listed_at(uow: UnitOfWork, asset_id: str, version: int) -> frozenset[str]:
+    """The columns that one version of an asset tells of, and what is in them."""
+    return _listed(catalog.standing_version(uow, asset_id, version).content)
 
 
 def conditions_of(uow: UnitOfWork, asset_id: str, version: int) -> AccessConditions:

@@ -21,6 +21,7 @@ from pergamon.access.model import (
     Wish,
     checked,
     closed,
+    moment,
     state_after,
 )
 from pergamon.access.offer import Offer, conditions_of, offer_of
@@ -254,6 +255,11 @@ def _require_renewable(uow: UnitOfWork, offer: Offer, project: str, grant_id: st
         raise GrantNotActive("a grant that has ended is not renewed", hint="ask anew, without renewing")
     if grant.valid_until is None:
         raise BadRequest("that grant has no end, so there is nothing to renew")
+    earlier = tables.request(uow, grant.request_id)
+    before = tables.grant(uow, earlier.wish.renews) if earlier is not None and earlier.wish.renews else None
+    if before is not None and before.state(uow.now) is GrantState.ACTIVE:  # else no number of days were a bound
+        told = "that grant renews another that is live: its own time has not begun"
+        raise BadRequest(told, hint=f"renew it after {moment(before.valid_until)}")
 
 
 def _require_none_undecided(uow: UnitOfWork, offer: Offer, project: str) -> None:

@@ -23,7 +23,7 @@ from pergamon.access.model import (
     closed,
     state_after,
 )
-from pergamon.access.offer import Offer, conditions_of, offer_of
+from pergamon.access.offer import Offer, conditions_of, listed_at, offer_of
 from pergamon.access.request import remark
 from pergamon.access.rules import NOBODY_DECIDES_ON_THEIR_OWN, verdict
 from pergamon.access.shape import require_demands, shaped
@@ -185,7 +185,8 @@ def _to_decide(uow: UnitOfWork, request_id: str, act: RequestAct) -> tuple[Acces
 
 
 def _same_offer(uow: UnitOfWork, request: AccessRequest, asset: Asset) -> Offer:
-    """The asset's offer, when it is what was asked under.
+    """The asset's offer, when it is what was asked under. Columns that are listed since then are not in it: nobody has
+    asked for them, and who has approved has not seen them.
 
     Raises:
         NotForAsking: there is none. ConditionsChanged: it is another.
@@ -196,6 +197,7 @@ def _same_offer(uow: UnitOfWork, request: AccessRequest, asset: Asset) -> Offer:
         if asked_under != offer.conditions:
             hint = "ask for changes: who amends it accepts the conditions as they are now"
             raise ConditionsChanged("the asset's conditions have changed since this was asked", hint=hint)
+        offer = replace(offer, listed=offer.listed & listed_at(uow, asset.id, request.listing_version))
     require_demands(offer.conditions, request.wish)
     return offer
 

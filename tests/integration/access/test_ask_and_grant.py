@@ -1,9 +1,11 @@
 """From asking to having: who may, what is given, until when; each verb on the real PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from pergamon import access, catalog, lake
@@ -283,6 +285,22 @@ def test_the_worker_tells_of_ends(world: World) -> None:
     assert ended["valid_until"] == "2026-03-21T12:00:00+00:00"
 
 
+def test_renewals_do_not_pile_up_to_more_days_than_the_conditions_allow(world: World) -> None:
+    """Where nobody decides, a chain of them would outlive the listing by years."""
+    world.list_with(approval="automatic", longest_days=30)
+    first = world.granted()
+    second = world.granted(renews=first.id)
+    with pytest.raises(access.BadRequest, match="its own time has not begun"):
+        world.ask(renews=second.id)
+    again = world.granted(renews=first.id)
+    assert again.valid_until == second.valid_until
+    world.later(days=31)
+    third = world.granted(renews=second.id)
+    assert third.valid_until is not None
+    assert second.valid_until is not None
+    assert third.valid_until - second.valid_until == timedelta(days=30)
+
+
 def test_a_renewal_is_asked_before_the_end_and_goes_on_from_it(world: World) -> None:
     grant = world.granted(days=10)
     world.later(days=9)
@@ -314,6 +332,24 @@ def test_a_table_that_is_gone_ends_its_grants_and_another_of_its_name_is_not_it(
         assert access.expire_grants(uow) == 1
         assert access.read_grant(uow, grant.id).revoked_why == "the asset's table is gone"
     assert [event["cause"] for event in world.events("access.grant_revoked")] == ["table-gone"]
+
+
+def test_a_column_that_is_listed_after_a_request_is_not_given_by_it(world: World) -> None:
+    """Who asks for all columns asks for those that there are; a crawl may list another one before somebody approves."""
+    request = world.ask()
+    patients = lake.TableId.parse("heart_db.patients")
+    with world.by() as uow:
+        lake.evolve_table(uow, patients, add=[pa.field("hiv", pa.bool_())])
+        catalog.table_changed(uow, patients, catalog.read_facts(uow, patients, cause="crawl"))
+    with world.by("olga") as uow:
+        assert "hiv" in {
+            column.name for column in catalog.read_asset(uow, world.asset, listing=True).version.content.columns
+        }
+        seen = access.outlook_of(uow, request.id)
+        grant_id = access.approve_request(uow, request.id, note="as it was").grant_id
+        given = {seen.column_names[number] for number in access.read_grant(uow, grant_id or "").rights.columns}
+    assert given == set(COLUMNS.names) == {seen.column_names[number] for number in seen.rights.columns}
+    assert len(world.granted().rights.columns) == len(COLUMNS) + 1
 
 
 def test_unpublishing_refuses_new_requests_and_lets_grants_live(world: World) -> None:
