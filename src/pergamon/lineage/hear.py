@@ -21,6 +21,8 @@ from pergamon.store import FeedPosition, UnitOfWork
 
 REMEMBERED = timedelta(days=7)
 """How long a run's events add up, and a repeated one is known again."""
+MOST_BYTES_OF_A_RUN = 4 * 1024**2
+"""They are read together with each event that comes: without a bound a thousand of them would fill the memory."""
 HAS_WRITTEN = frozenset({"COMPLETE", "RUNNING", "OTHER"})
 
 
@@ -37,7 +39,7 @@ def take_event(uow: UnitOfWork, text: bytes) -> TakenEvent:
 
     Raises:
         AccessDenied: the actor may not tell lineage.
-        BadEvent: it is no run event, or its run has more edges than we take.
+        BadEvent: it is no run event, or its run has more names or edges than we take.
     """
     held = actions_of_roles(uow, uow.actor.roles)
     require(decide(uow.actor, Action.LINEAGE_WRITE, Resource("lineage", "events"), actions=held))
@@ -48,6 +50,11 @@ def take_event(uow: UnitOfWork, text: bytes) -> TakenEvent:
     tables.forget_events(uow, uow.now - REMEMBERED)
     if not tables.save_event(uow, teller, run_id, event.event_type, digest, job=event.job_name, names=names):
         return TakenEvent(is_new=False, edges=0)
+    if tables.bytes_of_run(uow, teller, run_id, event.job_name) > MOST_BYTES_OF_A_RUN:
+        raise BadEvent(
+            f"the run's events name more than {MOST_BYTES_OF_A_RUN:,} bytes of datasets and columns",
+            hint="a run tells its names once, not anew with each event",
+        )
     told = tables.events_of_run(uow, teller, run_id, event.job_name)
     edges = _tell(uow, LineageRun(event.job_name, "told", run_id), told) if _has_written(told) else 0
     counts = {kind: len(names[kind]) for kind in ("inputs", "outputs", "columns")}

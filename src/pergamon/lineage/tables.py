@@ -116,6 +116,16 @@ def events_of_run(uow: UnitOfWork, told_by: str, run_id: str, job: str) -> list[
     )
 
 
+def bytes_of_run(uow: UnitOfWork, told_by: str, run_id: str, job: str) -> int:
+    """How much the events of a run hold, as far as they are remembered."""
+    row = uow.row(
+        "SELECT coalesce(sum(octet_length(edges::text)), 0)::bigint AS bytes FROM lineage_event "
+        "WHERE told_by = %s AND run_id = %s AND job = %s",
+        (told_by, run_id, job),
+    )
+    return row["bytes"] if row else 0
+
+
 def forget_events(uow: UnitOfWork, before: datetime) -> None:
     """A few at a time, with each event that comes."""
     uow.execute(
@@ -128,17 +138,23 @@ def forget_events(uow: UnitOfWork, before: datetime) -> None:
 
 
 def neighbours(uow: UnitOfWork, datasets: Sequence[Dataset], limit: int) -> list[tuple[Dataset, Dataset]]:
-    """Pairs of one of the datasets and what a current edge joins it with."""
+    """Pairs of one of the datasets and what a current edge joins it with.
+
+    The platform's first, then of each teller as many: nobody's claims push out what others told.
+    """
     names = ([dataset.namespace for dataset in datasets], [dataset.name for dataset in datasets])
     rows = uow.rows(
         "WITH asked AS (SELECT d.id, d.namespace, d.name FROM lineage_dataset d "
         "JOIN unnest(%s::text[], %s::text[]) AS n (namespace, name) USING (namespace, name)), "
-        "pairs AS (SELECT a.id, e.output_id AS other FROM asked a JOIN lineage_edge e ON e.input_id = a.id "
-        "WHERE e.ended_at IS NULL UNION SELECT a.id, e.input_id FROM asked a JOIN lineage_edge e "
-        "ON e.output_id = a.id WHERE e.ended_at IS NULL) "
-        "SELECT a.namespace, a.name, o.namespace AS other_namespace, o.name AS other_name FROM pairs "
-        "JOIN asked a ON a.id = pairs.id JOIN lineage_dataset o ON o.id = pairs.other LIMIT %s",
-        (*names, limit),
+        "pairs AS (SELECT a.id, e.output_id AS other, e.told_by FROM asked a JOIN lineage_edge e ON e.input_id = a.id "
+        "WHERE e.ended_at IS NULL UNION SELECT a.id, e.input_id, e.told_by FROM asked a JOIN lineage_edge e "
+        "ON e.output_id = a.id WHERE e.ended_at IS NULL), "
+        "ranked AS (SELECT id, other, told_by <> %s AS is_claim, "
+        "row_number() OVER (PARTITION BY id, told_by ORDER BY other) AS place FROM pairs), "
+        "first AS (SELECT id, other FROM ranked ORDER BY is_claim, place, id LIMIT %s) "
+        "SELECT DISTINCT a.namespace, a.name, o.namespace AS other_namespace, o.name AS other_name FROM first "
+        "JOIN asked a ON a.id = first.id JOIN lineage_dataset o ON o.id = first.other",
+        (*names, PLATFORM, limit),
     )
     return [(Dataset(r["namespace"], r["name"]), Dataset(r["other_namespace"], r["other_name"])) for r in rows]
 
@@ -158,39 +174,51 @@ def spelled_field(uow: UnitOfWork, dataset: int, field: str) -> str:
     return field if field in found or len(found) != 1 else found.pop()
 
 
-def edges_at(uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: bool, limit: int) -> list[dict[str, Any]]:
+def edges_at(
+    uow: UnitOfWork, nodes: Sequence[tuple[int, str]], *, upstream: bool, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
     """Current edges that end (upstream) or begin (downstream) at nodes: (dataset id, field); a field `""` is any.
 
     A column of which a job told nothing comes from the datasets as wholes; and what came from a whole dataset, or from
-    who knows which column of it, hangs on every column.
+    who knows which column of it, hangs on every column. When there are more than `limit`: the platform's first, then of
+    each teller as many, so that nobody's claims push out what others told.
+    Returns: the edges in order, and whether there are more.
     """
     ids, fields = [node[0] for node in nodes], [node[1] for node in nodes]
-    if upstream:
-        return uow.rows(
-            EDGES  # noqa: S608 - two literals
-            + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
-            "ON e.output_id = n.id AND (n.field IN ('', e.output_field) OR e.output_field = '' AND NOT EXISTS ("
-            "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
-            "AND c.told_by = e.told_by AND c.output_field = n.field AND c.ended_at IS NULL)) "
-            "WHERE e.ended_at IS NULL ORDER BY e.output_id, e.output_field, e.input_id, e.input_field LIMIT %s",
-            (ids, fields, limit),
-        )
-    return uow.rows(
-        EDGES  # noqa: S608 - two literals
-        + "JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) "
-        "ON e.input_id = n.id AND (n.field IN ('', e.input_field) OR e.input_field = '' AND (e.output_field <> '' "
-        "OR NOT EXISTS (SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
-        "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL))) "
-        "WHERE e.ended_at IS NULL ORDER BY e.input_id, e.input_field, e.output_id, e.output_field LIMIT %s",
-        (ids, fields, limit),
+    rows = uow.rows(UPSTREAM if upstream else DOWNSTREAM, (ids, fields, PLATFORM, limit + 1))
+    near, far = ("output", "input") if upstream else ("input", "output")
+    order = (f"{near}_id", f"{near}_field", f"{far}_id", f"{far}_field", "job")
+    return sorted(rows[:limit], key=lambda row: tuple(row[name] for name in order)), len(rows) > limit
+
+
+_EDGES_AT = """
+    WITH met AS (
+        SELECT DISTINCT e.input_id, e.input_field, e.output_id, e.output_field, e.job, e.kind, e.told_by, e.last_at,
+            e.ended_at
+        FROM lineage_edge e JOIN unnest(%s::bigint[], %s::text[]) AS n (id, field) ON {met}
+        WHERE e.ended_at IS NULL
+    ), ranked AS (
+        SELECT *, told_by <> %s AS is_claim,
+            row_number() OVER (PARTITION BY told_by ORDER BY {order}, job) AS place FROM met
+    ), first AS (
+        SELECT * FROM ranked ORDER BY is_claim, place LIMIT %s
     )
-
-
-EDGES = (
-    "SELECT DISTINCT e.input_id, e.input_field, e.output_id, e.output_field, e.job, e.kind, e.told_by, e.last_at, "
-    "e.ended_at, i.namespace AS input_namespace, i.name AS input_name, o.namespace AS output_namespace, "
-    "o.name AS output_name FROM lineage_edge e JOIN lineage_dataset i ON i.id = e.input_id "
-    "JOIN lineage_dataset o ON o.id = e.output_id "
+    SELECT e.*, i.namespace AS input_namespace, i.name AS input_name, o.namespace AS output_namespace,
+        o.name AS output_name
+    FROM first e JOIN lineage_dataset i ON i.id = e.input_id JOIN lineage_dataset o ON o.id = e.output_id
+    ORDER BY e.is_claim, e.place
+"""
+UPSTREAM = _EDGES_AT.format(
+    met="e.output_id = n.id AND (n.field IN ('', e.output_field) OR e.output_field = '' AND NOT EXISTS ("
+    "SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job AND c.told_by = e.told_by "
+    "AND c.output_field = n.field AND c.ended_at IS NULL))",
+    order="output_id, output_field, input_id, input_field",
+)
+DOWNSTREAM = _EDGES_AT.format(
+    met="e.input_id = n.id AND (n.field IN ('', e.input_field) OR e.input_field = '' AND (e.output_field <> '' "
+    "OR NOT EXISTS (SELECT 1 FROM lineage_edge c WHERE c.output_id = e.output_id AND c.job = e.job "
+    "AND c.told_by = e.told_by AND c.output_field <> '' AND c.ended_at IS NULL)))",
+    order="input_id, input_field, output_id, output_field",
 )
 
 

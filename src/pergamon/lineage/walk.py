@@ -57,9 +57,7 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
     seen, frontier = {(start_id, field)}, [(start_id, field)]
     answers: dict[Dataset, bool] = {start: True}
     for _ in range(min(depth, DEEPEST)):
-        rows = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES + 1)
-        if len(rows) + len(found) > MOST_EDGES:
-            return Graph(start, tuple(found.values()), cut=True, field=field)
+        rows, is_full = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES - len(found))
         edges = [tables.as_edge(row) for row in rows]
         _ask(answers, [_far_end(edge, is_upstream=is_upstream) for edge in edges], may_see)
         frontier = []
@@ -74,8 +72,8 @@ def _walk(uow: UnitOfWork, start: Dataset, may_see: MaySee, field: str, depth: i
             if node not in seen:
                 seen.add(node)
                 frontier.append(node)
-        if not frontier:
-            return Graph(start, tuple(found.values()), cut=False, field=field)
+        if is_full or not frontier:
+            return Graph(start, tuple(found.values()), cut=is_full, field=field)
     is_cut = _is_cut(uow, frontier, answers, may_see, is_upstream=is_upstream)
     return Graph(start, tuple(found.values()), cut=is_cut, field=field)
 
@@ -89,7 +87,7 @@ def _is_cut(
     is_upstream: bool,
 ) -> bool:
     """Would one level more show anything? What may not be seen is not hinted at either."""
-    rows = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES)
+    rows, _ = tables.edges_at(uow, frontier, upstream=is_upstream, limit=MOST_EDGES)
     ends = [_far_end(tables.as_edge(row), is_upstream=is_upstream) for row in rows]
     _ask(answers, ends, may_see)
     return any(answers[end] for end in ends)

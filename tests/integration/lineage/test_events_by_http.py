@@ -277,3 +277,12 @@ def test_lineage_at_the_command_line(
     assert refused.value.kind is Kind.DENIED
     exported = CliRunner().invoke(group, ["lineage", "export"], catch_exceptions=False)
     assert [json.loads(line)["eventType"] for line in exported.stdout.splitlines()] == ["START", "COMPLETE"]
+
+
+def test_what_the_events_of_a_run_name_together_has_a_bound(web: httpx.Client, tokens: dict[str, str]) -> None:
+    """They are read together with each event that comes: a thousand of a megabyte each would fill the memory."""
+    taken = []
+    for number in range(7):
+        inputs = [{"namespace": f"n{number}", "name": f"{place:03d}" + "x" * 1_900} for place in range(480)]
+        taken.append(post(web, tokens["etl"], event(eventType="START", inputs=inputs, outputs=[])).status_code)
+    assert taken == [201] * 4 + [400] * 3

@@ -15,9 +15,11 @@ from pergamon.lineage import (
     MaySee,
     column_by_column,
     downstream,
+    neighbours,
     record_edges,
     record_if_new,
     upstream,
+    walk,
 )
 from pergamon.runtime import Runtime
 
@@ -144,3 +146,26 @@ def test_the_same_again_is_not_written_until_an_hour_has_passed(rt: Runtime) -> 
     assert tell(4, columns)
     assert tell(5, columns, "load_2")
     assert tell(6, columns, "load_2", hours=1)
+
+
+def test_nobodys_claims_push_out_what_the_platform_or_others_told(
+    told: Runtime, operator: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may tell lineage can name any table; as many edges as a walk takes hid all others, from everybody."""
+    monkeypatch.setattr(walk, "MOST_EDGES", 20)
+    made_up = [Dataset("pergamon", f"raw_db.x{number}") for number in range(60)]
+    outside, other_outside = Dataset("s3://claimed", "x"), Dataset("s3://other", "x")
+    with told.begin(operator) as uow:
+        whole = LineageRun("spam", "told", "run_s")
+        record_edges(uow, whole, made_up, [CURATED, outside], told_by="person:spammer")
+        record_edges(uow, LineageRun("dbt", "told", "run_d"), [other_outside], [CURATED], told_by="service:dbt")
+        record_edges(uow, LineageRun("dbt/2", "told", "run_e"), [RAW], [outside], told_by="service:dbt")
+
+    def real(datasets: Collection[Dataset]) -> Set[Dataset]:
+        return set(datasets) - set(made_up)
+
+    with told.begin(operator) as uow:
+        seen = pairs(upstream(uow, CURATED, real, depth=1))
+        assert ("raw_db.patients.born", "curated_db.ages.age") in seen
+        assert ("x.", "curated_db.ages.") in seen
+        assert RAW in neighbours(uow, [outside])[outside]
