@@ -13,9 +13,8 @@ from fastapi import Depends, Path, Request
 
 from pergamon.web.errors import WebError
 
-BucketName = Annotated[
-    str, Path(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9 and dash.")
-]
+BUCKET_NAME = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
+BucketName = Annotated[str, Path(pattern=BUCKET_NAME, description="3 to 63 of a-z, 0-9 and dash.")]
 
 
 class BadPath(WebError):

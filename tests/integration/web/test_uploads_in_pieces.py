@@ -128,7 +128,7 @@ BAD_CREATIONS: list[tuple[dict[str, str], int]] = [
     ({"Upload-Metadata": metadata()["Upload-Metadata"] + ",key YQ=="}, 400),
     (metadata(bucket="none"), 404),
     (metadata(bucket="a\x00"), 400),
-    (metadata(bucket="../shelf"), 404),
+    (metadata(bucket="../shelf"), 400),
     (metadata(key="own/../open/x"), 400),
     (metadata(key="/etc/passwd"), 400),
     (metadata(key="other/x"), 404),
@@ -154,6 +154,13 @@ def test_a_creation_that_is_refused_leaves_nothing(shelves: Shelves) -> None:
     with shelves.rt.begin(OPERATOR) as uow:
         assert uow.rows("SELECT * FROM object_upload") == []
     assert len(shelves.files()) == 1
+
+
+def test_a_made_up_bucket_does_not_reach_the_trail(shelves: Shelves) -> None:
+    """Nor the terminal that shows it."""
+    for bucket in ("shelf\x1b[31m", "shelf\n", "../shelf", "x" * 20_000):
+        answer = shelves.wes.post(UPLOADS, headers=TUS | metadata(bucket=bucket) | {"Upload-Length": "1"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "web.bad_tus_header")
 
 
 def test_an_upload_is_its_owners_alone(shelves: Shelves) -> None:

@@ -4,6 +4,7 @@
 Where nobody is told before a body is read whether it is welcome, a body would be an attack: each route asks first.
 """
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -15,6 +16,7 @@ from pergamon.runtime import Runtime
 from pergamon.web.api.objects import IfMatch, IfNoneMatch
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.errors import NEVER_STORED
+from pergamon.web.object_path import BUCKET_NAME
 from pergamon.web.transfer import TransfersDep, body_of
 from pergamon.web.tus import (
     CHECKSUMS,
@@ -93,7 +95,7 @@ def create(
     if has_piece:
         require_piece(request)
     bucket, key = metadata.get("bucket"), metadata.get("key") or metadata.get("filename")
-    if not bucket or not key or "\x00" in bucket:
+    if not bucket or not key or not re.fullmatch(BUCKET_NAME, bucket):
         raise BadTusHeader("Upload-Metadata names no bucket or no key", hint="bucket BASE64,key BASE64")
     with rt.begin(actor) as uow:
         upload = objects.begin_upload(
