@@ -89,6 +89,7 @@ FRAGILE: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("n", "date_diff('day', DATE '2020-01-01', {a}.day)", "date"),
         ("l", "list_resize({a}.tags, {a}.small)", "list"),
         ("s", "{a}.tags[{a}.small]", "list"),
+        ("l", "CAST(CAST({a}.tags AS INTEGER[]) AS VARCHAR[])", "list"),
         ("s", "chr(CASE WHEN {a}.small BETWEEN 1 AND 12 OR {a}.small IS NULL THEN 65 ELSE -1 END)", "case"),
         ("n", "CASE WHEN {a}.amount > 20 THEN CAST('no number' AS INTEGER) ELSE 1 END", "case"),
     ),

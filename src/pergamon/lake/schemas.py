@@ -160,28 +160,33 @@ def refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
     if not fields:
         raise BadSchema("a table needs at least one column")
     names = [field.name.casefold() for field in fields]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise BadSchema(
-            f"columns that differ only in case: {doubled}", hint="engines do not tell them apart; rename one"
-        )
+    _refuse_names_alike("columns", names)
     if any(not name or not name.isprintable() or len(name) > LONGEST_NAME for name in names):
         raise BadSchema("a column has no name, a very long one, or one that cannot be printed")
     for field in fields:
-        _refuse_types_not_in_spark_sql(field.name, field.field_type)
+        _refuse_doubtful_type(field.name, field.field_type)
 
 
-def _refuse_types_not_in_spark_sql(name: str, kind: IcebergType) -> None:
+def _refuse_names_alike(what: str, folded: Sequence[str]) -> None:
+    doubled = sorted({name for name in folded if folded.count(name) > 1})
+    if doubled:
+        raise BadSchema(
+            f"{what} that differ only in case: {doubled}", hint="engines do not tell them apart; rename one"
+        )
+
+
+def _refuse_doubtful_type(name: str, kind: IcebergType) -> None:
     if isinstance(kind, NOT_IN_SPARK_SQL):
         raise BadSchema(f"column {name} is {kind}, which Spark SQL cannot name", hint=f"use {StringType()} or binary")
     if isinstance(kind, ListType):
-        _refuse_types_not_in_spark_sql(name, kind.element_type)
+        _refuse_doubtful_type(name, kind.element_type)
     if isinstance(kind, MapType):
-        _refuse_types_not_in_spark_sql(name, kind.key_type)
-        _refuse_types_not_in_spark_sql(name, kind.value_type)
+        _refuse_doubtful_type(name, kind.key_type)
+        _refuse_doubtful_type(name, kind.value_type)
     if isinstance(kind, StructType):
+        _refuse_names_alike(f"fields of {name}", [field.name.casefold() for field in kind.fields])
         for field in kind.fields:
-            _refuse_types_not_in_spark_sql(f"{name}.{field.name}", field.field_type)
+            _refuse_doubtful_type(f"{name}.{field.name}", field.field_type)
 
 
 def _without_ids(columns: pa.Schema) -> Schema:

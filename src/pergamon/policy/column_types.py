@@ -132,6 +132,7 @@ def _nested_at(text: str, kind: str, start: int, depth: int) -> tuple[ColumnType
     parts: dict[str, ColumnType] = {}
     field_ids: dict[str, int] = {}
     required: set[str] = set()
+    folded: set[str] = set()
     end = start
     named: re.Match[str] | None = None
     names = iter({"list": ("element",), "map": ("key", "value")}.get(kind, ()))
@@ -141,8 +142,9 @@ def _nested_at(text: str, kind: str, start: int, depth: int) -> tuple[ColumnType
             name, end = (named[2], named.end()) if named else ("", end)
         else:
             name = next(names, "")
-        if not name or name in parts:
+        if not name or name.casefold() in folded:  # engines find a field without regard to case: one for the other
             raise _unknown()
+        folded.add(name.casefold())
         parts[name], end = _type_at(text, end, depth + 1)
         if named:
             field_ids[name] = int(named[1])

@@ -5,7 +5,7 @@ The fields of structs are columns of their own to grants (`policy.inner_columns`
 was granted is in no grant, so it is left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pergamon.policy import (
@@ -70,7 +70,16 @@ class CellRights:
         shown = self._built(f"struct_extract({one}, 'value')", kind.parts["value"], outer, depth + 1)
         pair = f"struct_pack(k := struct_extract({one}, 'key'), v := {shown})"
         pairs = f"list_transform(map_entries({value}), lambda {one}: {pair})"
-        return f"CASE WHEN {value} IS NULL THEN NULL ELSE map_from_entries({pairs}) END"
+        keys = "".join(f" AND {rows_sql(rows, self.raw)}" for rows in self._rows_of_keys(kind.parts["key"], outer))
+        return f"CASE WHEN {value} IS NOT NULL{keys} THEN map_from_entries({pairs}) END"
+
+    def _rows_of_keys(self, kind: ColumnType, outer: ColumnRight) -> Iterator[Predicate]:
+        """Keys stay whole, so a map is given only in the rows in which all that is in its keys is given."""
+        for name, part in kind.parts.items():
+            only_where = self.rights[kind.field_ids[name]].only_where if kind.kind == "struct" else None
+            if only_where is not None and only_where != outer.only_where:
+                yield only_where
+            yield from self._rows_of_keys(part, outer)
 
     def _field(self, struct: str, kind: ColumnType, name: str, outer: ColumnRight, depth: int) -> str:
         """A field of a struct. Where it is given in the same rows as what it stands in, nothing is to be said twice."""
@@ -125,7 +134,7 @@ def _left(kind: ColumnType, rights: Rights) -> ColumnType | None:
 
 
 def _keeps_its_values(kind: ColumnType, rights: Rights) -> bool:
-    """Is nothing in it masked, or given in some rows only?"""
+    """Is nothing in it masked? In which rows it is given is another question (`_rows_of_keys`)."""
     ids = [kind.field_ids[name] for name in kind.field_ids]
     plain = all((right := rights.get(one)) is None or (right.mask, right.own) == (None, None) for one in ids)
     return plain and all(_keeps_its_values(part, rights) for part in kind.parts.values())

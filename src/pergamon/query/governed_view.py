@@ -4,14 +4,16 @@ The row filter stands in a SELECT of its own, the barrier, and the masks in one 
 result alone. DuckDB runs functions that it believes never fail on rows that nobody asked for, and some of them do fail:
 it moves conditions down to where rows are read, and computes once for every entry of a file's dictionary, whoever's it
 is. Their errors would tell of hidden rows. The barrier ends in `OFFSET 0`, below which no condition moves, and copies
-every value, which leaves the dictionaries behind. Filters look at raw values first, masks are applied to what passes
-(Iceberg REST, read-restrictions).
+every value, which leaves the dictionaries behind. A list is more than its value: what COALESCE and CASE make of lists
+keeps the elements of all rows behind those that are shown, and a cast of lists converts them all. So lists, and what
+holds them, are taken out of a list, where each is written alone. Filters look at raw values first, masks are applied to
+what passes (Iceberg REST, read-restrictions).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pergamon.policy import ColumnRight, TableRights
+from pergamon.policy import ColumnRight, TableRights, is_nested
 from pergamon.query.governed_cell import CellRights, given_type, rows_sql
 from pergamon.query.model import Column, Reading, TableNotReadable
 from pergamon.query.sql_literals import identifier
@@ -37,10 +39,10 @@ def governed_view(base: str, reading: Reading) -> str:
     if not given:
         raise TableNotReadable("none of the columns that were granted is in the table any more", hint="ask anew")
     cells = CellRights(rights, raw, reading.secrets)
-    selected = ", ".join(
-        f"{cells.cell(raw[column.field_id], column.type, rights[column.field_id])} AS {identifier(column.name)}"
-        for column in given
-    )
+    shown = {column: cells.cell(raw[column.field_id], column.type, rights[column.field_id]) for column in given}
+    if not reading.rights.is_of_every_cell:
+        shown |= {column: _alone(cell) for column, cell in shown.items() if _holds_lists(column)}
+    selected = ", ".join(f"{cell} AS {identifier(column.name)}" for column, cell in shown.items())
     return f"(SELECT {selected} FROM {_passing(base, reading, raw)} AS {RAW})"  # noqa: S608 - quoted
 
 
@@ -58,7 +60,7 @@ def _is_given(column: Column, rights: Mapping[int, ColumnRight]) -> bool:
 
 def copies(base: str, columns: Sequence[Column], where: str = "true") -> str:
     """The rows of `base` for which `where` holds, behind the barrier: nothing can be told of its other rows."""
-    copied = ", ".join(f"{_copied(_raw(column))} AS {identifier(column.name)}" for column in columns)
+    copied = ", ".join(f"{_copied(column)} AS {identifier(column.name)}" for column in columns)
     return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {where} {BARRIER})"  # noqa: S608 - quoted
 
 
@@ -73,6 +75,17 @@ def _raw(column: Column) -> str:
     return f"{RAW}.{identifier(column.name)}"
 
 
-def _copied(column: str) -> str:
+def _copied(column: Column) -> str:
     """A value in memory of its own: COALESCE writes each of its values anew, but only where a second may be needed."""
-    return f"COALESCE({column}, CASE WHEN {NEVER} THEN {column} END)"
+    raw = _raw(column)
+    return _alone(raw) if _holds_lists(column) else f"COALESCE({raw}, CASE WHEN {NEVER} THEN {raw} END)"
+
+
+def _alone(value: str) -> str:
+    """A value without the elements of other rows' lists."""
+    return f"list_extract([{value}], 1)"
+
+
+def _holds_lists(column: Column) -> bool:
+    """Has it lists at some depth? A map is one; of a type that is not understood it is not known."""
+    return is_nested(column.type)

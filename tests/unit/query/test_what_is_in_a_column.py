@@ -1,5 +1,7 @@
 """Structs, lists and maps of which grants give a part: what is not given stands in no answer, at no depth."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -8,7 +10,7 @@ import pytest
 
 from pergamon.policy import GrantRights, Mask, MaskAction, PolicyColumn, bind, inner_columns, parse_filter, united
 from pergamon.query import Column, Reading, governed_view, mask_secrets
-from pergamon.query.governed_view import given_columns
+from pergamon.query.governed_view import copies, given_columns
 from pergamon.query.model import TableNotReadable
 
 COLUMNS = (
@@ -54,17 +56,70 @@ def grant(*names: str, rows: str = "", **masks: Mask) -> GrantRights:
     return GrantRights(given, bind(parse_filter(rows), POLICY) if rows else None)
 
 
-def shown(*grants: GrantRights, columns: tuple[Column, ...] = COLUMNS) -> list[dict[str, Any]]:
+def shown(
+    *grants: GrantRights,
+    columns: tuple[Column, ...] = COLUMNS,
+    rows: Sequence[Mapping[str, Any]] = ROWS,
+    schema: pa.Schema = SCHEMA,
+) -> list[dict[str, Any]]:
     """What a reader has of the rows, in order; the columns' types are those that are told."""
     rights = united(grants)
     reading = Reading(columns, rights, mask_secrets(bytes(32), bytes(16)))
     connection = duckdb.connect(":memory:", config={"threads": "1"})
-    connection.register("source", pa.Table.from_pylist(ROWS, schema=SCHEMA))
+    connection.register("source", pa.Table.from_pylist(list(rows), schema=schema))
     connection.execute("CREATE TABLE held AS SELECT * FROM source")
     found = connection.execute(f"SELECT * FROM {governed_view('held', reading)}").to_arrow_table()
     told = given_columns(columns, rights)
     assert found.schema.names == [column.name for column in told]
-    return found.to_pylist()
+    shown_rows: list[dict[str, Any]] = found.to_pylist()
+    return shown_rows
+
+
+OF_LISTS = ("l VARCHAR[]", "s STRUCT(l VARCHAR[])", "m MAP(VARCHAR, VARCHAR)", "d STRUCT(x VARCHAR)[][]")
+LISTS = (
+    Column("id", "long", 1),
+    Column("l", "list<string>", 2),
+    Column("s", "struct<10: l: optional list<string>>", 3),
+    Column("m", "map<string, string>", 4),
+    Column("d", "list<list<struct<20: x: optional string>>>", 5),
+)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize(
+    "grants",
+    [
+        [({}, "id = 1", False)],
+        [({}, "id = 1", False), ({1: None}, "id > 0", False)],
+        [({}, "", False), (dict.fromkeys((2, 3, 4, 5), FIXED), "id = 2", True)],
+    ],
+    ids=["rows", "cells", "masks in some rows"],
+)
+def test_a_cast_of_lists_tells_nothing_of_other_rows_lists(
+    tmp_path: Path, grants: list[tuple[dict[int, Mask | None], str, bool]], deleted: bool
+) -> None:
+    """DuckDB converts every element that a vector of lists holds, whoever's it is; so the others must not be in it."""
+    rights = united([
+        GrantRights(
+            (of if set(of) == {1} else dict.fromkeys((1, 2, 3, 4, 5, 10, 20)) | of),
+            bind(parse_filter(rows), POLICY) if rows else None,
+            own_masks=own,
+        )
+        for of, rows, own in grants
+    ])  # fmt: skip
+    connection = duckdb.connect(":memory:", config={"threads": "1"})
+    connection.execute(
+        "COPY (SELECT id, [v] AS l, {'l': [v]} AS s, MAP {v: v} AS m, [[{'x': v}]] AS d FROM (SELECT i % 2 + 1 AS id, "
+        f"CASE WHEN id = 1 THEN '1' ELSE 'SECRET' END AS v FROM range(100) t(i))) TO '{tmp_path}/held.parquet'"
+    )
+    held = f"read_parquet('{tmp_path}/held.parquet')"
+    reading = Reading(LISTS, rights, mask_secrets(bytes(32), bytes(16)))
+    view = governed_view(copies(held, LISTS) if deleted else held, reading)
+    for column in OF_LISTS:
+        name, kind = column.split(" ", 1)
+        cast = f"CAST({name} AS {kind.replace('VARCHAR', 'INTEGER')})"
+        sql = f"SELECT count(c) FILTER (id = 1) FROM (SELECT id, {cast} AS c FROM {view})"
+        assert connection.execute(sql).fetchone() == (50,), name
 
 
 def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -154,3 +209,22 @@ def test_a_map_whose_keys_are_given_in_part_is_not_given() -> None:
         assert [column.name for column in given_columns(columns, rights)] == ["id"]
     whole = united([GrantRights(dict.fromkeys((1, 4, 40, 41)))])
     assert [column.name for column in given_columns(columns, whole)] == ["id", "extras"]
+
+
+def test_a_map_is_given_only_where_all_that_is_in_its_keys_is() -> None:
+    """A part of its keys is given in some rows alone: in the others they would be shown whole."""
+    columns = (COLUMNS[0], Column("extras", "map<struct<40: a: optional string, 41: b: optional string>, long>", 4))
+    key = pa.struct([("a", pa.string()), ("b", pa.string())])
+    schema = pa.schema([("id", pa.int64()), ("extras", pa.map_(key, pa.int64()))])
+    rows = [{"id": n, "extras": [({"a": "x", "b": f"SECRET {n}"}, n)]} for n in (1, 2, 3)]
+    of_some = GrantRights(dict.fromkeys((1, 4, 40, 41)), bind(parse_filter("id = 2"), POLICY))
+    without_b = GrantRights(dict.fromkeys((1, 4, 40)), bind(parse_filter("id < 3"), POLICY))
+    found = shown(of_some, without_b, columns=columns, rows=rows, schema=schema)
+    assert found == [{"id": 1, "extras": None}, rows[1]]
+
+
+def test_fields_whose_names_differ_only_in_case_are_not_told_apart_so_nothing_is_given_of_them() -> None:
+    """DuckDB finds the fields of a struct without regard to case: it would show the one for the other."""
+    columns = (COLUMNS[0], Column("address", "struct<10: Name: optional string, 11: name: optional string>", 2))
+    given = GrantRights(dict.fromkeys((1, 2, 11)))
+    assert shown(given, columns=columns) == [{"id": 1}, {"id": 2}, {"id": 3}]
