@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pergamon.adapters.bare_rows import bare
 from pergamon.adapters.child_process import Child, Frames, confinement, mode_of, sent
 from pergamon.adapters.duckdb_source import is_behind_barrier, view_of
 from pergamon.adapters.fork_server import ForkServer, ForkServerFailed
@@ -255,6 +256,7 @@ class DuckDBSandbox:
         try:
             table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
             table.validate(full=True)
+            table = bare(table)
         except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
             if _NO_TIME_OF_DAY.search(str(error)):
                 raise QueryTypeError(
