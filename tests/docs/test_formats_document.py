@@ -28,6 +28,7 @@ def test_each_word_for_no_value_is_named(word: str) -> None:
     ("unpacked_bytes", f"{Limits().unpacked_bytes // 1024**3} GiB"), ("unpacked_ratio", str(Limits().unpacked_ratio)),
     ("line_bytes", f"{Limits().line_bytes // 1024**2} MiB"), ("columns", f"{Limits().columns:,}"),
     ("depth", f"{Limits().depth} levels"), ("sheet_cells", f"{Limits().sheet_cells // 10**6} million"),
+    ("sheets", f"{Limits().sheets}"),
     ("memory_bytes", f"{Limits().memory_bytes // 1024**3} GiB"),
 ])  # fmt: skip
 def test_each_limit_is_told_as_it_is(name: str, told: str) -> None:

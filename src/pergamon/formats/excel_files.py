@@ -46,6 +46,8 @@ def inspect_excel(look: Look) -> list[FilePart]:
     wanted = book.sheet_names if look.hints.sheet is None else [look.hints.sheet]
     if look.hints.sheet is not None and look.hints.sheet not in book.sheet_names:
         raise Unreadable("the sheet that the hint names is not in it", hint="hint: sheet")
+    if len(wanted) > look.limits.sheets:
+        raise Unreadable(f"it has {len(wanted)} sheets; {look.limits.sheets} is the limit", hint="hint: sheet")
     parts = [_part(look, name, rows) for name in wanted if (rows := _rows(book, name, look.limits))]
     empty = formulas_without_value(look.path)
     if not parts:

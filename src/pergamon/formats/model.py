@@ -94,6 +94,8 @@ class Limits:
     columns: int = 2_000
     depth: int = 32
     sheet_cells: int = 20_000_000
+    sheets: int = 200
+    """Of a workbook: each becomes a table of its own."""
     sample_rows: int = 20_480
     """Types of text are guessed from so many rows, then checked on all."""
     memory_bytes: int = 1024**3

@@ -253,3 +253,14 @@ def test_a_long_cell_that_is_almost_a_number_costs_no_more_than_any_other(tmp_pa
     path.write_text(f"{cell},b\n{cell},2\n")
     (part,) = inspect_file(path, "a.csv", FormatHints(), Limits(threads=1), this_year=2026)
     assert len(part.schema) == 2
+
+
+def test_a_workbook_of_more_sheets_than_anybody_wants_tables_is_refused(tmp_path: Path) -> None:
+    """Each would be a table with an asset and a profile: a small file would be ten thousand of them."""
+    book = openpyxl.Workbook()
+    for number in range(Limits().sheets):
+        book.create_sheet(f"s{number}").append(["id"])
+    book.save(tmp_path / "file")
+    with pytest.raises(Unreadable, match="it has 201 sheets; 200 is the limit"):
+        inspect_file(tmp_path / "file", "x.xlsx", FormatHints(), Limits(threads=1), this_year=2026)
+    inspect_file(tmp_path / "file", "x.xlsx", FormatHints(sheet="s7"), Limits(threads=1), this_year=2026)
