@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NOT_QUESTIONS = {"__init__", "__main__", "measure", "installation"}
+NOT_QUESTIONS = {"__init__", "__main__", "measure", "installation", "portal"}
 
 
 def questions() -> list[str]:
