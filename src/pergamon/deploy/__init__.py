@@ -5,6 +5,7 @@ from pergamon.deploy.check import Checked, checked_configuration, planned
 from pergamon.deploy.commands import run_program
 from pergamon.deploy.configuration import Configuration, load_configuration
 from pergamon.deploy.documents.base import SHORTEST_REASON
+from pergamon.deploy.drift import Difference, Drift, DriftState, find_drift
 from pergamon.deploy.explain import (
     action_lines,
     changes,
@@ -60,6 +61,9 @@ __all__ = [
     "Choice",
     "CommandFailed",
     "Configuration",
+    "Difference",
+    "Drift",
+    "DriftState",
     "Drop",
     "FoundSource",
     "FoundTable",
@@ -83,6 +87,7 @@ __all__ = [
     "configuration_reference",
     "count_in_force",
     "count_resources",
+    "find_drift",
     "json_schema",
     "keep_secret",
     "list_secrets",

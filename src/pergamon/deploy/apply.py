@@ -15,7 +15,7 @@ from pergamon.deploy.events import (
     StepApplied,
 )
 from pergamon.deploy.kinds import KINDS
-from pergamon.deploy.plan import Drop, Plan, Put, RunCommand, Step, spec_digest
+from pergamon.deploy.plan import Drop, Plan, Put, RunCommand, Step, comparable, spec_digest
 from pergamon.deploy.tables import Remembered
 from pergamon.kernel import PergamonError, require
 from pergamon.policy import Action, Resource, decide
@@ -117,7 +117,8 @@ def put_resource(uow: UnitOfWork, step: Put) -> None:
     """Put one resource through the verb of its room, and remember whose it is."""
     require(decide(uow.actor, Action.DEPLOY_APPLY, Resource("deployment", step.deployment)))
     KINDS[step.kind].put(uow, step.name, step.spec, dict(step.tags))
-    tables.remember_resource(uow, Remembered(step.kind, step.name, step.deployment, step.module, dict(step.tags)))
+    spec = comparable(step.after)
+    tables.remember_resource(uow, Remembered(step.kind, step.name, step.deployment, step.module, dict(step.tags), spec))
     for rule, reason in sorted(step.suppressions.items()):
         uow.record(RuleSuppressed(subject=step.subject, rule=rule, reason=reason))
     digest = spec_digest(step.after)

@@ -1,7 +1,7 @@
 """What configuration is in force: the rooms' own answers, and which deployment each part came with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pergamon.deploy import tables
@@ -22,6 +22,9 @@ class InForce:
     module: str | None
     spec: Mapping[str, Any]  # Any: JSON
 
+    def as_json(self) -> dict[str, Any]:  # Any: JSON
+        return asdict(self)
+
 
 def count_in_force(uow: UnitOfWork) -> dict[str, int]:
     """Kind -> how many parts of it are in force, in the order in which they are deployed.
@@ -29,7 +32,7 @@ def count_in_force(uow: UnitOfWork) -> dict[str, int]:
     Raises:
         AccessDenied: the actor may not see deployments.
     """
-    _require_read(uow)
+    require_read(uow)
     return {kind.name: len(kind.read(uow)) for kind in sorted(KINDS.values(), key=lambda kind: kind.rank)}
 
 
@@ -40,7 +43,7 @@ def read_in_force(uow: UnitOfWork, kind: str) -> list[InForce]:
         AccessDenied: the actor may not see deployments.
         NotFound: the configuration knows no such kind.
     """
-    _require_read(uow)
+    require_read(uow)
     if kind not in KINDS:
         raise NotFound(f"the configuration knows no {kind}", hint=f"there are {', '.join(sorted(KINDS))}")
     brought = {item.name: item for item in tables.remembered_resources(uow) if item.kind == kind}
@@ -56,6 +59,7 @@ def read_in_force(uow: UnitOfWork, kind: str) -> list[InForce]:
     ]
 
 
-def _require_read(uow: UnitOfWork) -> None:
+def require_read(uow: UnitOfWork) -> None:
+    """Raises AccessDenied: the actor may not see deployments."""
     held = actions_of_roles(uow, uow.actor.roles) if uow.actor.roles else frozenset[str]()
     require(decide(uow.actor, Action.DEPLOY_READ, Resource("deployment", "all"), actions=held))

@@ -4,6 +4,7 @@
 reached is empty. Only what this configuration deployed earlier is ever dropped, and never what holds data.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,9 @@ class Put:
     def action(self) -> str:
         if self.before is None:
             return "create"
-        return "update" if self.before != self.after else "adopt" if self.tags_before is None else "tag"
+        if self.before != self.after:
+            return "update"
+        return "adopt" if self.tags_before in (None, self.tags) else "tag"
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,11 @@ def spec_digest(spec: JsonDict) -> str:
     return sha256_hex(canonical_bytes(_text(spec)))
 
 
+def comparable(spec: JsonDict) -> JsonDict:
+    """A plain spec as it is kept and compared: JSON values alone, numbers with a point as text."""
+    return json.loads(canonical_bytes(_text(spec)))  # type: ignore[no-any-return]  # an object, as it was given
+
+
 def _ranked(module: Module) -> list[Desired]:
     return sorted(module.resources, key=lambda desired: KINDS[desired.kind].rank)
 
@@ -196,7 +204,8 @@ def _put(
         problems.append(Problem(module.place_of(desired), desired.path, message, hint))
         return None
     known_tags = remembered.tags if remembered else None
-    if before == spec and known_tags == module.tags:
+    is_remembered = remembered is not None and remembered.spec == comparable(plain_spec(spec))
+    if before == spec and known_tags == module.tags and is_remembered:
         return None
     return Put(
         kind=desired.kind,

@@ -1,6 +1,7 @@
 """What was deployed by which configuration: the SQL of this room."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -9,18 +10,20 @@ from pergamon.store import UnitOfWork
 
 @dataclass(frozen=True)
 class Remembered:
-    """A resource as the last deployment left it."""
+    """A resource as the last deployment left it. spec: as `plan.comparable` writes it."""
 
     kind: str
     name: str
     deployment: str
     module: str
     tags: dict[str, str]
+    spec: dict[str, Any]  # Any: JSON
 
 
 def remembered_resources(uow: UnitOfWork) -> list[Remembered]:
     rows = uow.rows(
-        "SELECT kind, name, deployment_id AS deployment, module, tags FROM deployment_resource ORDER BY kind, name"
+        "SELECT kind, name, deployment_id AS deployment, module, tags, spec FROM deployment_resource "
+        "ORDER BY kind, name"
     )
     return [Remembered(**row) for row in rows]
 
@@ -59,11 +62,11 @@ def forget_deployment(uow: UnitOfWork, deployment: str) -> None:
 
 def remember_resource(uow: UnitOfWork, resource: Remembered) -> None:
     uow.execute(
-        "INSERT INTO deployment_resource (kind, name, deployment_id, module, tags, deployed_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, name) DO UPDATE SET "
-        "deployment_id = excluded.deployment_id, module = excluded.module, tags = excluded.tags, "
-        "deployed_at = excluded.deployed_at",
-        (resource.kind, resource.name, resource.deployment, resource.module, Jsonb(resource.tags), uow.now),
+        "INSERT INTO deployment_resource (kind, name, deployment_id, module, tags, spec, deployed_at) "
+        "VALUES (%(kind)s, %(name)s, %(deployment)s, %(module)s, %(tags)s, %(spec)s, %(at)s) "
+        "ON CONFLICT (kind, name) DO UPDATE SET deployment_id = excluded.deployment_id, module = excluded.module, "
+        "tags = excluded.tags, spec = excluded.spec, deployed_at = excluded.deployed_at",
+        vars(resource) | {"tags": Jsonb(resource.tags), "spec": Jsonb(resource.spec), "at": uow.now},
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pergamon import catalog, deploy, identity, lake, pipeline
+from pergamon import catalog, deploy, identity, lake, pipeline, query
 from pergamon.kernel import AccessDenied, Actor, ActorKind, Conflict, NotFound
 from pergamon.runtime import Runtime
 from pergamon.starter_kits import copy_kit
@@ -136,8 +136,37 @@ def test_drift_is_shown_and_put_right(rt: Runtime, deployed: Path) -> None:
         ("create", "database:curated_db"),
     }
     assert any("impersonable: True -> False" in line for line in deploy.plan_lines(plan))
+    told = {(one.kind, one.name): one for one in drift(rt)}
+    assert {key: one.state for key, one in told.items()} == {
+        ("role", "data-user"): deploy.DriftState.CHANGED,
+        ("database", "curated_db"): deploy.DriftState.GONE,
+    }
+    assert told["role", "data-user"].differences == (deploy.Difference("impersonable", False, True),)
     apply(rt, deployed, plan)
     assert plan_of(rt, deployed).steps == ()
+    assert drift(rt) == []
+
+
+def test_what_came_without_a_deployment_is_told_and_what_the_document_takes_over_is_not(
+    rt: Runtime, deployed: Path, change: Spoil
+) -> None:
+    assert drift(rt) == []
+    with rt.begin(rt.operator()) as uow:
+        identity.put_role(uow, "somebody", identity.RoleSpec(), {})
+        spec = query.read_workgroups(uow)["default"]
+        limits = spec.limits.model_copy(update={"timeout_s": 61})
+        query.put_workgroup(uow, "default", spec.model_copy(update={"limits": limits}), {})
+    assert [(one.name, one.state.value) for one in drift(rt)] == [("somebody", "undeployed"), ("default", "changed")]
+    change("datalake/query.yaml", "timeoutSeconds: 60", "timeoutSeconds: 61")
+    plan = plan_of(rt, deployed)
+    assert [(step.action, step.subject) for step in plan.steps] == [("adopt", "workgroup:default")]
+    apply(rt, deployed, plan)
+    assert [one.name for one in drift(rt)] == ["somebody"]
+
+
+def drift(rt: Runtime) -> list[deploy.Drift]:
+    with rt.begin(rt.operator()) as uow:
+        return deploy.find_drift(uow)
 
 
 def test_what_is_removed_from_the_document_is_dropped(rt: Runtime, deployed: Path, change: Spoil) -> None:

@@ -11,6 +11,7 @@ CREATE TABLE deployment_resource (
     deployment_id text NOT NULL REFERENCES deployment (id),
     module        text NOT NULL,
     tags          jsonb NOT NULL,
+    spec          jsonb NOT NULL,                     -- as it was deployed: what is in force is compared with it
     deployed_at   timestamptz NOT NULL,
     PRIMARY KEY (kind, name)                          -- one owner each
 );
