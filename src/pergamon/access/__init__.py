@@ -14,6 +14,7 @@ from pergamon.access.grant import (
 )
 from pergamon.access.look import (
     asking_projects,
+    ending_grants,
     grant_as_told,
     grants_as_told,
     list_grants,
@@ -21,6 +22,7 @@ from pergamon.access.look import (
     read_grant,
     read_request,
     request_as_told,
+    undecided_requests,
 )
 from pergamon.access.model import (
     TRANSITIONS,
@@ -88,6 +90,7 @@ __all__ = [
     "asking_projects",
     "comment_on",
     "end_grants_of_project",
+    "ending_grants",
     "expire_grants",
     "grant_as_told",
     "granted_rights",
@@ -107,6 +110,7 @@ __all__ = [
     "revoke_grant",
     "subscription_database",
     "table_identifier",
+    "undecided_requests",
     "warn_of_ends",
     "withdraw_request",
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pergamon import catalog
@@ -118,6 +119,16 @@ def list_grants(
     )
 
 
+def undecided_requests(uow: UnitOfWork, *, limit: int = 100) -> list[AccessRequest]:
+    """What the actor's own projects have asked for and is not decided, the newest first, without comments."""
+    return tables.newest_undecided(uow, _using(uow), min(limit, MOST_AT_ONCE))
+
+
+def ending_grants(uow: UnitOfWork, within: timedelta, *, limit: int = 100) -> list[Grant]:
+    """Live grants to the actor's own projects that end within this time, the first to end first."""
+    return tables.first_to_end(uow, _using(uow), uow.now + within, min(limit, MOST_AT_ONCE))
+
+
 def asking_projects(uow: UnitOfWork) -> list[str]:
     """The projects for which the actor may ask for access, by name."""
     resources = [asking_resource(place.project) for place in catalog.standing_places(uow)]
@@ -229,13 +240,18 @@ def _require_seen(uow: UnitOfWork, kind: str, name: str, found: AccessRequest | 
 def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
     """The projects that the actor sees the requests and grants of, and those for whose assets they see them."""
     places = catalog.standing_places(uow)
-    held = actions_of_roles(uow, uow.actor.roles)
-    nobody = Place("", "", "", frozenset(), frozenset())
-    asking = [shared_resource("request", place.project, project=place.project, owner=nobody) for place in places]
     owning = [shared_resource("request", place.project, project="", owner=place) for place in places]
-    sees_asking = visible(uow.actor, Action.ACCESS_SEE, asking, actions=held)
-    sees_owning = visible(uow.actor, Action.ACCESS_SEE, owning, actions=held)
-    return [one.id for one in sees_asking], [one.id for one in sees_owning]
+    sees_owning = visible(uow.actor, Action.ACCESS_SEE, owning, actions=actions_of_roles(uow, uow.actor.roles))
+    return _using(uow), [one.id for one in sees_owning]
+
+
+def _using(uow: UnitOfWork) -> list[str]:
+    """The projects that the actor sees the requests and grants of."""
+    nobody = Place("", "", "", frozenset(), frozenset())
+    names = [place.project for place in catalog.standing_places(uow)]
+    asking = [shared_resource("request", name, project=name, owner=nobody) for name in names]
+    held = actions_of_roles(uow, uow.actor.roles)
+    return [one.id for one in visible(uow.actor, Action.ACCESS_SEE, asking, actions=held)]
 
 
 def _deciding(uow: UnitOfWork) -> list[str]:

@@ -137,6 +137,16 @@ def page_of_requests(
     return [_request(row) for row in rows]
 
 
+def newest_undecided(uow: UnitOfWork, projects: Collection[str], limit: int) -> list[AccessRequest]:
+    """Requests of these projects that are not decided, the newest first; without comments and approvals."""
+    rows = uow.rows(
+        "SELECT *, NULL AS grant_id FROM access_request WHERE project = ANY (%s) "
+        "AND state IN ('open', 'changes-asked') ORDER BY id DESC LIMIT %s",
+        (sorted(projects), limit),
+    )
+    return [_request(row) for row in rows]
+
+
 def page_of_waiting(
     uow: UnitOfWork,
     *,
@@ -298,6 +308,18 @@ def page_of_grants(
         + ") o ORDER BY id LIMIT %(limit)s) page JOIN access_grant g USING (id) "
         "JOIN access_subscription s USING (project, asset_id) ORDER BY g.id",
         parameters,
+    )
+    return [_grant(row) for row in rows]
+
+
+def first_to_end(uow: UnitOfWork, projects: Collection[str], before: datetime, limit: int) -> list[Grant]:
+    """Live grants to these projects that end before a moment, the first to end first."""
+    rows = uow.rows(
+        _GRANT
+        + "WHERE g.project = ANY (%(projects)s) AND g.valid_until < %(before)s AND "
+        + _LIVE
+        + "ORDER BY g.valid_until, g.id LIMIT %(limit)s",
+        {"projects": sorted(projects), "before": before, "now": uow.now, "limit": limit},
     )
     return [_grant(row) for row in rows]
 
