@@ -43,7 +43,7 @@ from pergamon.query.model import (
 from pergamon.query.ports import QueryEngine, TableCatalog
 from pergamon.query.preview import RequestPreview, preview_request
 from pergamon.query.results import FORMS, MEDIA_TYPES, ResultArea, pieces_of
-from pergamon.query.run import run_query, usable_workgroup
+from pergamon.query.run import run_query, usable_workgroup, usable_workgroups
 from pergamon.query.runner import RunnerPlace, StatementRunner
 from pergamon.query.saved import (
     SavedQuery,
@@ -67,7 +67,7 @@ from pergamon.query.statements import (
 from pergamon.query.states import StatementAct, StatementState
 from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, ResultWithdrawn, cancel_query
 from pergamon.query.turns import Turns
-from pergamon.query.visible_tables import describe_table, readable_table, visible_tables
+from pergamon.query.visible_tables import describe_table, readable_table, table_columns, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
 __all__ = [
@@ -150,8 +150,10 @@ __all__ = [
     "saved_query",
     "submit_statement",
     "sweep_results",
+    "table_columns",
     "text_literal",
     "usable_workgroup",
+    "usable_workgroups",
     "visible_tables",
     "workgroup_queries",
 ]

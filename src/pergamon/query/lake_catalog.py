@@ -7,6 +7,7 @@ of which live grants give columns and rows; whoever may read it need not be able
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pyiceberg.table.metadata import TableMetadata
 
@@ -19,6 +20,7 @@ from pergamon.query.model import Column, GovernedTable, GrantedTable, Reading
 from pergamon.store import UnitOfWork
 
 FEW_FILES = 100
+SCHEMAS_KEPT = 4096
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,20 @@ class LakeCatalog:
         record = lake.find_table(uow, table)
         return None if record is None else GovernedTable(name, resource, record)
 
+    def columns(self, uow: UnitOfWork, table: GovernedTable) -> tuple[Column, ...]:
+        """What its reader is told of its columns; which files it has is nobody's question here.
+
+        Raises:
+            UnknownQueryTable: the table was dropped meanwhile.
+        """
+        if isinstance(table.source, lake.TableRecord):
+            return columns_at(table.source.metadata_location)
+        try:
+            record = lake.read_table(uow, lake.TableId.parse(table.source.lake_table))
+        except lake.UnknownTable:
+            raise no_such_table(str(table.name)) from None
+        return given_columns(columns_at(record.metadata_location), table.source.rights)
+
     def granted(self, uow: UnitOfWork, table: GovernedTable) -> GrantedTable:
         """The newest snapshot: its files, its columns, and how it is read when grants give only a part.
 
@@ -80,17 +96,26 @@ class LakeCatalog:
 def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:
     metadata = lake.read_metadata(record.metadata_location)
     files = lake.files_of(record, metadata)
-    columns = tuple(Column(field.name, str(field.field_type), field.field_id) for field in metadata.schema().columns)
     return GrantedTable(
         name=name,
         snapshot_id=files.snapshot_id,
         metadata=files.metadata,
         files=files.paths,
-        columns=columns,
+        columns=_columns(metadata),
         data_bytes=files.size_bytes,
         parquet_alone=_parquet_alone(files, metadata),
         has_deleted_rows=bool(files.position_deletes),
     )
+
+
+@lru_cache(maxsize=SCHEMAS_KEPT)
+def columns_at(metadata_location: str) -> tuple[Column, ...]:
+    """The columns that a metadata file tells. It is read once: such a file never changes, a new one has a new name."""
+    return _columns(lake.read_metadata(metadata_location))
+
+
+def _columns(metadata: TableMetadata) -> tuple[Column, ...]:
+    return tuple(Column(field.name, str(field.field_type), field.field_id) for field in metadata.schema().columns)
 
 
 def _parquet_alone(files: lake.TableFiles, metadata: TableMetadata) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pergamon.policy import Resource
 from pergamon.query.gate import TableName
-from pergamon.query.model import GovernedTable, GrantedTable, QueryJob
+from pergamon.query.model import Column, GovernedTable, GrantedTable, QueryJob
 from pergamon.store import UnitOfWork
 
 
@@ -20,6 +20,10 @@ class TableCatalog(Protocol):
         ...
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None: ...
+
+    def columns(self, uow: UnitOfWork, table: GovernedTable) -> tuple[Column, ...]:
+        """What a reader of a table that was found is told of its columns. Only called after the decision."""
+        ...
 
     def granted(self, uow: UnitOfWork, table: GovernedTable) -> GrantedTable:
         """The newest snapshot of a table that was found, with all its files. Only called after the decision.

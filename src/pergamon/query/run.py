@@ -153,6 +153,15 @@ def usable_workgroup(uow: UnitOfWork, workgroup: str | None) -> tuple[str, Workg
     return name, _authorised(uow, name)
 
 
+def usable_workgroups(uow: UnitOfWork) -> dict[str, WorkgroupSpec]:
+    """The workgroups in which this actor may run queries, by name: what there is to choose from."""
+    specs = tables.workgroups(uow)
+    held = actions_of_roles(uow, uow.actor.roles)
+    resources = [spec.resource(name) for name, spec in specs.items()]
+    usable = visible(uow.actor, Action.QUERY_RUN, resources, actions=held)
+    return {resource.id: specs[resource.id] for resource in usable}
+
+
 def close_abandoned(uow: UnitOfWork) -> None:
     """Close what has lost its process, by the clock."""
     tell_abandoned(uow, tables.mark_abandoned(uow))
@@ -268,9 +277,7 @@ def _record_outcome(place: QueryPlace, admitted: Admitted, result: QueryResult, 
 
 def _chosen(uow: UnitOfWork) -> str:
     """The workgroup of somebody who names none. Raises: WorkgroupNotNamed."""
-    resources = [spec.resource(name) for name, spec in tables.workgroups(uow).items()]
-    held = actions_of_roles(uow, uow.actor.roles)
-    usable = [resource.id for resource in visible(uow.actor, Action.QUERY_RUN, resources, actions=held)]
+    usable = list(usable_workgroups(uow))
     if DEFAULT_WORKGROUP in usable or not usable:
         return DEFAULT_WORKGROUP
     if len(usable) > 1:

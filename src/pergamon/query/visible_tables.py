@@ -5,7 +5,7 @@ from operator import attrgetter
 from pergamon.kernel import require
 from pergamon.policy import Action, Resource, decide, visible
 from pergamon.query.gate import TableName, no_such_table, recordable
-from pergamon.query.model import GovernedTable, GrantedTable
+from pergamon.query.model import Column, GovernedTable, GrantedTable
 from pergamon.query.ports import TableCatalog
 from pergamon.store import UnitOfWork
 
@@ -28,6 +28,15 @@ def describe_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> G
         UnknownQueryTable: it does not exist, or may not be read; both are answered alike.
     """
     return catalog.granted(uow, readable_table(uow, catalog, name))
+
+
+def table_columns(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> tuple[Column, ...]:
+    """One table's columns alone, as its reader is told of them: what many are described by at once.
+
+    Raises:
+        UnknownQueryTable: it does not exist, or may not be read; both are answered alike.
+    """
+    return catalog.columns(uow, readable_table(uow, catalog, name))
 
 
 def readable_table(uow: UnitOfWork, catalog: TableCatalog, name: TableName) -> GovernedTable:
