@@ -147,6 +147,11 @@ def list_runs(uow: UnitOfWork, limit: int = 50, *, workflow: str | None = None) 
     return [dict(row) for row in tables.list_runs(uow, limit, workflow)]
 
 
+def newest_runs(uow: UnitOfWork) -> dict[str, dict[str, Any]]:
+    """The newest run of each deployed workflow that has run."""
+    return {row["workflow"]: dict(row) for row in tables.newest_runs(uow)}
+
+
 def runs_caused_by(uow: UnitOfWork, run_id: str) -> list[str]:
     """The runs that were requested because this one succeeded."""
     return tables.runs_caused_by(uow, run_id)

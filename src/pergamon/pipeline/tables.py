@@ -242,6 +242,15 @@ def list_runs(uow: UnitOfWork, limit: int, workflow: str | None = None) -> list[
     )
 
 
+def newest_runs(uow: UnitOfWork) -> list[DictRow]:
+    """The newest run of each workflow that is deployed. Cost: one look into the index for each."""
+    return uow.rows(
+        "SELECT r.* FROM pipeline_config c CROSS JOIN LATERAL (SELECT id, workflow, run_at, cause, state, failure, "
+        "requested_by, requested_at, ended_at FROM pipeline_run WHERE workflow = c.name "
+        "ORDER BY requested_at DESC, id DESC LIMIT 1) r WHERE c.kind = 'workflow'"
+    )
+
+
 def newest_ended_run(uow: UnitOfWork, workflow: str) -> DictRow | None:
     return uow.row(
         "SELECT id, state, ended_at FROM pipeline_run WHERE workflow = %s AND ended_at IS NOT NULL "

@@ -14,6 +14,7 @@ CREATE TABLE pipeline_run (
     ended_at    timestamptz
 );
 CREATE INDEX pipeline_run_by_workflow ON pipeline_run (workflow, requested_at);
+CREATE INDEX pipeline_run_by_time ON pipeline_run (requested_at, id);
 CREATE TABLE pipeline_run_part (
     run_id     text NOT NULL REFERENCES pipeline_run (id),
     name       text NOT NULL,                  -- table:raw_db.patients, job:vitals
