@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pergamon import access, catalog, identity, lake, objects
+from pergamon import access, catalog, identity, lake, objects, replicate
 from pergamon.kernel import Actor
 from pergamon.policy import Action
 from pergamon.runtime import Runtime
@@ -57,8 +57,14 @@ KNOWN = {
     "request_id": "request_" + "1" * 32,
     "grant_id": "grant_" + "1" * 32,
     "query_id": "query_" + "1" * 32,
+    "kind": "project",
+    "task": "hospital",
 }
 """What there is in the fuzzed world, by the name of a path's parameter: else few requests would get past 404."""
+RULE = {
+    "rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
+    "object-locator": {"schema-name": "public", "table-name": "%"},
+}  # fmt: skip
 LOGIN, LOGOUT = "POST /api/v1/login", "POST /api/v1/logout"
 
 
@@ -159,6 +165,8 @@ def make_fuzzed_world(rt: Runtime) -> Actor:
         spec = identity.PrincipalSpec(kind="person", display_name="fuzz", roles=roles)
         identity.put_principal(uow, "person:fuzz", spec, {})
         _make_catalog(uow)
+        task = replicate.ReplicationTaskSpec.model_validate({"source": {"conninfo": "{{secret:his}}"}, "rules": [RULE]})
+        replicate.put_replication_task(uow, KNOWN["task"], task, {})
     with rt.begin(OPERATOR) as uow:
         actor = identity.principal_actor(uow, "person:fuzz")
     _make_requests(rt, actor)

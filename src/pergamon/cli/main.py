@@ -55,6 +55,8 @@ COMMANDS = {
     "up": "pergamon.cli.operate:up_command",
     "down": "pergamon.cli.operate:down_command",
     "status": "pergamon.cli.operate:status_command",
+    "health": "pergamon.cli.health:health_command",
+    "configuration": "pergamon.cli.configuration:configuration_group",
     "demo": "pergamon.cli.demo:demo_command",
 }
 

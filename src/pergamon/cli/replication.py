@@ -3,6 +3,7 @@
 import signal
 import threading
 from dataclasses import asdict
+from datetime import timedelta
 from types import FrameType
 
 import click
@@ -16,7 +17,7 @@ SUPERVISED_LOOK_S = 2.0
 
 @click.group("replication")
 def replication_group() -> None:
-    """Sources: test, start, stop, status, script."""
+    """Sources: test, start, stop, status, lag, script."""
 
 
 @replication_group.command("test")
@@ -112,6 +113,26 @@ def status_command(context: CliContext, task: str | None, as_json: bool) -> None
         for line in [status.message, *status.warnings]:
             if line:
                 click.echo(f"    {line}")
+
+
+@replication_group.command("lag")
+@click.argument("task")
+@click.option(
+    "--hours", default=24, show_default=True, type=click.IntRange(1, 48), help="How far back; two days are kept."
+)
+@json_option
+@click.pass_obj
+def lag_command(context: CliContext, task: str, *, hours: int, as_json: bool) -> None:
+    """How far behind its source a task was, minute by minute, the newest last."""
+    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+        replicate.replication_task(uow, task)
+        found = replicate.lag_of_task(uow, task, uow.now - timedelta(hours=hours))
+    if as_json:
+        echo_json([asdict(point) for point in found])
+        return
+    for point in found:
+        behind, rows = counted(point.lag_bytes, "byte"), counted(point.rows, "row")
+        click.echo(f"{point.at:%Y-%m-%d %H:%M}  {behind} behind, {rows} landed")
 
 
 @replication_group.command("script")

@@ -18,6 +18,7 @@ from pergamon.web.api import (
     me,
     objects,
     openapi,
+    operations,
     quality,
     queries,
     search,
@@ -72,6 +73,7 @@ MODULES = (
     catalog_glossary,
     quality,
     access,
+    operations,
     trail,
     iceberg,
 )

@@ -46,6 +46,7 @@ ASKED: list[tuple[str, ...]] = [
     ("replication", "start", "hospital"),
     ("replication", "stop", "hospital"),
     ("replication", "status"),
+    ("replication", "lag", "hospital"),
     ("replication", "script", "hospital"),
     ("run", "file-processor"),
     ("runs",),
@@ -70,6 +71,10 @@ ASKED: list[tuple[str, ...]] = [
     ("secret", "ls"),
     ("secret", "rm", "x"),
     ("status",),
+    ("health",),
+    ("configuration", "ls"),
+    ("configuration", "show", "role"),
+    ("configuration", "drift"),
     ("up",),
     ("down",),
 ]

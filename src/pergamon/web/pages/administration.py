@@ -21,6 +21,7 @@ TABS = {
     "/administration/roles": (marked("Roles"), PEOPLE),
     "/administration/health": (marked("Health"), HEALTH),
     "/administration/configuration": (marked("Configuration"), CONFIGURATION),
+    "/administration/drift": (marked("Drift"), CONFIGURATION),
 }
 COMPONENTS = {
     "database": marked("Database"),
@@ -29,6 +30,11 @@ COMPONENTS = {
     "disk": marked("Disk of the lake"),
     "drop-directory": marked("Drop directory"),
     "replication": marked("Replication"),
+}
+DRIFTS = {
+    deploy.DriftState.CHANGED: marked("changed since it was deployed"),
+    deploy.DriftState.GONE: marked("gone, though it was deployed"),
+    deploy.DriftState.UNDEPLOYED: marked("here without a deployment"),
 }
 Word = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -76,7 +82,7 @@ def roles(page: PageDep) -> Response:
         }
         for name, spec in sorted(specs.items())
     ]
-    return _shown(page, "administration/roles.html", roles=told)
+    return _shown(page, "administration/roles.html", roles=told, holders_shown=PEOPLE_SHOWN)
 
 
 @router.get("/administration/health")
@@ -102,6 +108,23 @@ def configuration(page: PageDep, kind: Word = "") -> Response:
         parts=told,
         is_cut=len(parts) > PARTS_SHOWN,
     )
+
+
+@router.get("/administration/drift")
+def drift(page: PageDep) -> Response:
+    """Where what is in force is not what was deployed: what changed, then what is gone, then what nobody brought."""
+    with page.begin() as uow:
+        found = deploy.find_drift(uow)
+    in_order = sorted(found, key=lambda one: list(DRIFTS).index(one.state))
+    told = [
+        (one, [(each.key, _as_text(each.deployed), _as_text(each.in_force)) for each in one.differences])
+        for one in in_order[:PARTS_SHOWN]
+    ]
+    return _shown(page, "administration/drift.html", drifts=told, total=len(found), states=DRIFTS)
+
+
+def _as_text(value: Any) -> str:  # Any: JSON
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shown(page: Page, template: str, *, fragment: str | None = None, **values: Any) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -15,10 +16,10 @@ from pergamon.access.model import UNDECIDED
 from pergamon.catalog import AssetKind, AssetView
 from pergamon.lineage import Dataset
 from pergamon.store import UnitOfWork
+from pergamon.web.pages.charts import Lines, lines
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.lineage_drawing import drawn
 from pergamon.web.pages.page import Page, PageDep
-from pergamon.web.pages.trend_drawing import trend
 
 router = page_router()
 
@@ -61,7 +62,7 @@ def quality(asset: AssetPath, page: PageDep) -> Response:
             profile = quality_room.visible_profile(uow, table).as_json() if history else None
     scores = [(point["at"], point["score"]) for point in reversed(history) if point["score"] is not None]
     return page.show(
-        "assets/quality.html", **_around(page, view), profile=profile, history=history, trend=trend(scores)
+        "assets/quality.html", **_around(page, view), profile=profile, scores=scores, trend=score_chart(page, scores)
     )
 
 
@@ -97,14 +98,21 @@ def versions(asset: AssetPath, page: PageDep, of: Version = None) -> Response:
     return page.show("assets/versions.html", **_around(page, view), versions=found, of=of, changes=changes)
 
 
+def score_chart(page: Page, scores: Sequence[tuple[str, float]]) -> Lines | None:
+    """A score over time, from nothing to all; None for fewer than two measurements."""
+    language = page.language
+    places = [datetime.fromisoformat(at).timestamp() for at, _ in scores]
+    told = [f"{language.moment(at)}: {language.percent(score)}" for at, score in scores]
+    return lines([""], places, [[score for _, score in scores]], floor=0.0, ceiling=1.0, told=lambda _, row: told[row])
+
+
 def standing_of(uow: UnitOfWork, view: AssetView) -> Standing:
     """What the actor's projects have asked for and were given of this asset."""
     asset = view.asset
     roles = uow.actor.roles
     asking = set(access.asking_projects(uow))
     members = assets_room.projects_of_roles(roles, *assets_room.PROJECT_ROLES)
-    requests = access.list_requests(uow, asset=asset.id)
-    undecided = [one for one in requests if one.state in UNDECIDED]
+    undecided = [one for state in UNDECIDED for one in access.list_requests(uow, asset=asset.id, state=state)]
     own = [one for one in undecided if one.project in members]
     grants = [
         grant for grant in access.list_grants(uow, asset=asset.id, state=GrantState.ACTIVE) if grant.project in members

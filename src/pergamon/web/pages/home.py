@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
 
 from pergamon import access, query
 from pergamon import catalog as assets_room
-from pergamon.access import GrantState
-from pergamon.access.model import UNDECIDED
 from pergamon.search import SearchRequest, Sort
 from pergamon.store import UnitOfWork
 from pergamon.web.pages.genuine import page_router
@@ -19,7 +17,6 @@ from pergamon.web.pages.page import PageDep
 router = page_router()
 
 SHOWN = 5
-LOOKED_THROUGH = 500
 ENDS_SOON = timedelta(days=30)
 
 Told = Sequence[dict[str, Any]]  # Any: JSON
@@ -47,30 +44,11 @@ def home(page: PageDep) -> Response:
 
 def desk_of(uow: UnitOfWork) -> Desk:
     """What is the actor's to do, and what became of what they did."""
-    projects = sorted(assets_room.projects_of_roles(uow.actor.roles, *assets_room.PROJECT_ROLES))
     waiting = access.list_requests(uow, waiting_for_me=True, limit=SHOWN)
-    asked = [
-        one
-        for state in UNDECIDED
-        for one in access.list_requests(uow, state=state, limit=LOOKED_THROUGH)
-        if one.project in projects
-    ]
-    newest_first = sorted(asked, key=lambda one: one.id, reverse=True)
     return Desk(
         waiting=[one.summary() for one in waiting],
-        asked=[one.summary() for one in newest_first[:SHOWN]],
-        ending=_ending(uow, projects),
+        asked=[one.summary() for one in access.undecided_requests(uow, limit=SHOWN)],
+        ending=access.grants_as_told(access.ending_grants(uow, ENDS_SOON, limit=SHOWN), uow),
         queries=[one.as_json() for one in query.own_queries(uow, limit=SHOWN)],
-        projects=projects,
+        projects=sorted(assets_room.projects_of_roles(uow.actor.roles, *assets_room.PROJECT_ROLES)),
     )
-
-
-def _ending(uow: UnitOfWork, projects: Sequence[str]) -> Told:
-    """Grants of one's projects that end soon, the first to end first."""
-    live = access.list_grants(uow, state=GrantState.ACTIVE, limit=LOOKED_THROUGH) if projects else []
-
-    def ends(grant: access.Grant) -> datetime:
-        return grant.valid_until or datetime.max.replace(tzinfo=uow.now.tzinfo)
-
-    soon = [one for one in live if one.project in projects and ends(one) - uow.now < ENDS_SOON]
-    return [access.grant_as_told(one, uow) for one in sorted(soon, key=ends)[:SHOWN]]

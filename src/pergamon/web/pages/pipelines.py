@@ -1,5 +1,6 @@
 """`/pipelines`: what ran and how long it took, how far behind their sources tasks are, which files were set aside."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
@@ -10,12 +11,12 @@ from starlette.responses import Response
 
 from pergamon import crawl, pipeline, replicate
 from pergamon.policy import Action, Resource
+from pergamon.web.pages.charts import Lines, lines, thinned
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.navigation import CRAWLERS, LANDED, REPLICATION, RUNS
 from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pages.runs_drawing import drawn_runs, drawn_steps, took_ms
-from pergamon.web.pages.series_drawing import series
 from pergamon.web.pagination import After, cursor, place_in
 
 router = page_router()
@@ -23,6 +24,10 @@ router = page_router()
 RUNS_SHOWN = 40
 FILES_SHOWN = 100
 LAG_SHOWN = timedelta(days=1)
+LONGEST_GAP = timedelta(minutes=5)
+"""Further apart, two measurements of a lag are not joined: nobody looked in between."""
+LAG_POINTS = 360
+"""The picture of a day has a point for every four minutes, the worst of them."""
 TABS = {
     "/pipelines": (marked("Runs"), RUNS),
     "/pipelines/replication": (marked("Replication"), REPLICATION),
@@ -72,13 +77,13 @@ def runs(page: PageDep, workflow: Annotated[str | None, Query(max_length=200)] =
         workflows = pipeline.read_workflows(uow)
         chosen = workflow if workflow in workflows else None
         found = pipeline.list_runs(uow, RUNS_SHOWN, workflow=chosen)
-        newest = {name: pipeline.list_runs(uow, 1, workflow=name) for name in workflows}
+        newest = pipeline.newest_runs(uow)
     return _shown(
         page,
         "pipelines/runs.html",
         fragment="pipelines/_runs.html",
         workflows=workflows,
-        newest={name: last[0] for name, last in newest.items() if last},
+        newest=newest,
         may_run={name for name in workflows if page.may(Action.WORKFLOW_RUN, Resource("workflow", name))},
         chosen=chosen,
         runs=[one | {"took_ms": took_ms(one["requested_at"], one["ended_at"], page.now)} for one in found],
@@ -128,7 +133,8 @@ def replication(page: PageDep) -> Response:
         | {
             "lag_bytes": task.lag_bytes,
             "landed": replicate.lsn_text(task.landed_lsn),
-            "lag": series([(point.at, point.lag_bytes) for point in lags[task.name]]),
+            "lag": lag_chart(lags[task.name]),
+            "points": lags[task.name],
             "rows_lately": sum(point.rows for point in lags[task.name]),
         }
         for task in tasks
@@ -211,6 +217,14 @@ def replay_crawled(name: Name, page: PageDep) -> Response:
     with page.begin() as uow:
         crawl.replay_files(uow, name, asked.key)
     return page.go(f"/pipelines/crawlers/{name}", said="files-replayed")
+
+
+def lag_chart(points: Sequence[replicate.LagPoint]) -> Lines | None:
+    """How far behind a task was, over time; None for fewer than two moments."""
+    kept = thinned([(point.at.timestamp(), float(point.lag_bytes)) for point in points], LAG_POINTS)
+    together = -(-len(points) // LAG_POINTS)
+    gap = (LONGEST_GAP + 2 * timedelta(minutes=together - 1)).total_seconds() if points else None
+    return lines([""], [at for at, _ in kept], [[lag for _, lag in kept]], floor=0.0, longest_gap=gap)
 
 
 def counts_in(part: Any) -> dict[str, int]:  # Any: a part of a run

@@ -1,18 +1,53 @@
-"""`/projects`: who works together on what, where it stands, and where its data comes from."""
+"""`/projects`: who works together on what, what each of them may do, where it stands, and where its data comes from."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import Path
+from pydantic import Field
 from starlette.responses import Response
 
-from pergamon import catalog
+from pergamon import catalog, identity
+from pergamon.access.rules import USERS, asking_resource
+from pergamon.catalog import Place
+from pergamon.kernel import Actor, ActorKind, Conflict, NotFound, PergamonError
+from pergamon.policy import Action, Resource, decide
 from pergamon.web.pages.genuine import page_router
-from pergamon.web.pages.page import PageDep
+from pergamon.web.pages.language import marked
+from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pagination import After, cursor, place_in
 
 router = page_router()
 
 SHOWN = 50
+
+Name = Annotated[str, Path(min_length=1, max_length=200)]
+Principal = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+"""As the API takes it; a person may be written without what kind it is."""
+
+
+class MemberForm(Form):
+    """Whom to make a member, and as what."""
+
+    principal: Principal
+    role: catalog.ProjectRole
+
+
+class ChangeForm(Form):
+    """A member, the role that they have, and the one that they get."""
+
+    principal: Principal
+    role: catalog.ProjectRole
+    to: catalog.ProjectRole
+
+
+@dataclass(frozen=True)
+class Right:
+    """Something that one may do in a project, and the roles that give it."""
+
+    title: str
+    roles: frozenset[str]
 
 
 @router.get("/projects")
@@ -27,9 +62,98 @@ def projects(page: PageDep, after: After = None) -> Response:
 
 
 @router.get("/projects/{project}")
-def one(project: Annotated[str, Path(min_length=1, max_length=200)], page: PageDep) -> Response:
+def one(project: Name, page: PageDep) -> Response:
     """One project with its members, environments and data sources."""
+    return _shown(page, project)
+
+
+@router.post("/projects/{project}/members")
+def add(project: Name, page: PageDep) -> Response:
+    """Make somebody a member."""
+    asked = page.form(MemberForm)
+    try:
+        with page.begin() as uow:
+            catalog.add_member(uow, project, identity.person_id(asked.principal), asked.role)
+    except (NotFound, Conflict) as failure:
+        return _shown(page, project, failure=failure, asked=asked.model_dump())
+    return page.go(f"/projects/{project}", said="member-added")
+
+
+@router.post("/projects/{project}/members/change")
+def change(project: Name, page: PageDep) -> Response:
+    """Give a member another role: both or neither, so that nobody is left without one."""
+    asked = page.form(ChangeForm)
+    try:
+        with page.begin() as uow:
+            catalog.add_member(uow, project, asked.principal, asked.to)
+            if asked.to != asked.role:
+                catalog.remove_member(uow, project, asked.principal, asked.role)
+    except (NotFound, Conflict) as failure:
+        return _shown(page, project, failure=failure)
+    return page.go(f"/projects/{project}", said="member-changed")
+
+
+@router.post("/projects/{project}/members/remove")
+def remove(project: Name, page: PageDep) -> Response:
+    """End a membership."""
+    asked = page.form(MemberForm)
+    try:
+        with page.begin() as uow:
+            catalog.remove_member(uow, project, asked.principal, asked.role)
+    except (NotFound, Conflict) as failure:
+        return _shown(page, project, failure=failure)
+    return page.go(f"/projects/{project}", said="member-removed")
+
+
+def _shown(
+    page: Page, project: str, *, failure: PergamonError | None = None, asked: Mapping[str, Any] | None = None
+) -> Response:
+    """The project; with what went wrong with what was sent, and what was sent."""
     with page.begin() as uow:
-        found = catalog.read_project(uow, project).as_json()
-        sources = [one for one in catalog.list_data_sources(uow, limit=1_000) if one["name"] in found["data_sources"]]
-    return page.show("projects/one.html", project=found, sources=sources)
+        found = catalog.read_project(uow, project)
+        sources = [one for one in catalog.list_data_sources(uow, limit=1_000) if one["name"] in found.data_sources]
+    return page.show(
+        "projects/one.html",
+        status=422 if failure else 200,
+        project=found.as_json(),
+        sources=sources,
+        may_manage=page.may(Action.PROJECT_MANAGE, catalog.project_resource(found.place)),
+        own=page.actor.id,
+        roles=catalog.PROJECT_ROLES,
+        rights=rights_in(found.place),
+        failure=failure,
+        asked=asked or {"principal": "", "role": "consumer"},
+    )
+
+
+def rights_in(place: Place) -> Sequence[Right]:
+    """What each role of a project gives, as the policy itself answers for it."""
+    name = place.project
+    drafts = catalog.resource_at(place, name, is_published=False)
+    asked = (
+        (marked("sees everything of it"), Action.ASSET_FIND, drafts),
+        (marked("queries what it was granted"), Action.TABLE_READ, _subscribed(name)),
+        (marked("asks for data in its name"), Action.ACCESS_ASK, asking_resource(name)),
+        (marked("describes its data"), Action.ASSET_CURATE, drafts),
+        (marked("publishes its data"), Action.ASSET_PUBLISH, drafts),
+        (
+            marked("decides who is given its data"),
+            Action.ACCESS_DECIDE,
+            catalog.resource_at(place, name, is_published=True),
+        ),
+        (marked("decides who is a member"), Action.PROJECT_MANAGE, catalog.project_resource(place)),
+    )
+    return [
+        Right(title, frozenset(role for role in catalog.PROJECT_ROLES if _gives(name, role, action, resource)))
+        for title, action, resource in asked
+    ]
+
+
+def _gives(project: str, role: str, action: Action, resource: Resource) -> bool:
+    member = Actor("person:member", ActorKind.PERSON, roles=catalog.project_roles(project, role))
+    return decide(member, action, resource).allowed
+
+
+def _subscribed(project: str) -> Resource:
+    """Any table that the project was granted."""
+    return Resource("table", f"{project}_sub", readers=catalog.project_roles(project, *USERS))

@@ -5,16 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from pergamon import query as query_room
-from pergamon.kernel import NotFound, PergamonError
-from pergamon.query import GrantedTable, HistoryEntry, ResultPage, StatementState, TableName
+from pergamon.kernel import PergamonError
+from pergamon.query import Column, HistoryEntry, ResultPage, StatementState, TableName
 from pergamon.store import UnitOfWork
 from pergamon.web.errors import NEVER_STORED
+from pergamon.web.pages.charts import MOST_LINES, MOST_POINTS
+from pergamon.web.pages.charts_of_results import Kind, chart_of, is_number
 from pergamon.web.pages.genuine import page_router
+from pergamon.web.pages.language import Language
 from pergamon.web.pages.live import told_as_it_changes
 from pergamon.web.pages.page import Form, Page, PageDep
 
@@ -23,13 +26,12 @@ router = page_router()
 QueryId = Annotated[str, Path(min_length=1, max_length=100)]
 TableWord = Annotated[str | None, Query(max_length=500)]
 Sql = Annotated[str, Field(max_length=65_536)]
+Place = Annotated[int, Query(ge=0, le=100_000)]
 ENDED = frozenset({StatementState.DONE, StatementState.FAILED, StatementState.CANCELLED, StatementState.ABANDONED})
 ROWS_SHOWN = 100
 TABLES_DESCRIBED = 12
 """So many tables are told with their columns at once; of the others they are told when one is opened."""
 HISTORY_SHOWN = 100
-NUMBERS = ("int", "uint", "double", "float", "decimal")
-"""How Arrow's types of numbers begin: their columns stand at the right."""
 PATIENCE_S = 1.5
 """How long a run is waited for before the page is shown: most are done by then."""
 
@@ -48,12 +50,36 @@ class Nothing(Form):
 
 
 @dataclass(frozen=True)
+class Described:
+    """A table with its columns, as whoever looks is told of them."""
+
+    name: TableName
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True)
 class Schema:
     """The tables beside the editor. described: those whose columns are known already."""
 
     names: Sequence[TableName]
-    described: dict[str, GrantedTable]
-    workgroup: query_room.WorkgroupSpec | None
+    described: dict[str, Described]
+    workgroups: dict[str, query_room.WorkgroupSpec]
+    """Those in which one may query: one is chosen where there are several."""
+
+    def chosen(self, wanted: str | None) -> str | None:
+        """The workgroup that is chosen when the page opens: the wanted one, the usual one, or the first."""
+        usual = (wanted, query_room.DEFAULT_WORKGROUP, *self.workgroups)
+        return next((name for name in usual if name in self.workgroups), None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the rows of a statement are to be shown: from which row on, or as which picture of which columns."""
+
+    row: int = 0
+    chart: Kind | None = None
+    along: int | None = None
+    measured: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -61,12 +87,26 @@ class Shown:
     """A statement with the rows that are shown of it, or why there are none."""
 
     entry: HistoryEntry
+    asked: Asked = Asked()
     rows: ResultPage | None = None
     withheld: PergamonError | None = None
 
     @property
     def has_ended(self) -> bool:
         return self.entry.status in ENDED
+
+
+def asked_for(
+    row: Annotated[int, Query(ge=0, le=2**40)] = 0,
+    chart: Kind | None = None,
+    x: Place | None = None,
+    y: Annotated[list[Place] | None, Query(max_length=100)] = None,
+) -> Asked:
+    """What the address asks. x: the column along. y: those that are measured."""
+    return Asked(row, chart, x, tuple(y or ()))
+
+
+AskedDep = Annotated[Asked, Depends(asked_for)]
 
 
 @router.get("/query")
@@ -89,7 +129,7 @@ def editor(
 def columns(database: str, table: str, page: PageDep) -> Response:
     """The columns of one table, for the list beside the editor."""
     with page.begin() as uow:
-        found = query_room.describe_table(uow, page.rt.query_catalog, TableName(database, table))
+        found = _described(page, uow, TableName(database, table))
     return page.show("query/table.html", fragment="query/_columns.html", described=found)
 
 
@@ -103,20 +143,20 @@ def run(page: PageDep) -> Response:
     except PergamonError as error:
         with page.begin() as uow:
             schema = _schema(page, uow)
-        return _edited(page, schema, asked.sql, failure=error)
+        return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup)
     page.rt.statement_bell.ring_here()
     _wait_for(page, entry.id)
     return page.go(f"/query/{entry.id}")
 
 
 @router.get("/query/{query_id}")
-def one(query_id: QueryId, page: PageDep, row: Annotated[int, Query(ge=0, le=2**40)] = 0) -> Response:
-    """A statement of one's own: its text, where it is, its rows."""
+def one(query_id: QueryId, page: PageDep, asked: AskedDep) -> Response:
+    """A statement of one's own: its text, where it is, its rows; or a picture of them."""
     with page.begin() as uow:
         entry = query_room.own_statement(uow, query_id)
         schema = _schema(page, uow)
-    shown = _with_rows(page, entry, row)
-    return _edited(page, schema, entry.sql or "", shown=shown)
+    shown = _with_rows(page, entry, asked)
+    return _edited(page, schema, entry.sql or "", shown=shown, workgroup=entry.workgroup)
 
 
 @router.get("/query/{query_id}/events")
@@ -173,7 +213,7 @@ def save(page: PageDep) -> Response:
     except PergamonError as error:
         with page.begin() as uow:
             schema = _schema(page, uow)
-        return _edited(page, schema, asked.sql, failure=error)
+        return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup)
     return page.go("/queries", said="query-saved")
 
 
@@ -187,51 +227,65 @@ def remove(name: Annotated[str, Path(min_length=1, max_length=100)], page: PageD
 
 
 def _edited(
-    page: Page, schema: Schema, sql: str, *, shown: Shown | None = None, failure: PergamonError | None = None
+    page: Page,
+    schema: Schema,
+    sql: str,
+    *,
+    shown: Shown | None = None,
+    failure: PergamonError | None = None,
+    workgroup: str | None = None,
 ) -> Response:
     status = 422 if failure else 200
-    result = result_told(shown) if shown else None
     return page.show(
         "query/editor.html",
         fragment="query/_result.html",
         status=status,
         schema=schema,
+        workgroup=schema.chosen(workgroup),
         sql=sql,
-        result=result,
+        result=result_told(shown, page.language) if shown else None,
         failure=failure,
     )
 
 
-def result_told(shown: Shown) -> dict[str, Any]:  # Any: for a template
+def result_told(shown: Shown, language: Language) -> dict[str, Any]:  # Any: for a template
     """A statement as its page shows it."""
-    rows = shown.rows
-    told = rows.rows.as_json() if rows else None
-    first = rows.first_row if rows else 0
-    behind = first + ROWS_SHOWN
+    rows, asked = shown.rows, shown.asked
+    told = rows.rows.as_json() if rows else {"columns": [], "rows": []}
+    behind = asked.row + ROWS_SHOWN
+    is_table = asked.chart is None
     return {
         "id": shown.entry.id,
         "entry": shown.entry.as_json(),
         "has_ended": shown.has_ended,
-        "columns": told["columns"] if told else [],
-        "rows": told["rows"] if told else [],
-        "numbers": {one["name"] for one in told["columns"] if one["type"].startswith(NUMBERS)} if told else set(),
+        "columns": told["columns"],
+        "rows": told["rows"] if is_table else [],
+        "numbers": {one["name"] for one in told["columns"] if is_number(one)},
         "total": rows.total if rows else 0,
-        "first": first,
-        "next": behind if rows and behind < rows.total else None,
-        "previous": max(0, first - ROWS_SHOWN) if first else None,
+        "first": asked.row,
+        "next": behind if rows and is_table and behind < rows.total else None,
+        "previous": max(0, asked.row - ROWS_SHOWN) if asked.row and is_table else None,
         "has_rows": rows is not None,
         "withheld": shown.withheld,
+        "kind": asked.chart,
+        "most_lines": MOST_LINES,
+        "chart": chart_of(
+            asked.chart, told["columns"], told["rows"], language, along=asked.along, measured=asked.measured
+        )
+        if asked.chart
+        else None,
     }
 
 
-def _with_rows(page: Page, entry: HistoryEntry, first_row: int) -> Shown:
+def _with_rows(page: Page, entry: HistoryEntry, asked: Asked) -> Shown:
     """The rows of a statement that is done. Why there are none to show is told at its place."""
     if entry.status != StatementState.DONE:
-        return Shown(entry)
+        return Shown(entry, asked)
+    first, most = (0, MOST_POINTS) if asked.chart else (asked.row, ROWS_SHOWN)
     try:
-        return Shown(entry, page.rt.result_page(page.actor, entry.id, first_row=first_row, limit=ROWS_SHOWN))
+        return Shown(entry, asked, page.rt.result_page(page.actor, entry.id, first_row=first, limit=most))
     except PergamonError as error:
-        return Shown(entry, withheld=error)
+        return Shown(entry, asked, withheld=error)
 
 
 def _wait_for(page: Page, query_id: str) -> None:
@@ -248,18 +302,12 @@ def _schema(page: Page, uow: UnitOfWork) -> Schema:
     """The tables that the actor may use, those granted to projects first; and how far one query may go."""
     names = query_room.visible_tables(uow, page.rt.query_catalog)
     in_order = sorted(names, key=lambda name: (not name.database.endswith("_sub"), str(name)))
-    described = {
-        str(name): query_room.describe_table(uow, page.rt.query_catalog, name) for name in in_order[:TABLES_DESCRIBED]
-    }
-    return Schema(in_order, described, _workgroup(uow))
+    described = {str(name): _described(page, uow, name) for name in in_order[:TABLES_DESCRIBED]}
+    return Schema(in_order, described, query_room.usable_workgroups(uow))
 
 
-def _workgroup(uow: UnitOfWork) -> query_room.WorkgroupSpec | None:
-    """The limits of the workgroup that is taken when none is named; None for who has none, or several."""
-    try:
-        return query_room.usable_workgroup(uow, None)[1]
-    except (NotFound, query_room.WorkgroupNotNamed):
-        return None
+def _described(page: Page, uow: UnitOfWork, name: TableName) -> Described:
+    return Described(name, query_room.table_columns(uow, page.rt.query_catalog, name))
 
 
 def _spelt(table: str) -> str:

@@ -26,5 +26,8 @@ SAID |= {
     "files-replayed": marked("The files will be tried again."),
     "file-skipped": marked("The file is left out; what it held is lost, and the trail says who decided so."),
     "crawl-requested": marked("Everything below its folders is being looked through."),
+    "member-added": marked("They are a member now."),
+    "member-changed": marked("Their role is changed, from now on."),
+    "member-removed": marked("They are no member in this role any more."),
     "query-cancelled": marked("The query is being cancelled."),
 }

@@ -2,7 +2,10 @@
 
 import pytest
 
-from pergamon import identity, replicate
+from pergamon import deploy, identity, replicate
+from pergamon.deploy import tables
+from pergamon.deploy.kinds import plain_spec
+from pergamon.deploy.plan import comparable
 from pergamon.runtime import Runtime
 from tests.reference.portal import OPERATOR, Portal
 
@@ -22,6 +25,7 @@ PAGES = {
     "/administration/configuration": "deploy.read",
     "/administration/configuration?kind=bucket": "deploy.read",
     "/administration/configuration?kind=replication-task": "deploy.read",
+    "/administration/drift": "deploy.read",
 }
 RULE = {
     "rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
@@ -81,6 +85,28 @@ def test_configuration_names_secrets_and_holds_none(run: Portal, visit: Visit) -
     admin = visit("admin")
     assert "{{secret:his}}" in admin.get("/administration/configuration?kind=replication-task").text
     assert admin.get("/administration/configuration?kind=nothing").status_code == 404
+
+
+def test_drift_is_told_with_what_changed(run: Portal, visit: Visit) -> None:
+    evil = "<script>alert(1)</script>"
+    with run.by() as uow:
+        tables.save_deployment(uow, "o/d/e", "0")
+        for name, spec in identity.read_roles(uow).items():
+            remembered = comparable(plain_spec(spec))
+            if name == "auditor":
+                remembered |= {"description": evil}
+            tables.remember_resource(uow, tables.Remembered("role", name, "o/d/e", "o/d/e/people", {}, remembered))
+        tables.remember_resource(uow, tables.Remembered("role", evil, "o/d/e", "o/d/e/people", {}, {}))
+        found = {(one.kind, one.name): one.state for one in deploy.find_drift(uow)}
+    assert {key: state for key, state in found.items() if key[0] == "role"} == {
+        ("role", "auditor"): "changed",
+        ("role", evil): "gone",
+    }
+    assert found["replication-task", "hospital"] == "undeployed"
+    page = visit("admin").get("/administration/drift").text
+    assert "alert(1)" in page
+    assert evil not in page
+    assert page.index("changed since it was deployed") < page.index("here without a deployment")
 
 
 def test_health_asks_the_policy(rt: Runtime) -> None:

@@ -8,8 +8,8 @@ import pytest
 from pergamon import crawl, identity, pipeline, replicate
 from pergamon.pipeline import tables as pipeline_tables
 from pergamon.replicate import tables as replicate_tables
+from pergamon.web.pages.pipelines import lag_chart
 from pergamon.web.pages.runs_drawing import drawn_runs, drawn_steps
-from pergamon.web.pages.series_drawing import series
 from tests.reference.portal import OPERATOR, Portal
 
 from .conftest import Visit
@@ -157,7 +157,7 @@ def test_a_file_that_was_set_aside_is_tried_again_or_left_out(busy: Portal, visi
 def test_lag_is_kept_by_the_minute_and_drawn(busy: Portal, visit: Visit) -> None:
     page = visit("engineer").get("/pipelines/replication").text
     assert "at most 6 MB" in page
-    assert "trend-line" in page
+    assert "chart-line" in page
     assert "33" in page, "rows of the last day"
     with busy.by() as uow:
         later = uow.__class__(uow.connection, uow.actor, uow.now + timedelta(days=3))
@@ -174,10 +174,15 @@ def test_a_crawler_is_asked_to_look_again(busy: Portal, visit: Visit) -> None:
 
 def test_pictures_of_little_and_of_nothing() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert series([(now, 1.0)]) is None
-    flat = series([(now, 0.0), (now + timedelta(hours=1), 0.0)])
+    assert lag_chart([replicate.LagPoint(now, 1, 0)]) is None
+    flat = lag_chart([replicate.LagPoint(now + timedelta(hours=n), 0, 0) for n in range(2)])
     assert flat is not None
-    assert flat.line.count("M") == 2, "a gap is a gap"
+    assert flat.lines[0].path.count("M") == 2, "a gap is a gap"
+    day = lag_chart([replicate.LagPoint(now + timedelta(minutes=n), n, 0) for n in range(1_440)])
+    assert day is not None
+    assert (day.lines[0].path.count("M"), day.lines[0].path.count("L")) == (1, 359), (
+        "a day is one line, and no long one"
+    )
     assert drawn_steps([], now) is None
     run = {"id": "r", "workflow": "w", "state": "running", "requested_at": now, "ended_at": None}
     assert drawn_runs([run], now) is None

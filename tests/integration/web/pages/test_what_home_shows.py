@@ -1,0 +1,32 @@
+"""What lies on somebody's desk: the newest of what is undecided, the first of what ends, of their own projects."""
+
+from datetime import timedelta
+
+from pergamon import access
+from tests.reference.portal import Portal
+
+from .conftest import Visit
+
+MONTH = timedelta(days=30)
+
+
+def test_what_ends_first_stands_first_and_what_is_undecided_newest_first(portal: Portal, visit: Visit) -> None:
+    later, sooner = portal.ask(days=25), portal.ask(table="patients", purpose=None, days=5)
+    for request in (later, sooner):
+        portal.approve(request.id)
+    waiting = portal.ask("remy", "lab_results", purpose=None, accept=False)
+    with portal.by("rena") as uow:
+        ending = access.ending_grants(uow, MONTH)
+        assert [one.request_id for one in ending] == [sooner.id, later.id]
+        assert [one.request_id for one in access.ending_grants(uow, timedelta(days=10))] == [sooner.id]
+        assert [one.request_id for one in access.ending_grants(uow, MONTH, limit=1)] == [sooner.id]
+        assert [one.id for one in access.undecided_requests(uow)] == [waiting.id]
+    for other in ("hana", "eve", "olga"):
+        with portal.by(other) as uow:
+            assert access.ending_grants(uow, MONTH) == [], "it is of no project of theirs"
+            assert access.undecided_requests(uow) == []
+    home = visit("rena").get("/").text
+    assert home.index("heart_study_sub.patients") < home.index("heart_study_sub.encounters")
+    with portal.by("remy") as uow:
+        access.withdraw_request(uow, waiting.id)
+        assert access.undecided_requests(uow) == []
