@@ -9,6 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+AT_ONCE = 2**20
+MOST_PARTS = 2**26
+"""Of structs and fixed lists that have NULLs. Bytes do not bound them: a process that was taken over may claim any."""
+
 Array = Any  # a pyarrow array: its kinds share no type that has what is asked of it here
 
 
@@ -16,7 +20,7 @@ def bare(table: pa.Table) -> pa.Table:
     """The same rows, with zeros and empty texts under their NULLs. Copies only columns that have some.
 
     Raises:
-        pa.ArrowInvalid: a column of a kind that no query has.
+        pa.ArrowInvalid: a column of a kind, or with so many parts, as no query has.
     """
     columns = [pa.chunked_array([_bare(chunk) for chunk in column.chunks], column.type) for column in table.columns]
     return pa.Table.from_arrays(columns, schema=table.schema)
@@ -29,13 +33,16 @@ def _bare(array: Array) -> Array:
     if pa.types.is_dictionary(kind):
         return pa.DictionaryArray.from_arrays(_bare(array.indices), array.dictionary, ordered=kind.ordered)
     if pa.types.is_nested(kind):
-        return _bare_nested(array.take(_places(len(array))) if array.offset else array)
-    return array.take(_places(len(array))) if array.null_count else array
+        return _bare_nested(array)
+    has_memory = array.null_count and not pa.types.is_null(kind)
+    return _anew(array) if has_memory else array
 
 
 def _bare_nested(array: Array) -> Array:
     """Its parts are NULL where it is. What a list spans that is NULL is none of its values."""
     kind, buffers = array.type, array.buffers()
+    if array.offset:
+        raise pa.ArrowInvalid("a result begins at its first row")
     if pa.types.is_struct(kind):
         held = [array.field(place) for place in range(kind.num_fields)]
         parts = [part.take(_places_there(array, 1)) for part in held] if array.null_count else held
@@ -53,12 +60,15 @@ def _bare_nested(array: Array) -> Array:
     return pa.Array.from_buffers(kind, len(array), own, array.null_count, children=[_bare(part) for part in parts])
 
 
-def _places(count: int) -> Array:
-    """Taken so, an array is written anew, and nothing is written where it is NULL."""
-    return pa.arange(0, count)
+def _anew(array: Array) -> Array:
+    """Taken from itself, an array is written anew, and nothing is written where it is NULL."""
+    pieces = [array.slice(start, AT_ONCE) for start in range(0, len(array), AT_ONCE)]
+    return pa.concat_arrays([piece.take(pa.arange(0, len(piece))) for piece in pieces])
 
 
 def _places_there(array: Array, each: int) -> Array:
     """The places of the parts of what is there: NULL for those of what is NULL, as many as each has."""
-    places = _places(len(array) * each)
+    if len(array) * each > MOST_PARTS:
+        raise pa.ArrowInvalid("a result has more parts than fit into it")
+    places = pa.arange(0, len(array) * each)
     return pc.if_else(array.is_valid().take(pc.divide(places, each)), places, None)

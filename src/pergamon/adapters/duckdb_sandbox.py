@@ -256,6 +256,8 @@ class DuckDBSandbox:
         try:
             table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
             table.validate(full=True)
+            if table.num_rows > job.limits.max_rows + 1:  # what it was told to send; NULLs have no bytes to count
+                raise pa.ArrowInvalid("more rows than were asked for")
             table = bare(table)
         except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
             if _NO_TIME_OF_DAY.search(str(error)):

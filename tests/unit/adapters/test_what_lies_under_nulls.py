@@ -63,3 +63,13 @@ def test_nothing_lies_under_a_null_and_the_rows_are_the_same(name: str) -> None:
 def test_a_column_without_nulls_is_not_copied() -> None:
     table = pa.table({"column": NUMBERS})
     assert bare(table).column(0).chunk(0).buffers()[1].address == NUMBERS.buffers()[1].address
+
+
+def test_what_claims_more_than_it_holds_takes_no_memory() -> None:
+    """A process that was taken over may claim any number of values that take no bytes."""
+    none = pa.Array.from_buffers(pa.null(), 2**27, [None])
+    assert bare(pa.table({"column": none})).num_rows == 2**27
+    lists = pa.list_(pa.null(), 2**26)
+    many = pa.FixedSizeListArray.from_buffers(lists, 2, [pa.py_buffer(bytes([0b01]))], children=[none])
+    with pytest.raises(pa.ArrowInvalid, match="more parts than fit"):
+        bare(pa.table({"column": many}))
