@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from pergamon.crawl.model import CrawlerSpec
+from pergamon.formats import safe_names
 from pergamon.lake import LEASE_PREFIX
 
 LONGEST_NAME = 63
@@ -60,7 +61,7 @@ def hive_column(folder: str) -> tuple[str, str | None] | None:
     name, equals, value = folder.partition("=")
     if not equals or not name:
         return None
-    column = re.sub(r"[^\w -]", "_", unquote(name)).strip() or "partition"
+    (column,) = safe_names([re.sub(r"[^\w -]", "_", unquote(name)).strip() or "partition"])
     plain = unquote(value)
     if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in plain):
         plain = value  # `%00`: no database keeps it, and no terminal should show it

@@ -29,6 +29,7 @@ from pergamon.formats.model import (
     WriteRequest,
     WrittenPart,
 )
+from pergamon.formats.names import safe_names
 from pergamon.formats.ports import ConfinedReader, Progress
 from pergamon.formats.schema_json import schema_as_json, schema_from_json
 
@@ -58,6 +59,7 @@ __all__ = [
     "is_without_values",
     "merge_all",
     "merge_schemas",
+    "safe_names",
     "schema_as_json",
     "schema_from_json",
     "widest_type",

@@ -1,8 +1,9 @@
 """What is a column called? As in its file, unless an engine could not carry that; then made safe, never left out.
 
-The rule: Unicode in its composed form, no blanks around; control characters, line ends, quotes, backquotes, backslashes
-and dots become `_`; an empty name becomes `column_<place>`; more than 120 characters are cut; a name that differs from
-an earlier one only in case gets `_2`, `_3`, … The name in the file stays in the field's metadata.
+The rule: Unicode in its composed form, no blanks around; control characters, line ends, quotes, backquotes, dots,
+backslashes and what cannot be printed (no-break blanks, soft hyphens) become `_`; an empty name becomes
+`column_<place>`; more than 120 characters are cut; a name that differs from an earlier one only in case gets `_2`,
+`_3`, … The name in the file stays in the field's metadata.
 """
 
 import re
@@ -49,4 +50,4 @@ def renamed_warning(names: Sequence[str], originals: Sequence[str]) -> tuple[str
 
 def _safe(name: str) -> str:
     plain = _NOT_CARRIED.sub("_", unicodedata.normalize("NFC", name)).strip()
-    return plain[:LONGEST].strip()
+    return "".join(letter if letter.isprintable() else "_" for letter in plain)[:LONGEST].strip()

@@ -9,8 +9,30 @@ import pytest
 
 from .conftest import World
 
-FOLDERS = ["n=--5", "n=-", "n=%00", "n=%0a%1b[31m", "a=1/a=2", "A=1/a=2", "a=1/a=2/a_2=3", "year=abc", "n=%ed%a0%80"]
-COLUMNS = ["a\x00b", "\x00", "a\ud800", "a\x1b[31m", "a\nb", 'a"; DROP TABLE x; --', "{}", "error(1)"]
+FOLDERS = [
+    "a" * 900 + "=1",
+    "n=--5",
+    "n=-",
+    "n=%00",
+    "n=%0a%1b[31m",
+    "a=1/a=2",
+    "A=1/a=2",
+    "a=1/a=2/a_2=3",
+    "year=abc",
+    "n=%ed%a0%80",
+]
+COLUMNS = [
+    "a\x00b",
+    "\x00",
+    "a\ud800",
+    "a\x1b[31m",
+    "a\nb",
+    'a"; DROP TABLE x; --',
+    "{}",
+    "error(1)",
+    "no\u00a0break",
+    "so\u00adft",
+]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
