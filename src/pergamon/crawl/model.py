@@ -269,6 +269,8 @@ class Limits:
     """Of the files that share one: so much is written again at most when one of them changes."""
     together_files: int = 500
     page: int = 1_000
+    turn_s: float = 5.0
+    """So long a worker stays with a folder while others of the same crawler wait."""
     silence_s: float = 30.0
     """A worker that has not been heard of for so long has lost its folder."""
 

@@ -243,18 +243,22 @@ def note_files(uow: UnitOfWork, crawler: str, found: Sequence[Found]) -> int:
 def take_folder(uow: UnitOfWork, worker: str, limits: Limits) -> Claim | None:
     """A folder in which there is something to do: one's own, or one that has been quiet or has waited long enough and
     that nobody living is at. Crawlers take turns, step by step, so that none waits until another's work is done; within
-    a crawler one's own folder goes on first, then the oldest.
+    a crawler one's own folder goes on first while its turn lasts, then the oldest: a folder into which files come
+    without end holds up no other.
     """
     row = uow.row(
         """
-        UPDATE crawl_folder SET claim = %(claim)s, claimed_by = %(worker)s, beat_at = %(now)s
+        UPDATE crawl_folder SET claim = %(claim)s, claimed_by = %(worker)s, beat_at = %(now)s,
+            turn_at = CASE WHEN claim IS NOT NULL AND claimed_by = %(worker)s AND turn_at > %(over)s THEN turn_at
+                ELSE %(now)s END
         WHERE (crawler, folder) = (
-            SELECT f.crawler, f.folder FROM crawl_folder f JOIN crawler c ON c.name = f.crawler
+            SELECT f.crawler, f.folder FROM crawl_folder f JOIN crawler c ON c.name = f.crawler,
+                LATERAL (SELECT f.claim IS NOT NULL AND f.claimed_by = %(worker)s AS is_own) AS held
             WHERE f.first_change_at IS NOT NULL AND (f.due_at IS NULL OR f.due_at <= %(now)s)
                 AND (f.last_change_at <= %(quiet)s OR f.first_change_at <= %(longest)s OR f.claim IS NOT NULL)
                 AND (f.claim IS NULL OR f.claimed_by = %(worker)s OR f.beat_at < %(silent)s)
-            ORDER BY c.served_at NULLS FIRST,
-                (f.claimed_by IS NOT DISTINCT FROM %(worker)s AND f.claim IS NOT NULL) DESC, f.first_change_at
+            ORDER BY c.served_at NULLS FIRST, (is_own AND f.turn_at > %(over)s) DESC,
+                CASE WHEN is_own THEN f.turn_at + %(turn)s ELSE f.first_change_at END
             LIMIT 1 FOR UPDATE OF f SKIP LOCKED)
         RETURNING claim, crawler, folder, base
         """,
@@ -265,6 +269,8 @@ def take_folder(uow: UnitOfWork, worker: str, limits: Limits) -> Claim | None:
             "quiet": uow.now - timedelta(seconds=limits.quiet_s),
             "longest": uow.now - timedelta(seconds=limits.longest_wait_s),
             "silent": uow.now - timedelta(seconds=limits.silence_s),
+            "turn": timedelta(seconds=limits.turn_s),
+            "over": uow.now - timedelta(seconds=limits.turn_s),
         },
     )
     if row is None:

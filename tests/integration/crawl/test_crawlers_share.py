@@ -45,6 +45,25 @@ def test_a_single_upload_waits_for_no_more_than_a_batch(world: World, much: Call
     assert set(world.states("much").values()) == {"added"}
 
 
+def test_a_folder_into_which_files_come_without_end_holds_up_no_other(world: World) -> None:
+    world.limits = replace(AT_ONCE, inspect_files=1, turn_s=0)
+    world.deploy()
+    place, folders = world.place(), list[str]()
+    for number in range(30):
+        world.put_csv(f"in/flood/{number}.csv", "id", "1")
+        if number == 2:
+            world.put_csv("in/wards/a.csv", "id", "7")
+        while crawl.follow(place):
+            pass
+        did = crawl.crawl_step(place)
+        folders.append(did.folder if did else "")
+        if "wards" in world.tables() and world.rows("wards"):
+            break
+    assert world.column("wards") == [7], folders
+    world.crawl()
+    assert set(world.states().values()) == {"added"}
+
+
 def test_listings_take_turns_too(world: World) -> None:
     world.limits = Limits(quiet_s=0, longest_wait_s=0, page=1)
     for number in range(6):

@@ -26,6 +26,7 @@ CREATE TABLE crawl_folder (
     claim           text,
     claimed_by      text,
     beat_at         timestamptz,
+    turn_at         timestamptz,                    -- when the claim's present turn began
     due_at          timestamptz,
     failures        int NOT NULL DEFAULT 0,
     failure         text,
