@@ -13,7 +13,7 @@ from pergamon.quality.model import BadRule, RulesMovedOn, TableColumn
 from pergamon.quality.ports import MeasuredTable
 from pergamon.quality.request import request_profile, request_rules
 from pergamon.quality.rule_sql import compile_rule
-from pergamon.quality.rules import AnyRule, RuleSet, other_table, speaks_of_values
+from pergamon.quality.rules import AnyRule, RuleSet, other_table, rule_set, speaks_of_values
 from pergamon.quality.sight import sight_of, values_allowed
 from pergamon.store import UnitOfWork
 
@@ -34,7 +34,8 @@ def set_rules(uow: UnitOfWork, table: TableId, rules: RuleSet, *, expected_versi
     """Set the rules that people have for one table; all of them, in place of those before. Returns: their version.
 
     A rule that speaks of values tells by its counts what stands in the rows, so who adds or changes one must be
-    allowed to read them: of this table, and of the one that the rule refers to.
+    allowed to read them: of this table, and of the one that the rule refers to. Rules whose text the actor may not see
+    stay, unless one of the same name is given.
 
     Raises:
         NoProfile: the actor may not find the table.
@@ -49,6 +50,7 @@ def set_rules(uow: UnitOfWork, table: TableId, rules: RuleSet, *, expected_versi
             f"the rules of {table} are at version {version}, not {expected_version} any more",
             hint="look at them again, then repeat the change",
         )
+    rules = _with_unseen(uow, table, rules, before)
     new = [rule for rule in rules.rules if rule not in before.rules]
     for rule in new:
         _require_readable(uow, table, rule)
@@ -60,6 +62,17 @@ def set_rules(uow: UnitOfWork, table: TableId, rules: RuleSet, *, expected_versi
     names = [rule.name for rule in rules.rules]
     uow.record(TableRulesChanged(subject=table.subject, version=version + 1, rules=names))
     return version + 1
+
+
+def _with_unseen(uow: UnitOfWork, table: TableId, given: RuleSet, before: RuleSet) -> RuleSet:
+    """What is given, and what stood before and was not shown to the actor, who could not give it back.
+
+    Raises:
+        BadRule: together they are too many.
+    """
+    sight, named = sight_of(uow, table), {rule.name for rule in given.rules}
+    unseen = [rule for rule in before.rules if not sight.sees_text_of(rule) and rule.name not in named]
+    return rule_set([*unseen, *given.rules])
 
 
 def _require_curator(uow: UnitOfWork, table: TableId) -> None:

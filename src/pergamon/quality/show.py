@@ -86,7 +86,7 @@ def profile_history(
 
 
 def visible_rules(uow: UnitOfWork, table: TableId) -> dict[str, Any]:
-    """The rules that hold for a table; what they say in full only to whom may write them or read the rows.
+    """The rules that hold for a table; what one says in full only to whom may write it or read the rows.
 
     Raises:
         NoProfile: the actor may not find the table.
@@ -99,7 +99,7 @@ def visible_rules(uow: UnitOfWork, table: TableId) -> dict[str, Any]:
         "table": str(table),
         "version": version,
         "rules": [
-            {"name": f"{name}/{rule.name}", "set": name, **_told(rule, full=sight.may_curate or sight.sees_values)}
+            {"name": f"{name}/{rule.name}", "set": name, **_told(rule, full=sight.sees_text_of(rule))}
             for name, rules in sets
             for rule in rules
         ],

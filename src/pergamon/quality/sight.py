@@ -15,6 +15,7 @@ from pergamon.kernel import Decision
 from pergamon.lake import TableId
 from pergamon.policy import Action, Resource, decide
 from pergamon.quality.model import NoProfile
+from pergamon.quality.rules import AnyRule, speaks_of_values
 from pergamon.store import UnitOfWork
 
 MASK = "mask:"
@@ -32,6 +33,10 @@ class Sight:
 
     def sees_values_of(self, column: str) -> bool:
         return self.sees_values and column.lower() not in self.masked
+
+    def sees_text_of(self, rule: AnyRule) -> bool:
+        """What a rule says in full: one that speaks of values is for who could have written it."""
+        return (self.sees_values and not self.masked) or (self.may_curate and not speaks_of_values(rule))
 
 
 def sight_of(uow: UnitOfWork, table: TableId) -> Sight:

@@ -157,13 +157,22 @@ def test_the_share_of_missing_cells_is_rounded_once(world: World) -> None:
 def test_who_describes_keeps_the_rules_of_who_reads_and_sees_no_values_in_them(measured: World) -> None:
     with measured.by("olga") as uow:
         quality.set_rules(uow, TABLE, quality.RuleSet.model_validate({"rules": [TELLING]}), expected_version=0)
-    with measured.by("bea") as uow:
-        assert "17" not in json.dumps(quality.visible_rules(uow, TABLE)["rules"])
-    both = quality.RuleSet.model_validate({"rules": [TELLING, COUNTING]})
+    for name in ("bea", "carl", None):
+        with measured.by(name) as uow:
+            assert "17" not in json.dumps(quality.visible_rules(uow, TABLE)["rules"])
+    mine = quality.RuleSet.model_validate({"rules": [COUNTING]})
     with measured.by("carl") as uow:
-        assert quality.set_rules(uow, TABLE, both, expected_version=1) == 2
+        assert quality.set_rules(uow, TABLE, mine, expected_version=1) == 2
+        assert "all-there" in json.dumps([rule.get("rule") for rule in quality.visible_rules(uow, TABLE)["rules"]])
     with pytest.raises(quality.RulesMovedOn), measured.by("carl") as uow:
-        quality.set_rules(uow, TABLE, both, expected_version=1)
+        quality.set_rules(uow, TABLE, mine, expected_version=1)
+    with measured.by("olga") as uow:
+        shown = quality.visible_rules(uow, TABLE)["rules"]
+        assert [rule["rule"]["name"] for rule in shown] == ["guess", "all-there"]
+        assert quality.set_rules(uow, TABLE, mine, expected_version=2) == 3, (
+            "who sees a rule takes it away by leaving it"
+        )
+        assert len(quality.visible_rules(uow, TABLE)["rules"]) == 1
 
 
 @pytest.mark.parametrize("rows", [1, 5, 9])
