@@ -61,7 +61,14 @@ class ServerPlace:
         }
 
     def versions(self, name: ObjectName) -> list[Json]:
-        return list(self._json("GET", _address(name, "versions"))["versions"])
+        found: list[Json] = []
+        after: dict[str, str] = {}
+        while True:
+            page = self._json("GET", _address(name, "versions"), params=after)
+            found += page["versions"]
+            if page["next"] is None:
+                return found
+            after = {"after": page["next"]}
 
     def put(self, name: ObjectName, outgoing: Outgoing, wish: PutWish, advance: Advance) -> Json:
         if outgoing.size_bytes >= RESUMABLE_FROM_BYTES:

@@ -145,8 +145,11 @@ class LocalPlace:
     def versions(self, name: ObjectName) -> list[Json]:
         from pergamon import objects
 
+        found: list[objects.ObjectVersion] = []
         with self._runtime.begin(self._actor) as uow:
-            return [version.facts() for version in objects.object_versions(uow, name.bucket, name.key)]
+            while page := objects.object_versions(uow, name.bucket, name.key, after=found[-1].id if found else None):
+                found += page
+        return [version.facts() for version in found]
 
     def put(self, name: ObjectName, outgoing: Outgoing, wish: PutWish, advance: Advance) -> Json:
         chunks = chunks_of(outgoing.file, advance)

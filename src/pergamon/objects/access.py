@@ -100,8 +100,8 @@ def _governing(uow: UnitOfWork, version: ObjectVersion) -> list[Resource]:
     Also once: else whoever may write could supersede what they may not read, wait for the crawl, and read the version.
     A table that was dropped governs nothing.
     """
-    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
-    holding = [existing[name] for name in tables.referring(uow, version.id, also_past=True) if name in existing]
+    named = [lake.TableId.parse(name) for name in tables.referring(uow, version.id, also_past=True)]
+    holding = sorted(lake.keys_of_tables(uow, named), key=str) if named else []
     to_come = set(tables.governing_databases(uow, version.bucket, version.key)) - {table.database for table in holding}
     of_tables = [lake.table_resource(uow, table) for table in holding]
     return of_tables + [lake.database_resource(uow, database) for database in sorted(to_come)]

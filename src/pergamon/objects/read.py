@@ -46,18 +46,38 @@ def read_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None =
     return found
 
 
-def object_versions(uow: UnitOfWork, bucket: str, key: str) -> list[ObjectVersion]:
-    """The versions of an object that the actor may read, newest first, deletions among them.
+def object_versions(
+    uow: UnitOfWork, bucket: str, key: str, *, after: str | None = None, limit: int = LARGEST_PAGE
+) -> list[ObjectVersion]:
+    """A page of the versions of an object that the actor may read, newest first, deletions among them.
 
+    Args: after: the last version of the page before; limit: 1 to 1000.
     Raises:
-        UnknownObject: there is none.
+        UnknownObject: there is none, or none that is `after`.
+        BadPage: the limit cannot be used.
     """
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise BadPage(f"a page holds 1 to {LARGEST_PAGE} versions")
     rules = bucket_rules(uow, bucket)
-    found = tables.versions(uow, bucket, require_key(key))
-    readable = [version for version in found if _may_read(uow, version, rules)]
-    if not readable:
+    place = None
+    if after is not None:
+        place = require_read(uow, bucket, key, tables.version(uow, bucket, require_key(key), after))
+    readable: list[ObjectVersion] = []
+    answers: dict[tuple[tuple[str, str], ...], bool] = {}  # versions with the same tags are open to the same people
+    while len(readable) < limit:
+        some = tables.versions_after(uow, bucket, require_key(key), place, LARGEST_PAGE)
+        for version in some:
+            tags = tuple(sorted(version.tags.items()))
+            if tags not in answers:
+                answers[tags] = _may_read(uow, version, rules)
+            if answers[tags]:
+                readable.append(version)
+        if len(some) < LARGEST_PAGE:
+            break
+        place = some[-1]
+    if not readable and after is None:
         require_read(uow, bucket, key, None)
-    return readable
+    return readable[:limit]
 
 
 def list_objects(

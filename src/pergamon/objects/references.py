@@ -22,5 +22,5 @@ def unrefer(uow: UnitOfWork, table: lake.TableId, version_ids: Iterable[str]) ->
 
 def referring_tables(uow: UnitOfWork, version_id: str) -> list[lake.TableId]:
     """The tables that exist and whose data lies in a version."""
-    existing = {str(record.id): record.id for record in lake.list_tables(uow)}
-    return [existing[name] for name in tables.referring(uow, version_id) if name in existing]
+    named = [lake.TableId.parse(name) for name in tables.referring(uow, version_id)]
+    return sorted(lake.keys_of_tables(uow, named), key=str) if named else []

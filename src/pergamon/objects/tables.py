@@ -83,6 +83,20 @@ def versions(uow: UnitOfWork, bucket: str, key: str) -> list[ObjectVersion]:
     return [_version(row) for row in rows]
 
 
+def versions_after(
+    uow: UnitOfWork, bucket: str, key: str, after: ObjectVersion | None, limit: int
+) -> list[ObjectVersion]:
+    """Newest first; a page of them, behind one of them."""
+    is_first, is_second = after is None, after is not None and after.is_current
+    rows = uow.rows(
+        "SELECT * FROM object_version WHERE bucket = %s AND key = %s "
+        "AND (%s OR (NOT is_current AND (%s OR (created_at, id) < (%s::timestamptz, %s)))) "
+        "ORDER BY is_current DESC, created_at DESC, id DESC LIMIT %s",
+        (bucket, key, is_first, is_second, after.created_at if after else None, after.id if after else "", limit),
+    )
+    return [_version(row) for row in rows]
+
+
 def mark_superseded(uow: UnitOfWork, version_id: str) -> None:
     uow.execute("UPDATE object_version SET is_current = false, superseded_at = %s WHERE id = %s", (uow.now, version_id))
 

@@ -56,6 +56,18 @@ def test_a_version_supersedes_another_and_both_can_be_read(rt: Runtime) -> None:
         objects.read_object(uow, BUCKET, "open/b", version=first.id)
 
 
+def test_versions_come_in_pages_however_many_somebody_made(rt: Runtime) -> None:
+    made = [put(rt, "open/a", str(number).encode()).id for number in range(5)]
+    with rt.begin(READER) as uow:
+        pages, after = [], None
+        while page := objects.object_versions(uow, BUCKET, "open/a", after=after, limit=2):
+            after = page[-1].id
+            pages.append([version.id for version in page])
+    assert pages == [made[:2:-1], made[2:0:-1], made[:1]]
+    with pytest.raises(objects.UnknownObject), rt.begin(VISITOR) as uow:
+        objects.object_versions(uow, BUCKET, "open/a", after=made[0])
+
+
 def test_a_removed_object_is_gone_and_its_versions_stay(rt: Runtime) -> None:
     version = put(rt, "open/a", b"one")
     with rt.begin(WRITER) as uow:

@@ -89,7 +89,10 @@ class Listing(BaseModel):
 
 
 class Versions(BaseModel):
+    """A page of an object's versions; `next` is the `after` of the next one."""
+
     versions: list[ObjectTold]
+    next: str | None
 
 
 class TagsRequest(BaseModel):
@@ -267,10 +270,19 @@ def delete(
 
 
 @router.get("/api/v1/buckets/{bucket}/versions/{key:path}")
-def versions(bucket: BucketName, key: KeyDep, rt: RuntimeDep, actor: ActorDep) -> Versions:
+def versions(
+    bucket: BucketName,
+    key: KeyDep,
+    rt: RuntimeDep,
+    actor: ActorDep,
+    *,
+    after: Annotated[str | None, Query(pattern=r"^ver_[0-9a-f]{32}$", description="`next` of the page before.")] = None,
+    limit: Limit = 1000,
+) -> Versions:
     """The versions that I may read, newest first, deletions among them."""
     with rt.begin(actor) as uow:
-        return Versions(versions=[told(version) for version in objects.object_versions(uow, bucket, key)])
+        found = objects.object_versions(uow, bucket, key, after=after, limit=limit)
+    return Versions(versions=[told(version) for version in found], next=found[-1].id if len(found) == limit else None)
 
 
 @router.get("/api/v1/buckets/{bucket}/tags/{key:path}")
