@@ -36,7 +36,7 @@ def facet_options(command: Any) -> Any:
 
 
 @click.command("search")
-@click.argument("text", required=False, default="")
+@click.argument("words", nargs=-1, metavar="[TEXT]...")
 @facet_options
 @click.option("--sort", type=click.Choice(SORTS), default="relevance", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Results on a page.")
@@ -51,7 +51,7 @@ def search_command(
     context: CliContext,
     /,
     *,
-    text: str,
+    words: tuple[str, ...],
     sort: str,
     limit: int,
     after: str | None,
@@ -63,7 +63,7 @@ def search_command(
     **selected: tuple[str, ...],
 ) -> None:
     """Find assets by TEXT: words, or the beginning of the last one; slips are forgiven. Without TEXT: everything."""
-    asked = [("text", text), ("sort", sort), ("limit", str(limit)), *([("after", after)] if after else [])]
+    asked = [("text", " ".join(words)), ("sort", sort), ("limit", str(limit)), *([("after", after)] if after else [])]
     asked += [(facet, value) for facet, values in selected.items() for value in values]
     if server is None:
         told = _as_operator(context, asked, rebuild=rebuild)

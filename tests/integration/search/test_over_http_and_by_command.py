@@ -106,7 +106,7 @@ def test_the_command_shows_what_the_api_tells(
 ) -> None:  # fmt: skip
     world.found("heart_db.patient_vitals", "blood_pressure:int")
     monkeypatch.setenv("PERGAMON_TOKEN", token("bea"))
-    words = ["search", "patinet", "--format", "csv"]
+    words = ["search", "patinet", "vitals", "--format", "csv"]
     group.main([*words, "--server", server, "--facets"], standalone_mode=False)
     shown = capsys.readouterr().out
     assert "heart_db.patient_vitals" in shown

@@ -48,6 +48,23 @@ def test_an_auditor_at_the_command_line(world: GovernedLake, server: str, audito
     assert "person:otto" in pergamon(world, "audit", "log", "--server", server, token=auditor).stdout
 
 
+def test_the_trail_is_searched_by_who_and_when(world: GovernedLake, server: str, auditor: str) -> None:
+    today, name = f"{world.rt.clock.now():%Y-%m-%d}", world.user.actor.id.removeprefix("person:")
+    assert pergamon(world, "query", "SELECT 1", "--server", server, token=world.user.token).returncode == 0
+
+    def codes(*options: str, at: tuple[str, ...] = ("--server", server)) -> set[tuple[str, str]]:
+        log = pergamon(world, "audit", "log", *options, *at, "--json", token=auditor)
+        return {(entry["actor"], entry["code"]) for entry in json.loads(log.stdout)}
+
+    for at in (("--server", server), ()):
+        found = codes("--by", name, at=at)
+        assert (world.user.actor.id, "query.ran") in found
+        assert {actor for actor, _ in found} == {world.user.actor.id}
+        assert codes("--by", name, "--since", today, "--until", today, at=at) == found
+        assert codes("--by", name, "--until", "2020-01-31", at=at) == set()
+        assert codes("--by", name, "--since", "9999-12-31", "--until", "9999-12-31", at=at) == set()
+
+
 def test_a_changed_byte_is_told_to_the_auditor(world: GovernedLake, server: str, auditor: str) -> None:
     assert pergamon(world, "audit", "verify", "--server", server, token=auditor).returncode == 0
     with world.rt.begin(OPERATOR) as uow:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 from starlette.responses import JSONResponse
 
 from pergamon.web.authentication import ActorDep, RuntimeDep
@@ -17,12 +18,16 @@ Word = Annotated[str | None, Query(max_length=2_000, pattern=r"^[^\x00]+$")]
 def entries(
     rt: RuntimeDep,
     actor: ActorDep,
+    *,
     subject: Word = None,
     code: Word = None,
+    by: Word = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
 ) -> JSONResponse:
-    """The newest entries, newest first; by subject and kind where given. Reading is itself recorded."""
-    found = rt.read_trail(actor, subject=subject, code=code, limit=limit)
+    """The newest entries, newest first; by subject, kind, actor and time where given. Reading is itself recorded."""
+    found = rt.read_trail(actor, subject=subject, code=code, by=by, since=since, until=until, limit=limit)
     return JSONResponse({"entries": [entry.as_json() for entry in found]}, headers=NEVER_STORED)
 
 
