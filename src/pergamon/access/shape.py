@@ -87,7 +87,10 @@ def require_demands(conditions: AccessConditions, wish: Wish) -> None:
         BadRequest: the text is not accepted, or the purpose is none of those that are allowed.
     """
     if conditions.text and wish.accepted != accepted_text(conditions):
-        raise BadRequest("the asset's conditions are not accepted", hint="read them with the asset, then accept them")
+        raise BadRequest(
+            "the asset's conditions are not accepted",
+            hint="read them: `pergamon asset conditions`; then accept them: --accept-conditions",
+        )
     if conditions.purposes and wish.purpose not in conditions.purposes:
         allowed = ", ".join(conditions.purposes)
         raise BadRequest("the asset is not given for this purpose", hint=f"the purposes are: {allowed}")

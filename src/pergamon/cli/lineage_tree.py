@@ -20,7 +20,11 @@ def tree_lines(told: Json, direction: Literal["up", "down"]) -> Iterator[str]:
     start = (told["dataset"]["namespace"], told["dataset"]["name"])
     yield _name(start, column)
     if not told["edges"]:
-        yield "  nothing is known" if direction == "up" else "  nothing comes from it, as far as is known"
+        yield (
+            "  nothing that you may see is known"
+            if direction == "up"
+            else "  nothing comes from it, as far as is known"
+        )
         return
     yield from _Tree(told["edges"], direction, follows_column=column is not None).below(start, column, "")
 

@@ -297,7 +297,7 @@ def _write(pieces: Iterable[bytes], out: Path, query_id: str) -> None:
 
 
 def _state_line(told: dict[str, Any]) -> str:
-    rows = f"  {told['rows']:,} rows" if told["rows"] is not None else ""
+    rows = f"  {told['rows']:,} {'row' if told['rows'] == 1 else 'rows'}" if told["rows"] is not None else ""
     kept = f"  rows until {told['result_until'][:16]}" if told["result_until"] else ""
     why = f"  {told['error_code']}" if told["error_code"] else ""
     return _plain(f"{told['id']}  {told['status']}{rows}{why}{kept}")

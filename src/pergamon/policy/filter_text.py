@@ -332,7 +332,7 @@ def _bound(named: NamedPredicate, columns: Sequence[PolicyColumn]) -> Predicate:
 def _bound_test(test: NamedTest, columns: Sequence[PolicyColumn]) -> Predicate:
     column = column_named(test.column, columns)
     if column is None:
-        raise FilterDoesNotFit("the row filter names a column that the table has not", hint="see the asset's columns")
+        raise FilterDoesNotFit(f"the table has no column `{test.column[:120]}`", hint="see the asset's columns")
     if test.question == "null":
         return IsNull(column.field_id)
     _must_be_asked(test.question, column)

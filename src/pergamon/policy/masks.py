@@ -114,7 +114,7 @@ def parse_mask(text: str) -> NamedMask:
     written = _WRITTEN.fullmatch(text) if len(text) <= LONGEST_TEXT else None
     if written is None or written[1] not in set(MaskAction):
         known = ", ".join(action.value for action in MaskAction)
-        raise UnfitMask("there is no such mask", hint=f"the masks are {known}")
+        raise UnfitMask(f"there is no mask `{text[:60]}`", hint=f"the masks are {known}")
     action, inside = MaskAction(written[1]), written[2]
     match action:
         case MaskAction.AGE_BAND:

@@ -39,6 +39,16 @@ STATUS_OF_CODE = {
 }
 """Where HTTP (RFC 9110, RFC 6585) or tus has a word of its own for an error; a test holds each to a real code."""
 
+FAULT_MEANS = {
+    "extra_forbidden": "this is not known here; is it misspelled?",
+    "missing": "it is needed",
+    "string_too_short": "it is empty, or too short",
+    "model_attributes_type": "send a JSON object, with Content-Type: application/json",
+    "json_invalid": "it is no JSON",
+    "timezone_aware": "a time needs its zone: 2026-01-31T00:00:00Z",
+}
+"""What pydantic's word for a fault means to who made it; its other words say enough."""
+
 
 class WebError(PergamonError):
     """An error of the protocol itself; it names its own status."""
@@ -132,10 +142,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def _fault(fault: Mapping[str, Any]) -> str:  # Any: as pydantic tells them
-    """`path.bucket: string_pattern_mismatch (it is to match ^[a-z]+$)`: where, what, and for a form, which."""
+    """`path.bucket: string_pattern_mismatch (it is to match ^[a-z]+$)`: where, what, and mostly what would do."""
     where = ".".join(str(part) for part in fault["loc"])[:100]
     pattern = fault.get("ctx", {}).get("pattern")
-    return f"{where}: {fault['type']}" + (f" (it is to match {pattern})" if pattern else "")
+    means = f"it is to match {pattern}" if pattern else FAULT_MEANS.get(fault["type"])
+    return f"{where}: {fault['type']}" + (f" ({means})" if means else "")
 
 
 class Incidents:

@@ -183,6 +183,12 @@ def test_a_bad_request_is_told_what_is_wrong_and_never_what_it_sent(anyone: http
         assert "secret_value" not in answer.text
 
 
+def test_a_misspelled_key_and_a_missing_one_are_named(anyone: httpx.Client, world: GovernedLake) -> None:
+    hint = anyone.post("/api/v1/query", json={"sqll": "SELECT 1"}, headers=bearer(world.user.token)).json()["hint"]
+    assert "body.sql: missing (it is needed)" in hint
+    assert "body.sqll: extra_forbidden (this is not known here; is it misspelled?)" in hint
+
+
 def test_a_body_without_a_length_is_counted_too(anyone: httpx.Client, world: GovernedLake) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(300):

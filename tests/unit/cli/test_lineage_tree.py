@@ -72,4 +72,4 @@ def test_a_name_cannot_drive_the_terminal_and_many_columns_are_counted() -> None
 
 
 def test_nothing_known_is_said() -> None:
-    assert lines(AGES)[1].strip() == "nothing is known"
+    assert lines(AGES)[1].strip() == "nothing that you may see is known"

@@ -89,6 +89,11 @@ def test_what_is_no_mask_is_refused(text: str) -> None:
         parse_mask(text)
 
 
+def test_a_misspelled_mask_is_named() -> None:
+    with pytest.raises(UnfitMask, match="`hmac-sha256`"):
+        parse_mask("hmac-sha256")
+
+
 @pytest.mark.parametrize(
     ("text", "column"),
     [

@@ -141,6 +141,11 @@ def test_what_a_column_cannot_be_asked_is_refused(text: str) -> None:
         bound(text)
 
 
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(FilterDoesNotFit, match="no column `agge`"):
+        bound("agge > 1")
+
+
 @pytest.mark.parametrize(
     "text",
     [
