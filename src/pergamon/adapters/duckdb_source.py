@@ -6,11 +6,15 @@ a part is given, it must not: it would know what the largest value is, whoever's
 once. Rows that were deleted are nobody's: a table that has some is read behind the barrier too (ADR 0027).
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from pergamon.policy import UnknownColumnType, is_nested, parsed_type
 from pergamon.query import Column, GrantedTable, copies, duckdb_type, governed_view, identifier, text_literal
+
+MEANS_OTHERS = re.compile(r"[*?\[]")
+"""In a file's name: DuckDB reads `a[1].parquet` as a pattern, and finds `a1.parquet`."""
 
 
 def view_of(table: GrantedTable) -> dict[str, Any]:  # Any: JSON
@@ -53,6 +57,8 @@ def _scan(table: GrantedTable, columns: Sequence[Column]) -> str:
 
 def _may_be_enough(table: GrantedTable) -> bool:
     is_whole = table.reading is None and table.given_in is None
+    if any(MEANS_OTHERS.search(path) for path in table.parquet_alone):
+        return False
     return is_whole and bool(table.parquet_alone) and not any(is_nested(column.type) for column in table.columns)
 
 

@@ -137,3 +137,13 @@ def test_only_the_tables_own_columns_are_there(catalog: InMemoryCatalog, sandbox
     for column in ("day", "filename", "file_row_number", "file_index", "rowid"):
         with pytest.raises(PergamonError):
             sandbox.run(QueryJob("query_1", f"SELECT {column} FROM raw_db.people", (granted(table),), LIMITS))
+
+
+def test_a_file_whose_name_is_a_pattern_is_read_as_the_metadata_tells(catalog: InMemoryCatalog) -> None:
+    """DuckDB would read `a1.parquet` for `a[1].parquet`."""
+    table = catalog.create_table("raw_db.patterns", pa.schema([("id", pa.int64())]))
+    table.append(pa.table({"id": [1]}))
+    plain = granted(table)
+    assert view_of(plain)["alone"] is not None
+    for name in ("a[1].parquet", "*.parquet", "a?.parquet"):
+        assert view_of(replace(plain, parquet_alone=(*plain.parquet_alone, f"/lake/{name}")))["alone"] is None
