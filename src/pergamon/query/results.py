@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,11 @@ def page_of(path: Path, first_row: int, rows: int) -> pa.Table:
 
 
 def pieces_of(path: Path, form: str) -> Iterator[bytes]:
-    """The rows as a Parquet file, an Arrow stream, or CSV with a line of names."""
+    """The rows as a Parquet file, an Arrow stream, or CSV with a line of names.
+
+    Raises:
+        QueryTypeError: from a piece on; CSV cannot be given what it holds.
+    """
     if form == "parquet":
         with path.open("rb") as file:
             while piece := file.read(PIECE_BYTES):
@@ -124,6 +129,12 @@ def watched(pieces: Iterator[bytes], check: Callable[[], None]) -> Iterator[byte
         yield piece
 
 
+def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, of which the first is there: what it meets is told before an answer begins."""
+    first = next(pieces, None)
+    return pieces if first is None else chain([first], pieces)
+
+
 def _arrow_pieces(file: pq.ParquetFile) -> Iterator[bytes]:
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, file.schema_arrow) as writer:
@@ -139,12 +150,23 @@ def _csv_pieces(file: pq.ParquetFile) -> Iterator[bytes]:
     writer = csv.writer(text)
     writer.writerow(file.schema_arrow.names)
     for batch in file.iter_batches(batch_size=1000):
-        columns = [[_csv_cell(value) for value in column.to_pylist()] for column in batch.columns]
+        columns = [[_csv_cell(value) for value in _values(column)] for column in batch.columns]
         writer.writerows(zip(*columns, strict=True))
         yield text.getvalue().encode()
         text.seek(0)
         text.truncate()
     yield text.getvalue().encode()
+
+
+def _values(column: Any) -> list[Any]:  # Any: a pyarrow array
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        raise QueryTypeError(
+            "the result holds values that CSV cannot be given: years beyond 9999, or fields of one name",
+            hint="CAST them to VARCHAR, or name the fields; or fetch it as Arrow or Parquet",
+        ) from None
+    return values
 
 
 def _csv_cell(value: Any) -> Any:  # Any: whatever Arrow can hold

@@ -14,7 +14,7 @@ from pergamon.query.events import QueryQueued, QueryResultExpired, QueryResultRe
 from pergamon.query.gate import NOT_A_NAME, judge
 from pergamon.query.model import IDENTIFIER, HistoryEntry, QueryResult, QueueFull, UnknownQuery, WorkgroupSpec
 from pergamon.query.ports import QueryEngine, TableCatalog
-from pergamon.query.results import ResultArea, page_of, pieces_of, watched
+from pergamon.query.results import ResultArea, begun, page_of, pieces_of, watched
 from pergamon.query.run import Begin, close_abandoned, usable_workgroup
 from pergamon.query.states import StatementState
 from pergamon.query.stop import require_still_readable
@@ -109,7 +109,7 @@ def read_file(begin: Begin, catalog: TableCatalog, area: ResultArea, query_id: s
 
     A right that ends while the file is on its way ends it: the pieces raise `ResultWithdrawn`.
     Raises:
-        As `read_page`, before the first piece.
+        As `read_page`, before the first piece; a later one may raise QueryTypeError too.
     """
     with begin() as uow:
         entry = _readable(uow, catalog, query_id)
@@ -122,7 +122,7 @@ def read_file(begin: Begin, catalog: TableCatalog, area: ResultArea, query_id: s
         with begin() as uow:
             _readable(uow, catalog, query_id)
 
-    return watched(pieces_of(path, form), still_readable)
+    return begun(watched(pieces_of(path, form), still_readable))
 
 
 def expire_results(uow: UnitOfWork) -> list[tuple[str, str]]:

@@ -1,29 +1,40 @@
 """What JSON cannot be given is a clear refusal, never a fault of the process that serves everybody."""
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pergamon.query import QueryResult, QueryResultTooLarge, QueryTypeError
+from pergamon.query import QueryResult, QueryResultTooLarge, QueryTypeError, pieces_of
 from pergamon.query.json_values import values_in
+from pergamon.query.results import begun
 
 
 def result(array: pa.Array) -> QueryResult:
     return QueryResult("query_1", pa.table([array], names=["found"]), False, 1, {})
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        pa.array([10_000_000], pa.date32()),
-        pa.array([-800_000], pa.date32()),
-        pa.array([2**62], pa.timestamp("us")),
-        pa.array([-(2**62)], pa.timestamp("us", tz="UTC")),
-        pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["", ""]),
-    ],
-)
+NOT_HELD = [
+    pa.array([10_000_000], pa.date32()),
+    pa.array([-800_000], pa.date32()),
+    pa.array([2**62], pa.timestamp("us")),
+    pa.array([-(2**62)], pa.timestamp("us", tz="UTC")),
+    pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["", ""]),
+]
+
+
+@pytest.mark.parametrize("array", NOT_HELD)
 def test_what_python_cannot_hold_is_refused_by_its_column(array: pa.Array) -> None:
     with pytest.raises(QueryTypeError, match="column 1"):
         result(array).as_json()
+
+
+@pytest.mark.parametrize("array", NOT_HELD)
+def test_and_as_csv_before_anything_was_sent(tmp_path: Path, array: pa.Array) -> None:
+    pq.write_table(result(array).table, tmp_path / "kept.parquet")
+    with pytest.raises(QueryTypeError, match="CSV"):
+        begun(pieces_of(tmp_path / "kept.parquet", "csv"))
 
 
 def test_bits_that_would_be_gigabytes_of_json_are_refused() -> None:
