@@ -11,6 +11,7 @@ from .conftest import World
 
 FOLDERS = [
     "a" * 900 + "=1",
+    "\u0663=1",
     "n=--5",
     "n=-",
     "n=%00",
