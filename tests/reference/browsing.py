@@ -26,11 +26,11 @@ class Browser:
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self._kept(self._client.get(path, headers=self._told(headers)))
 
-    def post(self, path: str, fields: Fields, **headers: str) -> httpx.Response:
+    def post(self, path: str, fields: Fields, method: str = "POST", **headers: str) -> httpx.Response:
         """Send fields as they are, from a page of this host; `Origin=""` sends none."""
         origin = {"Origin": self.address} | headers
         told = {name.replace("_", "-"): value for name, value in origin.items() if value}
-        return self._kept(self._client.post(path, data=fields, headers=self._told(told)))
+        return self._kept(self._client.request(method, path, data=fields, headers=self._told(told)))
 
     def send(self, page: str, action: str, **fields: str | list[str]) -> httpx.Response:
         """Open a page and send its form of that action, with these fields; what the page had filled in stays."""

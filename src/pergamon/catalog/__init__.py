@@ -13,7 +13,7 @@ from pergamon.catalog.assets import (
     read_asset,
     version_differences,
 )
-from pergamon.catalog.conditions import bound_mask
+from pergamon.catalog.conditions import bound_mask, fitting_masks
 from pergamon.catalog.content import Difference, differences
 from pergamon.catalog.data_sources import (
     SourceRun,
@@ -189,6 +189,7 @@ __all__ = [
     "edit_term",
     "facts_of",
     "find_asset",
+    "fitting_masks",
     "forget_superseded_changes",
     "forms_demanded",
     "holding_assets",

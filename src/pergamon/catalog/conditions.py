@@ -10,6 +10,7 @@ from pergamon.catalog.content import listed
 from pergamon.catalog.model import AccessConditions, BadContent, Column
 from pergamon.policy import (
     Mask,
+    MaskAction,
     PolicyColumn,
     UnfitMask,
     UnknownColumnType,
@@ -20,6 +21,9 @@ from pergamon.policy import (
     parse_filter,
     parse_mask,
 )
+
+PLAIN_MASKS = tuple(action.value for action in MaskAction if action not in (MaskAction.AGE_BAND, MaskAction.SHIFT_DATE))
+"""Those that take no arguments."""
 
 
 def require_conditions(before: AccessConditions, after: AccessConditions, columns: Sequence[Column]) -> None:
@@ -69,6 +73,20 @@ def bound_mask(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn],
             hint="use hmac-sha-256, mask-alphanum or a fixed value",
         )
     return mask
+
+
+def fitting_masks(columns: Sequence[Column]) -> dict[str, tuple[str, ...]]:
+    """Of each column the masks without arguments that can be taken of it, as they are written."""
+    every = as_policy_columns(columns)
+    return {column.name: tuple(text for text in PLAIN_MASKS if _fits(text, column, every)) for column in every}
+
+
+def _fits(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn]) -> bool:
+    try:
+        bind_mask(parse_mask(text), column, columns)
+    except (UnfitMask, UnknownColumnType):
+        return False
+    return True
 
 
 def _inside(columns: Sequence[PolicyColumn]) -> list[PolicyColumn]:

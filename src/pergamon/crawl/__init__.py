@@ -11,6 +11,7 @@ from pergamon.crawl.model import (
     CrawlerSpec,
     CrawlerStatus,
     Did,
+    FileOutcome,
     FileState,
     Limits,
     UnknownCrawledFile,
@@ -20,7 +21,14 @@ from pergamon.crawl.model import (
 from pergamon.crawl.ports import Place
 from pergamon.crawl.rebuild import maker_of, rebuild_table
 from pergamon.crawl.release import release_name
-from pergamon.crawl.status import crawled_files, crawler_status, list_crawlers, replay_files, request_crawl
+from pergamon.crawl.status import (
+    crawled_files,
+    crawler_status,
+    list_crawlers,
+    replay_files,
+    request_crawl,
+    what_became_of,
+)
 from pergamon.crawl.step import ClaimLost, beat, crawl_step
 
 __all__ = [
@@ -30,6 +38,7 @@ __all__ = [
     "CrawlerSpec",
     "CrawlerStatus",
     "Did",
+    "FileOutcome",
     "FileState",
     "Limits",
     "Place",
@@ -51,4 +60,5 @@ __all__ = [
     "release_name",
     "replay_files",
     "request_crawl",
+    "what_became_of",
 ]

@@ -133,6 +133,18 @@ class FileState(StrEnum):
 
 
 @dataclass(frozen=True)
+class FileOutcome:
+    """What one crawler made of one file. tables: by name; rows: of the file in them, once they are there."""
+
+    crawler: str
+    state: FileState
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
 class Claim:
     """The right to work on one folder now."""
 

@@ -2,9 +2,18 @@
 
 from typing import Any
 
+from pergamon import objects
 from pergamon.crawl import tables
 from pergamon.crawl.configuration import crawler_of
-from pergamon.crawl.model import CrawlerSpec, CrawlerStatus, CrawlRequested, FilesReplayed, UnknownCrawledFile
+from pergamon.crawl.model import (
+    CrawlerSpec,
+    CrawlerStatus,
+    CrawlRequested,
+    FileOutcome,
+    FilesReplayed,
+    FileState,
+    UnknownCrawledFile,
+)
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import require
 from pergamon.policy import Action, Resource, decide
@@ -58,6 +67,27 @@ def crawled_files(
     crawler_of(uow, name)
     rows = tables.files(uow, name, state, after, limit)
     return [dict(row) | {"changed_at": row["changed_at"].isoformat(timespec="milliseconds")} for row in rows]
+
+
+def what_became_of(uow: UnitOfWork, bucket: str, key: str) -> list[FileOutcome]:
+    """How each crawler that looks after an object has fared with its current version; for who may read the object.
+
+    Raises:
+        UnknownObject: there is none, or the actor may not read it.
+    """
+    version = objects.describe_object(uow, bucket, key).id
+    found = []
+    for row in tables.crawlers(uow):
+        spec = CrawlerSpec.model_validate(row["spec"])
+        if spec.bucket != bucket or spec.prefix_of(key) is None:
+            continue
+        file = tables.file_of_key(uow, row["name"], key)
+        if file is None or file["version_id"] != version:
+            found.append(FileOutcome(row["name"], FileState.PENDING))
+        else:
+            state, told = FileState(file["state"]), (file["reason"], tuple(file["warnings"]), tuple(file["tables"]))
+            found.append(FileOutcome(row["name"], state, *told, rows=file["rows"]))
+    return found
 
 
 def replay_files(uow: UnitOfWork, name: str, key: str | None = None) -> int:

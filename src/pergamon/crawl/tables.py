@@ -787,6 +787,17 @@ def settle_files(uow: UnitOfWork, files: Sequence[str]) -> None:
     )
 
 
+def file_of_key(uow: UnitOfWork, crawler: str, key: str) -> DictRow | None:
+    return uow.row(
+        "SELECT f.version_id, f.state, f.reason, f.warnings, "
+        "(SELECT coalesce(jsonb_agg(DISTINCT t.database || '.' || t.name), '[]') FROM crawl_part p "
+        "JOIN crawl_table t ON t.id = p.table_id WHERE p.file_id = f.id) AS tables, "
+        "(SELECT sum(p.rows_held)::bigint FROM crawl_part p WHERE p.file_id = f.id) AS rows "
+        "FROM crawl_file f WHERE f.crawler = %s AND f.key = %s",
+        (crawler, key),
+    )
+
+
 def counts(uow: UnitOfWork, crawler: str) -> dict[str, int]:
     rows = uow.rows("SELECT state, count(*) AS files FROM crawl_file WHERE crawler = %s GROUP BY state", (crawler,))
     return {row["state"]: row["files"] for row in rows}

@@ -43,11 +43,13 @@ from pergamon.web.pages import (
     pipelines,
     preferences,
     projects,
+    publishing,
     query,
     requests,
     sign_in,
     static_files,
     styles,
+    upload,
 )
 from pergamon.web.pages.error_page import error_page
 from pergamon.web.patience import Patience
@@ -90,6 +92,8 @@ PAGE_MODULES = (
     grants,
     query,
     projects,
+    upload,
+    publishing,
     lake,
     pipelines,
     audit,

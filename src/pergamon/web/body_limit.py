@@ -19,6 +19,7 @@ LARGER_BODIES = {
     ("POST", "/api/v1/assets/{asset}/edit"): 2 * 1024 * 1024,
     ("POST", "/api/v1/projects/{project}/products"): 1024 * 1024,
     ("POST", "/api/v1/lineage"): 1024 * 1024,
+    ("POST", "/assets/{asset}/edit"): 2 * 1024 * 1024,
     ("POST", "/query"): 512 * 1024,
     ("POST", "/saved-queries"): 512 * 1024,
     ("POST", "/iceberg/v1/namespaces/{namespace}/tables"): 1024 * 1024,
@@ -32,6 +33,9 @@ STREAMED = (
     ("PUT", "/api/v1/buckets/{bucket}/objects/{key:path}"),
     ("POST", "/api/v1/uploads"),
     ("PATCH", "/api/v1/uploads/{upload_id}"),
+    ("POST", "/publish"),
+    ("POST", "/uploads"),
+    ("PATCH", "/uploads/{upload_id}"),
 )
 """Routes that read their body themselves, piece by piece."""
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from pergamon.runtime import Runtime, free_port
+from pergamon.web.pages.genuine import form_token
 from tests.integration.web.test_the_web_process_is_killed import PIECE, TUS, web_process
 from tests.reference.served import bearer
 from tests.reference.shelves import OBJECTS, configure
@@ -36,8 +37,17 @@ def blocks(count: int) -> Iterator[bytes]:
         yield BLOCK
 
 
+def form_of(token: str, mebibytes: int) -> Iterator[bytes]:
+    """A file with the fields of its form, as a browser without scripts sends it."""
+    for name, value in {"form_token": form_token(token), "place": "shelf/open/"}.items():
+        yield f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="form"\r\n\r\n'
+    yield from blocks(mebibytes)
+    yield b"\r\n--b--\r\n"
+
+
 def transfer(rt: Runtime, mebibytes: int) -> dict[str, int]:
-    """Put, get, get a part, and upload in one long piece. Returns: by how many bytes the process grew at each."""
+    """Put, get, upload in one long piece, and by a form. Returns: by how many bytes the process grew at each."""
     token, port = configure(rt)["wes"], free_port()
     pairs = {"bucket": "shelf", "key": "open/tus"}
     metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in pairs.items())
@@ -65,6 +75,11 @@ def transfer(rt: Runtime, mebibytes: int) -> dict[str, int]:
         sent = client.patch(location, content=blocks(mebibytes), headers=PIECE | {"Upload-Offset": "0"})
         grown["tus"] = peak_bytes(process.pid) - held
         assert sent.raise_for_status().headers["upload-offset"] == size
+        headers = {"Content-Type": "multipart/form-data; boundary=b", "Origin": f"http://127.0.0.1:{port}"}
+        held = forget_peak(process.pid)
+        came = client.post("/publish", content=form_of(token, mebibytes), headers=headers)
+        grown["form"] = peak_bytes(process.pid) - held
+        assert came.status_code == 303, came.text
     shutil.rmtree(rt.settings.lake)  # nobody wants to keep these
     return grown
 

@@ -15,6 +15,7 @@ from pergamon.access import AccessRequest, Grant, GrantState
 from pergamon.access.model import UNDECIDED
 from pergamon.catalog import AssetKind, AssetView
 from pergamon.lineage import Dataset
+from pergamon.policy import Action
 from pergamon.store import UnitOfWork
 from pergamon.web.pages.charts import Lines, lines
 from pergamon.web.pages.genuine import page_router
@@ -130,4 +131,5 @@ def standing_of(uow: UnitOfWork, view: AssetView) -> Standing:
 
 def _around(page: Page, view: AssetView) -> dict[str, Any]:
     """What all pages of an asset show."""
-    return {"asset": view.as_json(), "sees_draft": view.sees_draft}
+    may_curate = page.may(Action.ASSET_CURATE, assets_room.draft_resource(view.asset))
+    return {"asset": view.as_json(), "sees_draft": view.sees_draft, "may_curate": may_curate}

@@ -18,10 +18,17 @@ from starlette.types import Scope
 
 from pergamon.kernel import Kind
 from pergamon.web.authentication import bearer_token, has_bearer
+from pergamon.web.body_limit import LARGEST_BODY_BYTES, bound_of
 from pergamon.web.errors import WebError
 from pergamon.web.pages.cookies import VISIT, cookie, session_token
 
 TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
+TOKEN_HEADER = "x-form-token"  # noqa: S105 - the name of a header
+FILE_FORM = "multipart/form-data"
+FORM_WITH_FILE = ("POST", "/publish")
+"""The one form with a file in it. Its route reads the token itself, before anything of the file."""
+PIECES = "/uploads"
+"""Where a script of ours sends files in pieces: its token is in a header, which no page of another site may set."""
 MOST_FIELDS = 20_000
 _PURPOSE = b"pergamon form token 1"
 _SIZE = hashlib.sha256().digest_size
@@ -55,17 +62,53 @@ async def require_genuine(request: Request) -> None:
     """
     if request.method in ("GET", "HEAD"):
         return
-    refused = FormNotGenuine(
-        "this form does not come from a page of this session", hint="open the page anew, then send it again"
-    )
     if not is_from_here(request):
-        raise refused
-    fields = fields_in(await request.body(), request.headers.get("content-type", ""))
-    tokens = [value for name, value in fields if name == TOKEN_FIELD]
+        raise _not_genuine()
+    path, kind = request.url.path, request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    request.state.fields = []
+    if path == PIECES or path.startswith(f"{PIECES}/"):
+        require_token(request, request.headers.getlist(TOKEN_HEADER))
+    elif (request.method, path) != FORM_WITH_FILE or kind != FILE_FORM:
+        fields = fields_in(await _bounded_body(request), request.headers.get("content-type", ""))
+        request.state.fields = genuine_fields(request, fields)
+
+
+def genuine_fields(request: Request, fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The fields without the token, which is of this session.
+
+    Raises:
+        FormNotGenuine: it is not.
+    """
+    require_token(request, [value for name, value in fields if name == TOKEN_FIELD])
+    return [(name, value) for name, value in fields if name != TOKEN_FIELD]
+
+
+def require_token(request: Request, tokens: list[str]) -> None:
+    """
+    Raises:
+        FormNotGenuine: there is not exactly one, or it is not of this session.
+    """
     secret = secret_of(request.scope)
     if len(tokens) != 1 or secret is None or not fits(tokens[0], secret):
-        raise refused
-    request.state.fields = [(name, value) for name, value in fields if name != TOKEN_FIELD]
+        raise _not_genuine()
+
+
+async def _bounded_body(request: Request) -> bytes:
+    """The body; of a route that streams, no more than any form may have."""
+    if bound_of(request.method, request.url.path) is not None:
+        return await request.body()
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY_BYTES:
+            raise FormNotReadable("only a file may be so large here")
+    return body
+
+
+def _not_genuine() -> FormNotGenuine:
+    return FormNotGenuine(
+        "this form does not come from a page of this session", hint="open the page anew, then send it again"
+    )
 
 
 def is_from_here(request: Request) -> bool:

@@ -37,6 +37,7 @@ RUNS = (Action.WORKFLOW_READ, Resource("workflow", "all"))
 REPLICATION = (Action.REPLICATION_CONTROL, Resource("replication_task", "all"))
 LANDED = (Action.TRACKER_READ, Resource("tracker", "all"))
 CRAWLERS = (Action.CRAWLER_RUN, Resource("crawler", "all"))
+PUBLISH = Entry("/publish", marked("Publish"), "plus")
 LAKE = Entry("/lake", marked("Lake"), "lake")
 PIPELINES = Entry("/pipelines", marked("Pipelines"), "flow", opens_for=(RUNS, REPLICATION, LANDED, CRAWLERS))
 AUDIT = Entry("/audit", marked("Audit"), "shield", opens_for=((Action.AUDIT_READ, TRAIL),))
@@ -44,7 +45,7 @@ PEOPLE = (Action.IDENTITY_MANAGE, Resource("principal", "all"))
 HEALTH = (Action.PLATFORM_OPERATE, Resource("platform", "main"))
 CONFIGURATION = (Action.DEPLOY_READ, Resource("deployment", "all"))
 ADMINISTRATION = Entry("/administration", marked("Administration"), "gear", opens_for=(PEOPLE, HEALTH, CONFIGURATION))
-ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, LAKE, PIPELINES, AUDIT, ADMINISTRATION)
+ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, PUBLISH, LAKE, PIPELINES, AUDIT, ADMINISTRATION)
 """In order."""
 
 

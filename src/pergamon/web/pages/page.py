@@ -93,7 +93,7 @@ class Look:
             cookies.set_cookie(response, self.request.scope, cookies.SAID, said if said in SAID else "", max_age_s=60)
         return response
 
-    def form(self, model: type[FormT], *, beside: str | None = None) -> FormT:
+    def form(self, model: type[FormT], *, beside: str | tuple[str, ...] | None = None) -> FormT:
         """The form that was sent. beside: what fields begin with that `says` reads.
 
         Raises:

@@ -17,6 +17,7 @@ from pergamon.store import UnitOfWork
 from pergamon.web.pages.forms import FormNotValid
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
+from pergamon.web.pages.metadata_forms import SAYS, typed
 from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pages.timeline import timeline
 from pergamon.web.pagination import After, cursor, place_in
@@ -30,8 +31,6 @@ Name = Annotated[str, Field(min_length=1, max_length=300)]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Columns = Annotated[list[Annotated[str, Field(max_length=1_024)]], Field(max_length=10_000)]
 SHOWN = 25
-SAYS = "says."
-"""What the fields of metadata forms begin with: `says.ethics.board`."""
 MENDABLE = frozenset({Kind.INVALID, Kind.CONFLICT})
 """Errors that whoever filled in the form can mend: they are told at the form, which keeps what was written."""
 
@@ -333,7 +332,7 @@ def _what(uow: UnitOfWork, view: AssetView, wanted: Wanted) -> dict[str, Any]:  
         "columns": sorted(chosen) if chosen else None,
         "rows": wanted.rows or None,
         "days": wanted.days,
-        "forms": _typed(_forms_of(uow, view), wanted.says) or None,
+        "forms": typed(_forms_of(uow, view), wanted.says) or None,
     }
 
 
@@ -371,28 +370,3 @@ def _forms_of(uow: UnitOfWork, view: AssetView) -> dict[str, FormSpec]:
         return {}
     known = assets_room.read_forms(uow)
     return {name: known[name] for name in demanded if name in known}
-
-
-def _typed(
-    forms: Mapping[str, FormSpec], says: Mapping[str, Mapping[str, FormValue]]
-) -> dict[str, dict[str, FormValue]]:
-    """What was written, as its field wants it; what is no number stays text, and the verb says so."""
-    return {
-        name: {
-            called: _value(spec.fields[called].type, str(value))
-            for called, value in says.get(name, {}).items()
-            if called in spec.fields and str(value).strip()
-        }
-        for name, spec in forms.items()
-    }
-
-
-def _value(kind: str, text: str) -> FormValue:
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        return text
-    return text == "true" if kind == "boolean" else text

@@ -29,5 +29,10 @@ SAID |= {
     "member-added": marked("They are a member now."),
     "member-changed": marked("Their role is changed, from now on."),
     "member-removed": marked("They are no member in this role any more."),
+    "file-came": marked("The file has come, whole. It is being looked into."),
+    "file-removed": marked("The file is taken back; its rows leave their table."),
+    "asset-saved": marked("Kept, as a new version. Others see it when you publish it."),
+    "asset-published": marked("Published: others find it now, as it stands here."),
+    "asset-unpublished": marked("Taken back: only your project finds it now."),
     "query-cancelled": marked("The query is being cancelled."),
 }

@@ -38,6 +38,11 @@ def make_people(portal: Portal) -> None:
 @pytest.fixture
 def busy(portal: Portal) -> Portal:
     """A portal where something ran, something lags, and something was set aside."""
+    make_busy(portal)
+    return portal
+
+
+def make_busy(portal: Portal) -> None:
     make_people(portal)
     with portal.rt.begin(OPERATOR) as uow:
         step = pipeline.StepSpec(job="vitals")
@@ -60,7 +65,6 @@ def busy(portal: Portal) -> Portal:
         pipeline_tables.set_state(uow, [file["id"]], pipeline.FileState.QUARANTINED, reason=f"cut off {EVIL}")
         crawler = crawl.CrawlerSpec(bucket="clinic", prefixes=("uploads",), database="clinic_db")
         crawl.put_crawler(uow, "uploads", crawler, {})
-    return portal
 
 
 RULE = {

@@ -14,24 +14,32 @@ from tests.reference.browsing import Browser
 
 from .conftest import Visit
 
-CHANGING = [path for method, path in PAGE_PERMISSIONS if method != "GET"]
-FILLED = {"request_id": "request_" + "1" * 32, "grant_id": "grant_" + "1" * 32, "asset": "asset_" + "1" * 32}
+CHANGING = [asked for asked in PAGE_PERMISSIONS if asked[0] not in ("GET", "HEAD")]
+FORMS = [path for method, path in CHANGING if not path.startswith("/uploads")]
+"""What has fields; pieces of files have headers: `test_files_that_are_sent.py`."""
+FILLED = {
+    "upload_id": "upl_" + "1" * 32,
+    "request_id": "request_" + "1" * 32,
+    "grant_id": "grant_" + "1" * 32,
+    "asset": "asset_" + "1" * 32,
+    "bucket": "clinic",
+}
 
 
 def filled(path: str) -> str:
     return re.sub(r"{(\w+)(:path)?}", lambda found: FILLED.get(found.group(1), "x"), path)
 
 
-def sent(browser: Browser, path: str, **headers: str) -> httpx.Response:
-    token = browser.form("/", "/sign-out")["form_token"]
-    return browser.post(path, {"form_token": token}, **headers)
+def sent(browser: Browser, method: str, path: str, **headers: str) -> httpx.Response:
+    token = str(browser.form("/", "/sign-out")["form_token"])
+    return browser.post(path, {"form_token": token}, method, X_Form_Token=token, **headers)
 
 
 def test_every_form_is_refused_that_another_site_sends(visit: Visit) -> None:
     rena = visit("rena")
-    for path in map(filled, CHANGING):
+    for method, path in CHANGING:
         for origin in ("https://evil.example", "null", "", f"{rena.address}.evil.example", "http://127.0.0.1:1"):
-            answer = sent(rena, path, Origin=origin)
+            answer = sent(rena, method, filled(path), Origin=origin)
             assert answer.status_code == 403, (path, origin)
             assert "web.form_not_genuine" in answer.text
     assert rena.get("/").status_code == 200, "not even the sign-out was done"
@@ -40,23 +48,23 @@ def test_every_form_is_refused_that_another_site_sends(visit: Visit) -> None:
 def test_every_form_is_refused_without_the_token_of_this_session(visit: Visit) -> None:
     rena, eve = visit("rena"), visit("eve")
     strange = eve.form("/", "/sign-out")["form_token"]
-    for path in map(filled, CHANGING):
+    for method, path in CHANGING:
         for fields in ({"a": "b"}, {"form_token": ""}, {"form_token": strange}, {"form_token": [strange, strange]}):
-            assert rena.post(path, fields).status_code == 403, (path, fields)  # type: ignore[arg-type]
+            assert rena.post(filled(path), fields, method).status_code == 403, (path, fields)  # type: ignore[arg-type]
     assert rena.get("/").status_code == 200
 
 
 def test_no_route_that_changes_something_forgets_to_ask(rt: Runtime) -> None:
     for route in create_app(rt).router.routes:
         for inner in getattr(getattr(route, "original_router", None), "routes", [route]):
-            if "POST" in inner.methods and is_page(inner.path):
+            if inner.methods - {"GET", "HEAD"} and is_page(inner.path):
                 assert any(part.call is require_genuine for part in inner.dependant.dependencies), inner.path
 
 
 def test_a_field_that_no_page_offers_is_refused(visit: Visit) -> None:
     rena = visit("rena")
     token = rena.form("/", "/sign-out")["form_token"]
-    for path in map(filled, CHANGING):
+    for path in map(filled, FORMS):
         answer = rena.post(path, {"form_token": token, "is_admin": "true"})
         assert answer.status_code in (404, 422), (path, answer.status_code)
         assert "is_admin" not in answer.text
