@@ -94,6 +94,7 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
         (ADMIN, _only("/administration/configuration")),
         (ADMIN, _only("/administration/configuration?kind=person")),
     ],
+    "/administration/drift": [(ADMIN, _only("/administration/drift"))],
     "/audit": [
         (ADMIN, _only("/audit")),
         (ADMIN, lambda dice, size: f"/audit?by=n{dice.randrange(size.people)}"),

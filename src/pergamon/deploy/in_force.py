@@ -36,8 +36,8 @@ def count_in_force(uow: UnitOfWork) -> dict[str, int]:
     return {kind.name: len(kind.read(uow)) for kind in sorted(KINDS.values(), key=lambda kind: kind.rank)}
 
 
-def read_in_force(uow: UnitOfWork, kind: str) -> list[InForce]:
-    """The parts of one kind by name. Secrets stand in them by name alone.
+def read_in_force(uow: UnitOfWork, kind: str, *, after: str = "", limit: int | None = None) -> list[InForce]:
+    """The parts of one kind by name. Secrets stand in them by name alone. after: the last name of the page before.
 
     Raises:
         AccessDenied: the actor may not see deployments.
@@ -47,15 +47,16 @@ def read_in_force(uow: UnitOfWork, kind: str) -> list[InForce]:
     if kind not in KINDS:
         raise NotFound(f"the configuration knows no {kind}", hint=f"there are {', '.join(sorted(KINDS))}")
     brought = {item.name: item for item in tables.remembered_resources(uow) if item.kind == kind}
+    specs = KINDS[kind].read(uow)
     return [
         InForce(
             kind,
             name,
             brought[name].deployment if name in brought else None,
             brought[name].module if name in brought else None,
-            plain_spec(spec),
+            plain_spec(specs[name]),
         )
-        for name, spec in sorted(KINDS[kind].read(uow).items())
+        for name in sorted(name for name in specs if name > after)[:limit]
     ]
 
 

@@ -103,8 +103,12 @@ def _keep_lag(uow: UnitOfWork, task: str, lag_bytes: int, rows: int) -> None:
         uow.execute("DELETE FROM replication_lag WHERE task = %s AND at < %s", (task, minute - LAG_KEPT))
 
 
-def lags(uow: UnitOfWork, task: str, since: datetime) -> list[LagPoint]:
+def lags(uow: UnitOfWork, task: str, since: datetime, step: timedelta) -> list[LagPoint]:
+    """The most in each stretch of `step`, and the rows of all of it."""
     rows = uow.rows(
-        "SELECT at, lag_bytes, rows FROM replication_lag WHERE task = %s AND at >= %s ORDER BY at", (task, since)
+        "SELECT date_bin(%(step)s, at, 'epoch') AS begun, max(lag_bytes)::bigint AS lag_bytes, "
+        "sum(rows)::bigint AS rows FROM replication_lag WHERE task = %(task)s AND at >= %(since)s "
+        "GROUP BY begun ORDER BY begun",
+        {"task": task, "since": since, "step": step},
     )
-    return [LagPoint(row["at"], int(row["lag_bytes"]), row["rows"]) for row in rows]
+    return [LagPoint(row["begun"], row["lag_bytes"], row["rows"]) for row in rows]

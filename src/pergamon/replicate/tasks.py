@@ -1,7 +1,7 @@
 """Deploying, starting, stopping and reading replication tasks."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pergamon.identity import actions_of_roles
 from pergamon.kernel import Conflict, Invalid, NotFound, require
@@ -18,6 +18,8 @@ from pergamon.store import UnitOfWork
 
 _TASK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _BUSY = (TaskState.STARTING, TaskState.LOADING, TaskState.RUNNING)
+MINUTE = timedelta(minutes=1)
+"""So often what a task lags behind is kept."""
 SILENT_AFTER_S = 60
 """A replicator writes every second or so; after so long a silence it is taken for dead."""
 
@@ -111,10 +113,13 @@ def status_of_tasks(uow: UnitOfWork) -> list[TaskStatus]:
     return tables.statuses(uow)
 
 
-def lag_of_task(uow: UnitOfWork, name: str, since: datetime) -> list[LagPoint]:
-    """How far behind a task was, minute by minute, oldest first; two days are kept. Raises: AccessDenied."""
+def lag_of_task(uow: UnitOfWork, name: str, since: datetime, *, step: timedelta = MINUTE) -> list[LagPoint]:
+    """How far behind a task was, minute by minute or in longer steps, oldest first; two days are kept.
+
+    Raises: AccessDenied.
+    """
     _require_control(uow, name)
-    return tables.lags(uow, name, since)
+    return tables.lags(uow, name, since, step)
 
 
 def tasks_to_run(uow: UnitOfWork) -> list[str]:

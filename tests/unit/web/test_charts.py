@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pergamon.web.pages.charts import HEIGHT, MARGIN, MOST_BARS, MOST_DOTS, MOST_LINES, WIDTH, bars, lines, thinned
+from pergamon.web.pages.charts import HEIGHT, MARGIN, MOST_BARS, MOST_DOTS, MOST_LINES, WIDTH, bars, lines
 from pergamon.web.pages.charts_of_results import chart_of, number_in
 from pergamon.web.pages.language import language
 
@@ -64,14 +64,6 @@ def test_everything_is_inside_whatever_the_numbers_are(points: list[tuple[float,
     for bar in lying.bars if lying else ():
         assert 0 <= bar.x <= 100
         assert bar.x + bar.width <= 100.02
-
-
-def test_much_is_thinned_and_the_worst_of_it_stays() -> None:
-    points = [(float(n), 100.0 if n == 777 else 1.0) for n in range(1_440)]
-    kept = thinned(points, 360)
-    assert len(kept) == 360
-    assert (777.0, 100.0) in kept
-    assert thinned([]) == []
 
 
 def rows_of(*columns: tuple[str, str], count: int = 3) -> tuple[list[dict[str, str]], list[list[object]]]:

@@ -15,7 +15,7 @@ from pergamon.web.pages.page import Page, PageDep
 router = page_router()
 
 PEOPLE_SHOWN = 100
-PARTS_SHOWN = 200
+PARTS_SHOWN = 100
 TABS = {
     "/administration": (marked("People"), PEOPLE),
     "/administration/roles": (marked("Roles"), PEOPLE),
@@ -94,11 +94,11 @@ def health(page: PageDep) -> Response:
 
 
 @router.get("/administration/configuration")
-def configuration(page: PageDep, kind: Word = "") -> Response:
-    """What is in force, by kind; of one kind, each part as it was deployed."""
+def configuration(page: PageDep, kind: Word = "", after: Word = "") -> Response:
+    """What is in force, by kind; of one kind, each part as it is, by name."""
     with page.begin() as uow:
         counts = deploy.count_in_force(uow)
-        parts = deploy.read_in_force(uow, kind) if kind else []
+        parts = deploy.read_in_force(uow, kind, after=after, limit=PARTS_SHOWN + 1) if kind else []
     told = [(part, json.dumps(part.spec, ensure_ascii=False, indent=2)) for part in parts[:PARTS_SHOWN]]
     return _shown(
         page,
@@ -106,7 +106,8 @@ def configuration(page: PageDep, kind: Word = "") -> Response:
         counts={name: count for name, count in counts.items() if count},
         kind=kind,
         parts=told,
-        is_cut=len(parts) > PARTS_SHOWN,
+        after=after,
+        more=parts[PARTS_SHOWN - 1].name if len(parts) > PARTS_SHOWN else None,
     )
 
 

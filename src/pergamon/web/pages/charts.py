@@ -138,9 +138,3 @@ def _scale(least: float, most: float) -> Callable[[float], float]:
     unit = max(abs(least), abs(most)) or 1.0
     begin, span = least / unit, (most / unit - least / unit) or 1.0
     return lambda value: (value / unit - begin) / span
-
-
-def thinned(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
-    """No more than so many of the points: of those that stand together, the highest."""
-    together = -(-len(points) // most) or 1
-    return [max(points[at : at + together], key=lambda point: point[1]) for at in range(0, len(points), together)]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pergamon import crawl, pipeline, replicate
 from pergamon.policy import Action, Resource
-from pergamon.web.pages.charts import Lines, lines, thinned
+from pergamon.web.pages.charts import Lines, lines
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.navigation import CRAWLERS, LANDED, REPLICATION, RUNS
@@ -24,10 +24,10 @@ router = page_router()
 RUNS_SHOWN = 40
 FILES_SHOWN = 100
 LAG_SHOWN = timedelta(days=1)
-LONGEST_GAP = timedelta(minutes=5)
-"""Further apart, two measurements of a lag are not joined: nobody looked in between."""
-LAG_POINTS = 360
-"""The picture of a day has a point for every four minutes, the worst of them."""
+LAG_STEP = timedelta(minutes=4)
+"""The picture of a day has 360 points, each the worst of its minutes."""
+LONGEST_GAP = 2 * LAG_STEP
+"""Further apart, two points are not joined: nobody looked in between."""
 TABS = {
     "/pipelines": (marked("Runs"), RUNS),
     "/pipelines/replication": (marked("Replication"), REPLICATION),
@@ -127,7 +127,7 @@ def replication(page: PageDep) -> Response:
     """Where each task stands, how far behind its source it is, and how that went over the last day."""
     with page.begin() as uow:
         tasks = replicate.status_of_tasks(uow)
-        lags = {task.name: replicate.lag_of_task(uow, task.name, page.now - LAG_SHOWN) for task in tasks}
+        lags = {task.name: replicate.lag_of_task(uow, task.name, page.now - LAG_SHOWN, step=LAG_STEP) for task in tasks}
     told = [
         asdict(task)
         | {
@@ -221,10 +221,8 @@ def replay_crawled(name: Name, page: PageDep) -> Response:
 
 def lag_chart(points: Sequence[replicate.LagPoint]) -> Lines | None:
     """How far behind a task was, over time; None for fewer than two moments."""
-    kept = thinned([(point.at.timestamp(), float(point.lag_bytes)) for point in points], LAG_POINTS)
-    together = -(-len(points) // LAG_POINTS)
-    gap = (LONGEST_GAP + 2 * timedelta(minutes=together - 1)).total_seconds() if points else None
-    return lines([""], [at for at, _ in kept], [[lag for _, lag in kept]], floor=0.0, longest_gap=gap)
+    moments, behind = [point.at.timestamp() for point in points], [float(point.lag_bytes) for point in points]
+    return lines([""], moments, [behind], floor=0.0, longest_gap=LONGEST_GAP.total_seconds())
 
 
 def counts_in(part: Any) -> dict[str, int]:  # Any: a part of a run

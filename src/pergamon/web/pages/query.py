@@ -1,5 +1,6 @@
 """`/query`: SQL on the tables that one may use: write, run, look, take along; and what was run and saved before."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ Sql = Annotated[str, Field(max_length=65_536)]
 Place = Annotated[int, Query(ge=0, le=100_000)]
 ENDED = frozenset({StatementState.DONE, StatementState.FAILED, StatementState.CANCELLED, StatementState.ABANDONED})
 ROWS_SHOWN = 100
-TABLES_DESCRIBED = 12
-"""So many tables are told with their columns at once; of the others they are told when one is opened."""
+NAMES = re.compile(r'["\w]+\.["\w]+')
+"""What may name a table in a text."""
+TABLES_LISTED = 150
+TABLES_DESCRIBED = 4
+"""So many tables are told with their columns at once, those first that the text names; of the others they are told when
+one is opened."""
 HISTORY_SHOWN = 100
 PATIENCE_S = 1.5
 """How long a run is waited for before the page is shown: most are done by then."""
@@ -119,7 +124,7 @@ def editor(
     """The editor; with a table's first rows, or with a saved text, in it."""
     with page.begin() as uow:
         text = query_room.saved_query(uow, saved, owner=owner).sql if saved else ""
-        schema = _schema(page, uow)
+        schema = _schema(page, uow, text or table or "")
     if table is not None and table in map(str, schema.names):
         text = f"SELECT * FROM {_spelt(table)} LIMIT 100"  # noqa: S608 - shown to a person, who may run it
     return _edited(page, schema, text)
@@ -142,7 +147,7 @@ def run(page: PageDep) -> Response:
             entry = page.rt.submit_statement(uow, asked.sql, workgroup=asked.workgroup)
     except PergamonError as error:
         with page.begin() as uow:
-            schema = _schema(page, uow)
+            schema = _schema(page, uow, asked.sql)
         return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup)
     page.rt.statement_bell.ring_here()
     _wait_for(page, entry.id)
@@ -154,7 +159,7 @@ def one(query_id: QueryId, page: PageDep, asked: AskedDep) -> Response:
     """A statement of one's own: its text, where it is, its rows; or a picture of them."""
     with page.begin() as uow:
         entry = query_room.own_statement(uow, query_id)
-        schema = _schema(page, uow)
+        schema = _schema(page, uow, entry.sql or "")
     shown = _with_rows(page, entry, asked)
     return _edited(page, schema, entry.sql or "", shown=shown, workgroup=entry.workgroup)
 
@@ -212,7 +217,7 @@ def save(page: PageDep) -> Response:
             query_room.save_query(uow, asked.name, asked.sql, project=asked.project)
     except PergamonError as error:
         with page.begin() as uow:
-            schema = _schema(page, uow)
+            schema = _schema(page, uow, asked.sql)
         return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup)
     return page.go("/queries", said="query-saved")
 
@@ -241,6 +246,7 @@ def _edited(
         fragment="query/_result.html",
         status=status,
         schema=schema,
+        listed=TABLES_LISTED,
         workgroup=schema.chosen(workgroup),
         sql=sql,
         result=result_told(shown, page.language) if shown else None,
@@ -298,10 +304,16 @@ def _wait_for(page: Page, query_id: str) -> None:
         time.sleep(0.05)
 
 
-def _schema(page: Page, uow: UnitOfWork) -> Schema:
-    """The tables that the actor may use, those granted to projects first; and how far one query may go."""
+def _schema(page: Page, uow: UnitOfWork, text: str) -> Schema:
+    """The tables that the actor may use, those that the text names first, then those granted to projects; and how far
+    one query may go."""
     names = query_room.visible_tables(uow, page.rt.query_catalog)
-    in_order = sorted(names, key=lambda name: (not name.database.endswith("_sub"), str(name)))
+    named = {found.replace('"', "").casefold() for found in NAMES.findall(text)}
+
+    def place(name: TableName) -> tuple[bool, bool, str]:
+        return str(name).casefold() not in named, not name.database.endswith("_sub"), str(name)
+
+    in_order = sorted(names, key=place)
     described = {str(name): _described(page, uow, name) for name in in_order[:TABLES_DESCRIBED]}
     return Schema(in_order, described, query_room.usable_workgroups(uow))
 

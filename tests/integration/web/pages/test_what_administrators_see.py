@@ -85,6 +85,9 @@ def test_configuration_names_secrets_and_holds_none(run: Portal, visit: Visit) -
     admin = visit("admin")
     assert "{{secret:his}}" in admin.get("/administration/configuration?kind=replication-task").text
     assert admin.get("/administration/configuration?kind=nothing").status_code == 404
+    people = admin.get("/administration/configuration?kind=person&after=remy").text
+    assert "<b>rena</b>" in people
+    assert "<b>remy</b>" not in people, "it goes on after him"
 
 
 def test_drift_is_told_with_what_changed(run: Portal, visit: Visit) -> None:
