@@ -49,7 +49,9 @@ TOGETHER = [
 ]
 """Pages that begin with the same kit and are not in each other's way: the later ones find the first one's platform up,
 and have a directory of their own."""
-RUNS = [*([page] for page in PAGES if page not in TOGETHER), TOGETHER]
+WITH_A_BROWSER = [ROOT / "docs" / "tutorial" / "the-portal.md"]
+"""Pages whose steps need one: `tests/journeys/test_the_portal_tutorial.py` runs their blocks, too."""
+RUNS = [*([page] for page in PAGES if page not in [*TOGETHER, *WITH_A_BROWSER]), TOGETHER]
 NOT_RUN = {
     "docs/tutorial/first-hour.md": 1,
     "docs/how-to/configure.md": 1,
