@@ -36,6 +36,17 @@ def _asset(dice: random.Random, size: grants.Size) -> str:
     return f"asset_{dice.randrange(size.assets):032x}"
 
 
+def _own_asset(dice: random.Random, size: grants.Size) -> str:
+    """One of the project that the first person owns."""
+    return f"asset_{grants.PROJECTS * dice.randrange(size.assets // grants.PROJECTS):032x}"
+
+
+def _own_file(dice: random.Random, size: grants.Size) -> str:
+    """One in the folder of that project."""
+    number = grants.PROJECTS * dice.randrange(1, size.assets // grants.PROJECTS)
+    return f"p0/f{number // 1_000}/{number}"
+
+
 def _measured_asset(dice: random.Random, size: grants.Size) -> str:
     """One that was measured, of a project of the first person."""
     return f"asset_{dice.choice(sorted(grants.projects_of(0))) + grants.PROJECTS * dice.randrange(5) % 500:032x}"
@@ -67,6 +78,11 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
     "/assets/{asset}/lineage": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/lineage")],
     "/assets/{asset}/versions": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/versions")],
     "/assets/{asset}/request": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/request")],
+    "/assets/{asset}/edit": [(PERSON, lambda dice, size: f"/assets/{_own_asset(dice, size)}/edit")],
+    "/publish": [(PERSON, _only("/publish"))],
+    "/publish/{bucket}/file/{key:path}": [
+        (PERSON, lambda dice, size: f"/publish/bucket0/file/{_own_file(dice, size)}")
+    ],
     "/requests": [(PERSON, _only("/requests"))],
     "/requests/{request_id}": [(PERSON, lambda dice, size: f"/requests/{_request(dice, size)}")],
     "/requests/{request_id}/amend": [
@@ -81,6 +97,7 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
     "/projects/{project}": [(PERSON, lambda dice, size: f"/projects/p{dice.choice(sorted(grants.projects_of(0)))}")],
     "/lake": [(PERSON, _only("/lake"))],
     "/lake/{bucket}": [(PERSON, _only("/lake/bucket0")), (PERSON, _only("/lake/bucket0?prefix=p0/f1/"))],
+    "/lake/{bucket}/file/{key:path}": [(PERSON, lambda dice, size: f"/lake/bucket0/file/{_own_file(dice, size)}")],
     "/pipelines": [(ADMIN, _only("/pipelines"))],
     "/pipelines/runs/{run_id}": [(ADMIN, lambda dice, size: f"/pipelines/runs/run_{dice.randrange(1, 2_000)}")],
     "/pipelines/replication": [(ADMIN, _only("/pipelines/replication"))],

@@ -22,7 +22,7 @@ from pergamon.web.pagination import After, cursor, place_in
 router = page_router()
 
 RUNS_SHOWN = 40
-FILES_SHOWN = 100
+FILES_SHOWN = 50
 LAG_SHOWN = timedelta(days=1)
 LAG_STEP = timedelta(minutes=4)
 """The picture of a day has 360 points, each the worst of its minutes."""
