@@ -7,6 +7,7 @@ process ends over a file, that file has failed, and another process goes on with
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import stat
@@ -65,7 +66,8 @@ class LandlockedReader:
 
     lake: the directory below which every file and every output lies. log: where faults are written, 0600.
     namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
-    least_wall_s: a file may take so long, and a second more for each MiB.
+    least_wall_s: a file may take so long, and a second more for each MiB. patience_s: when looking into files has taken
+    so long, those that are left are for another call.
     """
 
     lake: Path
@@ -74,6 +76,7 @@ class LandlockedReader:
     namespaces: bool = True
     without_landlock: bool = False
     least_wall_s: float = 60
+    patience_s: float = 120
 
     def __post_init__(self) -> None:
         self._processes = ForkServer(lambda: self._prefix, "pergamon.adapters.confined_reader_child")
@@ -85,8 +88,8 @@ class LandlockedReader:
             for one in files
         ]
         with self._scratch() as scratch:
-            answers = self._all_done("inspect", scratch, tasks)
-        return [_inspected(request, answer) for request, answer in zip(files, answers, strict=True)]
+            answers = self._all_done("inspect", scratch, tasks, patience_s=self.patience_s)
+        return [_inspected(request, answer) for request, answer in zip(files, answers, strict=False)]
 
     def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
         """See `formats.ConfinedReader`. Requests beside each other with one directory share a process."""
@@ -164,12 +167,15 @@ class LandlockedReader:
 
     # --- private: the conversation ---
 
-    def _all_done(self, mode: str, directory: Path, tasks: list[Answer]) -> list[Answer]:
-        """An answer for each task, in order; a new process after each one that ended."""
+    def _all_done(
+        self, mode: str, directory: Path, tasks: list[Answer], *, patience_s: float = math.inf
+    ) -> list[Answer]:
+        """An answer for each task, in order, or for the first ones; a new process after each one that ended."""
         self._require_confinement()
         answers: list[Answer] = []
         chances: Counter[int] = Counter()
-        while len(answers) < len(tasks):
+        until = time.monotonic() + patience_s
+        while len(answers) < len(tasks) and not (answers and time.monotonic() > until):
             answers += self._some_done(mode, directory, tasks[len(answers) :])
             last = len(answers) - 1
             chances[last] += 2 if answers[last] is _ENDED else 1

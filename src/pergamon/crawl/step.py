@@ -119,9 +119,13 @@ def _require(uow: UnitOfWork, claim: Claim) -> None:
 
 
 def _inspect(place: Place, claim: Claim, spec: CrawlerSpec, waiting: list[Waiting]) -> Did:
-    """Look into files where they can do no harm, then remember what was found, or why they cannot be read."""
+    """Look into files where they can do no harm, then remember what was found, or why they cannot be read.
+
+    What files made to take long have left no time for waits for the folder's next turn: others come before.
+    """
     asked = [ReadRequest(file.path, file.key, spec.hints) for file in waiting]
     answers = place.reader.inspect(asked)
+    waiting = waiting[: len(answers)]
     with place.begin() as uow:
         _require(uow, claim)
         found = [(file, said) for file, said in zip(waiting, answers, strict=True) if isinstance(said, Inspected)]

@@ -17,7 +17,7 @@ class ConfinedReader(Protocol):
     """
 
     def inspect(self, files: Sequence[ReadRequest]) -> list[Inspected | Failed]:
-        """Look into each file: its format, its parts, their types.
+        """Look into each file: its format, its parts, their types; or into the first ones, when they take long.
 
         Raises:
             Unavailable: the host cannot confine a process.

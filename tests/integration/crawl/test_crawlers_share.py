@@ -1,6 +1,6 @@
 """One crawler with much to do does not hold up another; and none makes tables without end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,6 +8,8 @@ import pytest
 from pergamon import crawl
 from pergamon.crawl import Limits
 from pergamon.crawl.follow import list_next_page
+from pergamon.formats import Failed, Inspected, ReadRequest
+from tests.reference.plain_reader import PlainReader
 
 from .conftest import AT_ONCE, World
 
@@ -62,6 +64,23 @@ def test_a_folder_into_which_files_come_without_end_holds_up_no_other(world: Wor
     assert world.column("wards") == [7], folders
     world.crawl()
     assert set(world.states().values()) == {"added"}
+
+
+def test_what_a_slow_reader_has_left_is_looked_into_in_another_turn(world: World) -> None:
+    """Files made to take long: the reader answers for the first, and others come before the rest."""
+
+    class Slow(PlainReader):
+        def inspect(self, files: Sequence[ReadRequest]) -> list[Inspected | Failed]:
+            return super().inspect(files[:1])
+
+    world.reader, world.limits = Slow(), replace(AT_ONCE, turn_s=0)
+    world.deploy()
+    for number in range(4):
+        world.put_csv(f"in/slow/{number}.csv", "id", str(number))
+    world.put_csv("in/wards/a.csv", "id", "7")
+    folders = [did.folder for did in world.crawl()]
+    assert folders.index("in/wards/") < len(folders) - 1 - folders[::-1].index("in/slow/")
+    assert (world.column("slow"), world.column("wards")) == ([0, 1, 2, 3], [7])
 
 
 def test_listings_take_turns_too(world: World) -> None:

@@ -135,6 +135,15 @@ def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert "takes too long" in str(failed.error)
 
 
+def test_files_that_take_long_leave_the_rest_for_another_call(tmp_path: Path) -> None:
+    reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS, least_wall_s=0.001, patience_s=0)
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
+    found = reader.inspect([ReadRequest(tmp_path / f"{name}.csv", f"{name}.csv") for name in "abc"])
+    reader.close()
+    assert [one.request.path.name for one in found] == ["a.csv"]
+
+
 @pytest.mark.parametrize(("deaths", "told"), [(1, Inspected), (2, Failed)])
 def test_only_a_file_over_which_two_children_die_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, told: type
