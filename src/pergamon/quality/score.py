@@ -12,6 +12,8 @@ from decimal import Decimal
 from pergamon.quality.disclosure import FEWEST_ROWS
 from pergamon.quality.model import Outcome, RuleResult
 
+WIDEST_STEP = 0.1
+
 
 def outcome_of(*, judged: int, failed: int, threshold: float, severity: str) -> Outcome:
     """Is a rule kept? What has nothing to judge is kept."""
@@ -37,15 +39,16 @@ def whole_score(dimensions: Mapping[str, float], *, rows: int | None) -> float |
     return cut(sum(dimensions.values()) / len(dimensions))
 
 
-def coarse(score: float, *, rows: int | None) -> float:
+def coarse(score: float, *, rows: int | None) -> float | None:
     """A score as it is told to who may not read the rows: in steps as wide as ten rows, so that it tells of no fewer.
 
-    A whole one stays whole: that every row keeps the rules is what the rules' outcomes say anyway.
+    A whole one stays whole: that every row keeps the rules is what the rules' outcomes say anyway. None for a table so
+    small that a step would be wider than a tenth: cut down to 0, a good table would look like a bad one.
     """
     if score >= 1 or not rows:
         return score
     step = max(0.01, FEWEST_ROWS / rows)
-    return cut(math.floor(score / step + 1e-9) * step)
+    return cut(math.floor(score / step + 1e-9) * step) if step <= WIDEST_STEP else None
 
 
 def cut(score: float) -> float:

@@ -110,9 +110,10 @@ def point(profile: Profile, sight: Sight) -> dict[str, Any]:
     """One profile without its columns: a point of the trend."""
     few = profile.rows is not None and profile.rows < FEWEST_ROWS and not sight.sees_values
 
-    def told(score: float) -> float:
+    def told(score: float) -> float | None:
         return score if sight.sees_values else coarse(score, rows=profile.rows)
 
+    dimensions = {name: told(score) for name, score in sorted(profile.dimensions.items())}
     return {
         "id": profile.id,
         "table": str(profile.table),
@@ -125,7 +126,7 @@ def point(profile: Profile, sight: Sight) -> dict[str, Any]:
         "sampled_rows": profile.sampled_rows,
         "null_rate": None if few else _null_rate(profile, exact=sight.sees_values),
         "score": None if profile.score is None else told(profile.score),
-        "dimensions": {} if few else {name: told(score) for name, score in sorted(profile.dimensions.items())},
+        "dimensions": {} if few else {name: score for name, score in dimensions.items() if score is not None},
         "duration_ms": profile.duration_ms,
     }
 

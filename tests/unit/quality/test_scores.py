@@ -59,10 +59,16 @@ def test_a_score_is_never_cut_upwards(score: float) -> None:
     assert cut(0.29) == 0.29
 
 
-@given(st.integers(10, 2_000))
+@given(st.integers(100, 2_000))
 def test_a_coarse_score_has_no_more_steps_than_tens_of_rows(rows: int) -> None:
-    told = [coarse(1 - failed / rows, rows=rows) for failed in range(rows + 1)]
+    told = [-1.0 if (one := coarse(1 - failed / rows, rows=rows)) is None else one for failed in range(rows + 1)]
     assert len(set(told)) <= rows // 10 + 2
     assert told == sorted(told, reverse=True)
     assert all(step <= 1 - failed / rows + 1e-9 for failed, step in enumerate(told))
     assert (told[0], told[-1]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("rows", [10, 11, 99])
+def test_a_good_small_table_is_not_told_to_be_a_bad_one(rows: int) -> None:
+    assert coarse(1.0, rows=rows) == 1.0
+    assert {coarse(1 - failed / rows, rows=rows) for failed in range(1, rows + 1)} == {None}
