@@ -10,6 +10,7 @@ import click
 
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Conflict
 
@@ -101,11 +102,6 @@ def _line(entry: Told) -> str:
     at = datetime.fromisoformat(entry["at"])
     facts = json.dumps(entry["facts"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return one_line(f"{at:%Y-%m-%d %H:%M:%S}  {who:<24} {entry['code']:<28} {entry['subject']}  {facts}")
-
-
-def one_line(text: str) -> str:
-    """Text as a terminal may show it: a name from a source cannot forge another entry, or speak to the terminal."""
-    return "".join(c if c.isprintable() else "·" for c in text)
 
 
 def _print_verdict(verdict: Told) -> None:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import click
 
 from pergamon import deploy
-from pergamon.cli.audit import one_line
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 
 Told = dict[str, Any]  # Any: JSON

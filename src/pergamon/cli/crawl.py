@@ -14,9 +14,9 @@ from urllib.parse import quote, urlencode
 import click
 
 from pergamon import crawl
-from pergamon.cli.audit import one_line
 from pergamon.cli.client import Client, client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Actor, Invalid, Unavailable
 from pergamon.lake import TableId

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from pergamon.cli.audit import one_line
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 
 MARKS = {"good": "✓", "warn": "!", "bad": "✗"}

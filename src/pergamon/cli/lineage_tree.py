@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from pergamon.cli.one_line import one_line
+
 Json = dict[str, Any]  # Any: JSON, as the API tells it
 End = tuple[str, str]
 """(namespace, name) of a dataset."""
@@ -69,20 +71,20 @@ def _end(end: Json) -> End:
 
 def _name(end: End, column: str | None) -> str:
     namespace, name = end
-    plain = _plain(name if namespace == OWN_NAMESPACE else f"{namespace}/{name}")
-    return f"{plain} · {_plain(column)}" if column else plain
+    plain = _short(name if namespace == OWN_NAMESPACE else f"{namespace}/{name}")
+    return f"{plain} · {_short(column)}" if column else plain
 
 
 def _how(job: str, told_by: str, joined: list[Json]) -> str:
     """By which job, told by whom when it is not the platform, and which columns."""
-    told = f"[{_plain(job)}{'' if told_by == 'platform' else f', told by {_plain(told_by)}'}]"
+    told = f"[{_short(job)}{'' if told_by == 'platform' else f', told by {_short(told_by)}'}]"
     pairs = {(edge["input"]["field"] or "?", edge["output"]["field"]) for edge in joined if edge["output"]["field"]}
-    shown = [_plain(read if read == written else f"{read} → {written}") for read, written in sorted(pairs)]
+    shown = [_short(read if read == written else f"{read} → {written}") for read, written in sorted(pairs)]
     more = f" and {len(shown) - MOST_COLUMNS} more" if len(shown) > MOST_COLUMNS else ""
     return f"{told}: {', '.join(shown[:MOST_COLUMNS])}{more}" if shown else told
 
 
-def _plain(text: str) -> str:
-    """One line, no control characters: they could drive the terminal."""
-    plain = "".join(c if c.isprintable() else "·" for c in text)
+def _short(text: str) -> str:
+    """One line, not too wide."""
+    plain = one_line(text)
     return plain if len(plain) <= WIDEST_NAME else plain[: WIDEST_NAME - 1] + "…"

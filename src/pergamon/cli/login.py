@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from pergamon.cli.ask_password import ask_password, from_stdin_option
-from pergamon.cli.audit import one_line
 from pergamon.cli.client import (
     Client,
     ServerNotReached,
@@ -17,6 +16,7 @@ from pergamon.cli.client import (
     without_token,
 )
 from pergamon.cli.context import CliContext
+from pergamon.cli.one_line import one_line
 from pergamon.kernel import Kind, NotFound, durable_write
 
 server_option = click.option("--server", metavar="URL", required=True, help="The server, as in client mode.")

@@ -11,6 +11,7 @@ import click
 
 from pergamon import __version__
 from pergamon.cli.context import CliContext
+from pergamon.cli.one_line import several_lines
 from pergamon.cli.short_help import short_help
 from pergamon.kernel import Kind, PergamonError, keep_incident
 from pergamon.settings import settings_from_environment
@@ -135,9 +136,9 @@ def main(arguments: list[str] | None = None) -> None:
         wrong_usage.show()
         sys.exit(wrong_usage.exit_code)
     except PergamonError as error:
-        click.echo(f"error: {error.message}", err=True)
+        click.echo(several_lines(f"error: {error.message}"), err=True)
         if error.hint:
-            click.echo(f"  hint: {error.hint}", err=True)
+            click.echo(several_lines(f"  hint: {error.hint}"), err=True)
         sys.exit(EXIT_CODES[error.kind])
     except BrokenPipeError:
         sys.exit(0)

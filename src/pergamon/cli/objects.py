@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from pergamon.cli.audit import one_line
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.object_bucket import telling_of_buckets
@@ -27,6 +26,7 @@ from pergamon.cli.object_transfer import (
     sources_of,
     without_unchanged,
 )
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Conflict, Invalid, Kind, PergamonError, require
 from pergamon.policy import Action, Resource

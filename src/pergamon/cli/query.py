@@ -18,6 +18,7 @@ from rich.table import Table
 
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.statement_place import StatementPlace, statement_place
 from pergamon.kernel import Conflict, Invalid, NotFound, open_exclusive
 
@@ -118,7 +119,7 @@ def status_command(
     for told in found:
         click.echo(_state_line(told))
     if query_id and found[0]["error_message"]:
-        click.echo(_plain(f"  {found[0]['error_message']}"))
+        click.echo(one_line(f"  {found[0]['error_message']}"))
 
 
 @query_command.command("results")
@@ -194,7 +195,7 @@ def saved_command(
         return
     for told in found:
         shared = f"  shared with {told['project']}" if told["project"] else ""
-        click.echo(_plain(f"{told['name']}  {told['owner']}{shared}"))
+        click.echo(one_line(f"{told['name']}  {told['owner']}{shared}"))
 
 
 @query_command.command("run-saved")
@@ -300,7 +301,7 @@ def _state_line(told: dict[str, Any]) -> str:
     rows = f"  {told['rows']:,} {'row' if told['rows'] == 1 else 'rows'}" if told["rows"] is not None else ""
     kept = f"  rows until {told['result_until'][:16]}" if told["result_until"] else ""
     why = f"  {told['error_code']}" if told["error_code"] else ""
-    return _plain(f"{told['id']}  {told['status']}{rows}{why}{kept}")
+    return one_line(f"{told['id']}  {told['status']}{rows}{why}{kept}")
 
 
 def _print(result: dict[str, Any], started: float, *, as_json: bool, as_csv: bool) -> None:
@@ -354,9 +355,9 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _print_columns(columns: list[dict[str, str]]) -> None:
-    width = max((len(_plain(column["name"])) for column in columns), default=0)
+    width = max((len(one_line(column["name"])) for column in columns), default=0)
     for column in columns:
-        click.echo(f"{_plain(column['name']):<{width}}  {_plain(column['type'])}")
+        click.echo(f"{one_line(column['name']):<{width}}  {one_line(column['type'])}")
 
 
 def _as_operator(context: CliContext, sql: str, workgroup: str | None) -> dict[str, Any]:
@@ -424,14 +425,10 @@ def _cut(result: dict[str, Any]) -> str:
     return f"there are more rows: the workgroup returns at most {result['row_count']:,}"
 
 
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "·" for c in text)
-
-
 def _cell(value: Any) -> str:
     """A value on a screen: one line, no control characters (they could drive the terminal), no markup."""
     if value is None:
         return "[dim]null[/dim]"
-    text = _plain(str(value))
+    text = one_line(str(value))
     shown = text if len(text) <= WIDEST_CELL else text[: WIDEST_CELL - 1] + "…"
     return shown.replace("[", "\\[")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.one_line import one_line
 from pergamon.cli.query import server_option, token_file_option
 from pergamon.kernel import Actor, require
 
@@ -109,7 +110,7 @@ def _print(told: Told, *, with_facets: bool) -> None:
         _print_facets(console, told["facets"])
     console.print(f"{counted_assets(told['total'])} found")
     if told["suggestion"]:
-        console.print(Text("did you mean: ").append(_plain(told["suggestion"]), style="bold"))
+        console.print(Text("did you mean: ").append(one_line(told["suggestion"]), style="bold"))
     for notice in told.get("notices", []):
         console.print(_noticed(notice), soft_wrap=True)
     if told["after"]:
@@ -118,11 +119,11 @@ def _print(told: Told, *, with_facets: bool) -> None:
 
 def _noticed(notice: Told) -> Text:
     """`unit cardio: nothing that you may find has this unit; did you mean clinic/cardiology?`"""
-    said = Text(f"{notice['facet']} {_plain(notice['value'])}: {notice['message']}")
+    said = Text(f"{notice['facet']} {one_line(notice['value'])}: {notice['message']}")
     if notice["near"]:
-        said.append("; did you mean ").append(" or ".join(_plain(one) for one in notice["near"]), style="bold").append(
-            "?"
-        )
+        said.append("; did you mean ").append(
+            " or ".join(one_line(one) for one in notice["near"]), style="bold"
+        ).append("?")
     return said
 
 
@@ -138,7 +139,7 @@ def _head(hit: Told) -> Text:
         head.append("  ").append_text(_marked(hit, "name", hit["name"]))
     where = [hit["type"], hit["project"], hit["unit"], hit["format"], hit["updated_at"][:10]]
     draft = "" if hit["is_published"] else "  (not published)"
-    return head.append(f"  [{' · '.join(_plain(part) for part in where if part)}]{draft}", style="dim")
+    return head.append(f"  [{' · '.join(one_line(part) for part in where if part)}]{draft}", style="dim")
 
 
 def _lines(hit: Told) -> list[Text]:
@@ -155,7 +156,7 @@ def _lines(hit: Told) -> list[Text]:
 
 def _marked(hit: Told, field: str, text: str) -> Text:
     """A text with the words in bold that were met."""
-    marked = Text(_plain(text))
+    marked = Text(one_line(text))
     for start, end in hit["highlights"].get(field, []):
         marked.stylize("bold", start, end)
     return marked
@@ -166,11 +167,8 @@ def _print_facets(console: Console, facets: Told) -> None:
         values = counts["values"][:VALUES_SHOWN]
         if not values:
             continue
-        line = ", ".join(f"{'*' if one['selected'] else ''}{_plain(one['value'])} ({one['count']:,})" for one in values)
+        line = ", ".join(
+            f"{'*' if one['selected'] else ''}{one_line(one['value'])} ({one['count']:,})" for one in values
+        )
         more = ", …" if counts["has_more"] or len(counts["values"]) > VALUES_SHOWN else ""
         console.print(Text(f"  {facet:<15}", style="bold").append(line + more, style="not bold"))
-
-
-def _plain(text: str) -> str:
-    """One character for each, so that ranges still fit, and none that could drive the terminal."""
-    return "".join(c if c.isprintable() else "·" for c in text)

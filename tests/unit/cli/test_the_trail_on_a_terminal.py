@@ -2,7 +2,8 @@
 
 import pytest
 
-from pergamon.cli.audit import one_line
+from pergamon.cli.main import main
+from pergamon.cli.one_line import one_line, several_lines
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,12 @@ def test_an_entry_stays_one_line_of_printable_text(name: str) -> None:
 
 def test_ordinary_names_are_shown_as_they_are() -> None:
     assert one_line("table:raw_db.größe  {}") == "table:raw_db.größe  {}"
+
+
+def test_an_error_keeps_its_own_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert several_lines("two\nlines\x1b[2J") == "two\nlines·[2J"
+    with pytest.raises(SystemExit):
+        main(["schema", "\x1b[2J"])
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert all(line.isprintable() for line in told.splitlines())
