@@ -1,5 +1,7 @@
 """What the trail holds was named by others: printing it forges no entry and sends nothing to the terminal."""
 
+from pathlib import Path
+
 import pytest
 
 from pergamon.cli.main import main
@@ -19,10 +21,12 @@ def test_ordinary_names_are_shown_as_they_are() -> None:
     assert one_line("table:raw_db.größe  {}") == "table:raw_db.größe  {}"
 
 
-def test_an_error_keeps_its_own_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_keeps_its_own_lines_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert several_lines("two\nlines\x1b[2J") == "two\nlines·[2J"
+    taken = tmp_path / "a\u202eb"
+    (taken / "full").mkdir(parents=True)
     with pytest.raises(SystemExit):
-        main(["schema", "\x1b[2J"])
+        main(["init", "ehds-governance", str(taken)])
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert all(line.isprintable() for line in told.splitlines())
