@@ -173,7 +173,11 @@ class Runtime:
     @cached_property
     def file_reader(self) -> confined_reader.LandlockedReader:
         """What looks into uploaded files where they can do no harm; made when the first one comes."""
-        return confined_reader.LandlockedReader(lake=self.settings.lake, log=self.settings.logs / "file-reader.log")
+        return confined_reader.LandlockedReader(
+            lake=self.settings.lake,
+            log=self.settings.logs / "file-reader.log",
+            without_landlock=self.settings.without_landlock,
+        )
 
     def crawl_place(self, worker: str) -> crawl.Place:
         """Where a worker of this name crawls."""
@@ -206,7 +210,19 @@ class Runtime:
     @cached_property
     def query_engine(self) -> duckdb_sandbox.DuckDBSandbox:
         """The sandboxed engine of governed queries; made when the first query comes."""
-        return duckdb_sandbox.DuckDBSandbox(lake=self.settings.lake, log=self.settings.logs / "query-engine.log")
+        return duckdb_sandbox.DuckDBSandbox(
+            lake=self.settings.lake,
+            log=self.settings.logs / "query-engine.log",
+            without_landlock=self.settings.without_landlock,
+        )
+
+    @cached_property
+    def weak_confinement(self) -> str | None:
+        """What still confines untrusted work where `without_landlock` was accepted and is needed; None: all of it."""
+        if not self.settings.without_landlock:
+            return None
+        mode = self.query_engine.mode
+        return None if "landlock" in mode.split("+") else mode
 
     @cached_property
     def query_catalog(self) -> query.LakeCatalog:
@@ -315,7 +331,10 @@ class Runtime:
     def profile_sandbox(self) -> duckdb_sandbox.DuckDBSandbox:
         """The sandboxed engine that measures tables; apart from the one of queries, so that neither waits."""
         return duckdb_sandbox.DuckDBSandbox(
-            lake=self.settings.lake, log=self.settings.logs / "profile-engine.log", parallel=1
+            lake=self.settings.lake,
+            log=self.settings.logs / "profile-engine.log",
+            parallel=1,
+            without_landlock=self.settings.without_landlock,
         )
 
     def profile_place(self, worker: str) -> quality.ProfilePlace:

@@ -11,10 +11,13 @@ class Settings:
 
     home: the data directory, 0700, owned by the service user: `postgres/`, `lake/`, `secrets/`, `audit/`, `run/`.
     database_url: an outside PostgreSQL >= 15; None means the embedded one under `home`.
+    without_landlock: do untrusted work (queries, uploaded files, profiles) although this kernel cannot confine it to
+        its files; what is left confines it, and every answer says so.
     """
 
     home: Path
     database_url: str | None = None
+    without_landlock: bool = False
 
     @property
     def lake(self) -> Path:

@@ -162,7 +162,7 @@ class LandlockedReader:
         if not self._has_landlock and not self.without_landlock:
             raise ReaderUnconfined(
                 "this kernel has no Landlock, so what reads a file cannot be confined to it",
-                hint="use Linux 5.13 or newer with the landlock LSM, or accept it by name: without_landlock: true",
+                hint="use Linux 5.13 or newer with Landlock, or accept it by name: pergamon --without-landlock up",
             )
 
     # --- private: the conversation ---

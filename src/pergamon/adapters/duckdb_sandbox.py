@@ -140,7 +140,7 @@ class DuckDBSandbox:
         if not self._has_landlock and not self.without_landlock:
             raise SandboxMissing(
                 "this kernel has no Landlock, so a query cannot be confined to its files",
-                hint="use Linux 5.13 or newer with the landlock LSM, or accept it by name: without_landlock: true",
+                hint="use Linux 5.13 or newer with Landlock, or accept it by name: pergamon --without-landlock up",
             )
 
     @cached_property

@@ -11,6 +11,8 @@ from typing import Any
 import click
 import httpx
 
+from pergamon.cli.one_line import one_line
+from pergamon.client.confinement import HEADER, in_words
 from pergamon.client.errors import NoToken, ServerNotReached, ServerRefused
 from pergamon.client.token import find_token, login_file, require_encrypted, token_in
 from pergamon.settings import token_from_environment
@@ -59,7 +61,10 @@ class Client:
         proxies = self.server.startswith("https:")  # a proxy would read the token of a plain connection
         timeout = httpx.Timeout(TIMEOUT_S, connect=10)
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return httpx.Client(base_url=self.server, timeout=timeout, trust_env=proxies, headers=headers)
+        hooks = {"response": [_say_if_weak]}
+        return httpx.Client(
+            base_url=self.server, timeout=timeout, trust_env=proxies, headers=headers, event_hooks=hooks
+        )
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
@@ -98,3 +103,10 @@ def without_token(server: str) -> Client:
 def token_is_in_environment() -> bool:
     """Is `PERGAMON_TOKEN` set? It goes before any file."""
     return token_from_environment() is not None
+
+
+def _say_if_weak(answer: httpx.Response) -> None:
+    """The server says with every answer that it confines queries less than it should."""
+    left = answer.headers.get(HEADER)
+    if left is not None:
+        click.echo(one_line(f"warning: {in_words(left)}"), err=True)

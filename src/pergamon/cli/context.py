@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pergamon.client.confinement import in_words
 from pergamon.kernel import Actor, Kind, PergamonError
 from pergamon.settings import Settings
 
@@ -36,6 +37,8 @@ class CliContext:
         from pergamon.runtime import open_runtime  # here: a client of a server needs no engine, and starts at once
 
         with open_runtime(self.settings) as runtime:
+            if self.settings.without_landlock and runtime.weak_confinement:
+                click.echo(f"warning: {in_words(runtime.weak_confinement)}", err=True)
             try:
                 yield runtime
             except PergamonError as error:

@@ -4,6 +4,7 @@ import gc
 import importlib
 import logging
 import sys
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -110,10 +111,16 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="pergamon")
 @click.option("--home", type=click.Path(path_type=Path), help="Data directory [PERGAMON_HOME].")
 @click.option("--as", "as_person", metavar="PERSON", help="Operator mode: act as this person, on the record.")
+@click.option(
+    "--without-landlock",
+    is_flag=True,
+    help="Do untrusted work though this kernel cannot confine it to its files; every answer says so.",
+)
 @click.pass_context
-def group(ctx: click.Context, home: Path | None, as_person: str | None) -> None:
+def group(ctx: click.Context, home: Path | None, as_person: str | None, *, without_landlock: bool) -> None:
     """Pergamon: an open, self-hosted health-data platform."""
-    ctx.obj = CliContext(settings=settings_from_environment(home), as_person=_principal(as_person))
+    settings = replace(settings_from_environment(home), without_landlock=without_landlock)
+    ctx.obj = CliContext(settings=settings, as_person=_principal(as_person))
 
 
 def _principal(name: str | None) -> str | None:

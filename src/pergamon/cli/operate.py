@@ -115,9 +115,11 @@ def require_free_port(port: int) -> None:
 def parts_of(runtime: Runtime, *, port: int, worker: bool, replication: bool, trusted_host: bool) -> list[Part]:
     """The processes that this installation is made of, from what is deployed."""
     home, logs = str(runtime.settings.home), runtime.settings.logs
-    parts = [Part("web", python_module("pergamon.web", "--home", home, "--port", str(port)), logs / "web.log")]
+    accepted = ["--without-landlock"] if runtime.settings.without_landlock else []
+    web = python_module("pergamon.web", "--home", home, "--port", str(port), *accepted)
+    parts = [Part("web", web, logs / "web.log")]
     if worker:
-        alone = ["--trusted-host"] if trusted_host else []
+        alone = [*(["--trusted-host"] if trusted_host else []), *accepted]
         parts.append(Part("worker", python_module("pergamon.worker", "--home", home, *alone), logs / "worker.log"))
     if replication:
         with runtime.begin(runtime.operator()) as uow:

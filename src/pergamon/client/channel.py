@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from pergamon.client.confinement import warn_of_weakness
 from pergamon.client.errors import ServerNotReached, ServerRefused
 from pergamon.kernel import LoadedWhenUsed, as_file
 
@@ -34,6 +35,7 @@ class Channel:
             timeout=httpx.Timeout(TIMEOUT_S, connect=10),
             trust_env=proxies,
             headers={"Authorization": f"Bearer {token}"},
+            event_hooks={"response": [warn_of_weakness]},
         )
 
     def close(self) -> None:

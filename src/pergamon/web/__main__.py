@@ -2,6 +2,7 @@
 
 import gc
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,10 +17,12 @@ from pergamon.web.server import server_config
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
 @click.option("--port", type=click.IntRange(1, 65535), required=True)
-def serve(home: Path, port: int) -> None:
+@click.option("--without-landlock", is_flag=True)
+def serve(home: Path, port: int, *, without_landlock: bool) -> None:
     """Serve the portal and the API until told to stop."""
     gc.freeze()  # what is loaded stays
-    with open_runtime(settings_from_environment(home)) as runtime, runtime.searching.following():
+    settings = replace(settings_from_environment(home), without_landlock=without_landlock)
+    with open_runtime(settings) as runtime, runtime.searching.following():
         runtime.query_engine.prewarm()
         with suppress(KeyboardInterrupt):
             uvicorn.Server(server_config(create_app(runtime), port)).run()

@@ -56,6 +56,7 @@ from pergamon.web.patience import Patience
 from pergamon.web.sweep import life_of
 from pergamon.web.transfer import Transfers
 from pergamon.web.tus import TusHeaders
+from pergamon.web.weak_confinement import WeakConfinement
 
 MODULES = (
     health,
@@ -121,6 +122,7 @@ def create_app(rt: Runtime) -> FastAPI:
     app.add_middleware(TusHeaders)
     app.add_middleware(Incidents, logs=rt.settings.logs)
     app.add_middleware(IcebergErrors)
+    app.add_middleware(WeakConfinement, rt=rt)
     return app
 
 

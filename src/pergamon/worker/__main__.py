@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -27,7 +28,7 @@ class NotIsolated(Unavailable):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker. Returns: the exit status."""
     given = _parser().parse_args(arguments)
-    settings = settings_from_environment(given.home)
+    settings = replace(settings_from_environment(given.home), without_landlock=given.without_landlock)
     try:
         if not given.trusted_host:
             require_database_in_reach(settings)
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trusted-host", action="store_true", help="run where namespaces are forbidden; nobody else uses the host"
     )
+    parser.add_argument("--without-landlock", action="store_true", help="see `pergamon --help`")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--database-relay", type=Path, help=argparse.SUPPRESS)
     return parser
@@ -55,6 +57,7 @@ def _outside(runtime: Runtime, given: argparse.Namespace) -> int:
     passed = ["--name", given.name]
     passed += ["--until-idle"] if given.until_idle else []
     passed += ["--trusted-host"] if given.trusted_host else []
+    passed += ["--without-landlock"] if given.without_landlock else []
     child = runtime.launch_worker(passed, trusted_host=given.trusted_host)
     _pass_on_signals(child)
     return child.wait()

@@ -118,6 +118,7 @@ class Look:
         query = self.request.url.query
         return {
             "actor": self.actor,
+            "weak_confinement": self.rt.weak_confinement,
             "path": self.request.url.path,
             "here": self.request.url.path + (f"?{query}" if query else ""),
             "navigation": self.navigation,
