@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pergamon.client.confinement import in_words
 from pergamon.kernel import Actor, Kind, PergamonError
 from pergamon.settings import Settings
 
@@ -37,7 +36,9 @@ class CliContext:
         from pergamon.runtime import open_runtime  # here: a client of a server needs no engine, and starts at once
 
         with open_runtime(self.settings) as runtime:
-            if self.settings.without_landlock and runtime.weak_confinement:
+            if runtime.weak_confinement:
+                from pergamon.client.confinement import in_words  # here: hardly ever needed, and it loads the client
+
                 click.echo(f"warning: {in_words(runtime.weak_confinement)}", err=True)
             try:
                 yield runtime

@@ -132,7 +132,8 @@ def test_a_term_is_suggested_seen_by_few_approved_and_seen_by_all(pergamon: Perg
     assert "is approved, version 3" in pergamon(*edit, by="uma")
     with pytest.raises(PergamonError, match="an approved term"):
         pergamon(*edit, "--definition", "A kind of it.", by="steff")
-    assert "is-a: arrhythmia" in pergamon("glossary", "show", "af", by="bea")
+    assert "is-a: arrhythmia" in pergamon("glossary", "show", "af", by="steff")
+    assert "arrhythmia" not in pergamon("glossary", "show", "af", by="bea"), "a draft is shown to few, also by name"
     with pytest.raises(PergamonError, match="circle"):
         pergamon("glossary", "edit", "arrhythmia", "--title", "Arrhythmia", "--is-a", "af", by="steff")
     with pytest.raises(PergamonError, match="speak of it"):

@@ -55,7 +55,7 @@ def test_a_statement_is_submitted_looked_at_and_fetched(server: str, tmp_path: P
     assert pa.ipc.open_stream(tmp_path / "rows.arrow").read_all().num_rows == 3
     assert (tmp_path / "rows.csv").read_text().split() == ["patient", "0", "1", "2"]
     assert [line for line in said("query", "status", *at).splitlines() if query_id in line]
-    assert said("query", "status", query_id, *at).split()[1:4] == ["done", "1", "rows"]
+    assert said("query", "status", query_id, *at).split()[1:4] == ["done", "1", "row"]
     assert json.loads(said("query", "results", query_id, *at, "--json"))["rows"] == [[2500]]
     assert said("query", "results", query_id, *at, "--csv").split() == ["n", "2500"]
     late = pergamon("query", "cancel", query_id, *at)
