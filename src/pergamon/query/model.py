@@ -58,6 +58,12 @@ class QueryTypeError(Invalid):
     code = "query.type_error"
 
 
+UNFIT = (ValueError, OverflowError, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, pa.ArrowKeyError)
+"""What is raised of values that a form has no place for: years beyond 9999, fields of one name, intervals. Not every
+`ArrowException`: too little memory is one, and the host's, not the statement's. It goes on as it is, ends the statement
+as failed, and is told to the operator."""
+
+
 class QueryOutOfMemory(Invalid):
     """The query needs more memory than its workgroup gives."""
 
@@ -282,7 +288,7 @@ class QueryResult:
     def _column_as_json(self, number: int) -> list[Any]:
         try:
             return [as_json(value) for value in self.table.column(number).to_pylist()]
-        except (ValueError, OverflowError, pa.ArrowException):  # a year beyond 9999, a struct whose fields share a name
+        except UNFIT:
             raise QueryTypeError(
                 f"column {number + 1} holds values that JSON cannot be given: years beyond 9999, or fields of one name",
                 hint=f"CAST them to VARCHAR, or name the fields; or {_ARROW_INSTEAD}",

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from pergamon.kernel import durable_write, make_durable_directory
 from pergamon.query.json_values import as_json
-from pergamon.query.model import QueryTypeError
+from pergamon.query.model import UNFIT, QueryTypeError
 
 ROWS_OF_A_GROUP = 10_000
 """A page of rows reads no more than it needs."""
@@ -63,9 +63,7 @@ class ResultArea:
         sink = pa.BufferOutputStream()
         try:
             pq.write_table(rows, sink, row_group_size=ROWS_OF_A_GROUP, compression="zstd")
-        except (pa.ArrowNotImplementedError, pa.ArrowInvalid, pa.ArrowTypeError):
-            # Of what the rows are. What the host lacks (memory, for one) is no fault of the statement: it goes on
-            # as it is, ends the statement as failed, and is told to the operator as an incident.
+        except UNFIT:
             raise QueryTypeError(
                 "the result holds what a file cannot keep: intervals, for one, or structs without fields",
                 hint="CAST them to VARCHAR",
@@ -161,7 +159,7 @@ def _csv_pieces(file: pq.ParquetFile) -> Iterator[bytes]:
 def _values(column: Any) -> list[Any]:  # Any: a pyarrow array
     try:
         values: list[Any] = column.to_pylist()
-    except (ValueError, OverflowError, pa.ArrowException):
+    except UNFIT:
         raise QueryTypeError(
             "the result holds values that CSV cannot be given: years beyond 9999, or fields of one name",
             hint="CAST them to VARCHAR, or name the fields; or fetch it as Arrow or Parquet",
