@@ -1,6 +1,6 @@
 """`/projects`: who works together on what, what each of them may do, where it stands, and where its data comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from pergamon.access.rules import USERS, asking_resource
 from pergamon.catalog import Place
 from pergamon.kernel import Actor, ActorKind, Conflict, NotFound, PergamonError
 from pergamon.policy import Action, Resource, decide
+from pergamon.store import UnitOfWork
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.page import Form, Page, PageDep
@@ -71,38 +72,44 @@ def one(project: Name, page: PageDep) -> Response:
 def add(project: Name, page: PageDep) -> Response:
     """Make somebody a member."""
     asked = page.form(MemberForm)
-    try:
-        with page.begin() as uow:
-            catalog.add_member(uow, project, identity.person_id(asked.principal), asked.role)
-    except (NotFound, Conflict) as failure:
-        return _shown(page, project, failure=failure, asked=asked.model_dump())
-    return page.go(f"/projects/{project}", said="member-added")
+    who = identity.person_id(asked.principal)
+    return _done(
+        page, project, lambda uow: catalog.add_member(uow, project, who, asked.role), "member-added", asked.model_dump()
+    )
 
 
 @router.post("/projects/{project}/members/change")
 def change(project: Name, page: PageDep) -> Response:
     """Give a member another role: both or neither, so that nobody is left without one."""
     asked = page.form(ChangeForm)
-    try:
-        with page.begin() as uow:
-            catalog.add_member(uow, project, asked.principal, asked.to)
-            if asked.to != asked.role:
-                catalog.remove_member(uow, project, asked.principal, asked.role)
-    except (NotFound, Conflict) as failure:
-        return _shown(page, project, failure=failure)
-    return page.go(f"/projects/{project}", said="member-changed")
+
+    def exchange(uow: UnitOfWork) -> None:
+        catalog.add_member(uow, project, asked.principal, asked.to)
+        if asked.to != asked.role:
+            catalog.remove_member(uow, project, asked.principal, asked.role)
+
+    return _done(page, project, exchange, "member-changed")
 
 
 @router.post("/projects/{project}/members/remove")
 def remove(project: Name, page: PageDep) -> Response:
     """End a membership."""
     asked = page.form(MemberForm)
+    return _done(
+        page, project, lambda uow: catalog.remove_member(uow, project, asked.principal, asked.role), "member-removed"
+    )
+
+
+def _done(
+    page: Page, project: str, act: Callable[[UnitOfWork], object], said: str, asked: Mapping[str, Any] | None = None
+) -> Response:
+    """On to the project, which says what was done; or the project with what went wrong, and what was sent."""
     try:
         with page.begin() as uow:
-            catalog.remove_member(uow, project, asked.principal, asked.role)
+            act(uow)
     except (NotFound, Conflict) as failure:
-        return _shown(page, project, failure=failure)
-    return page.go(f"/projects/{project}", said="member-removed")
+        return _shown(page, project, failure=failure, asked=asked)
+    return page.go(f"/projects/{project}", said=said)
 
 
 def _shown(
