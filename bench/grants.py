@@ -209,7 +209,7 @@ def _tables(uow: UnitOfWork, ask: Ask) -> int:
 
 def _catalog() -> query.LakeCatalog:
     """No mask is computed here."""
-    return query.LakeCatalog(lambda _uow, _project: bytes(32))
+    return query.LakeCatalog(lambda _uow, _project, _owner: bytes(32))
 
 
 def _number(actor: Actor) -> int:

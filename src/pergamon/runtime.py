@@ -227,7 +227,11 @@ class Runtime:
     @cached_property
     def query_catalog(self) -> query.LakeCatalog:
         """The tables that queries may name: the lake's, and those of subscriptions with their masks."""
-        return query.LakeCatalog(lambda uow, project: keys.known_key(uow, self.settings.home, f"mask:{project}"))
+        return query.LakeCatalog(self._mask_key)
+
+    def _mask_key(self, uow: UnitOfWork, project: str, owner: str) -> bytes:
+        """Of one owner's tables in one project, and of no others (ADR 0029)."""
+        return keys.known_key(uow, self.settings.home, f"mask:{project}/{owner}")
 
     @cached_property
     def query_turns(self) -> query.Turns:

@@ -345,13 +345,17 @@ class Subscription:
 
 @dataclass(frozen=True)
 class SubscribedTable:
-    """A table as a project's grants give it to one person: attributes are resolved. readers: the team's roles."""
+    """A table as a project's grants give it to one person: attributes are resolved.
+
+    owner: the project whose asset it is. readers: the roles of the project that it is given to.
+    """
 
     database: str
     table: str
     asset_id: str
     lake_table: str
     project: str
+    owner: str
     grants: tuple[str, ...]
     rights: TableRights
     readers: frozenset[str]

@@ -137,6 +137,7 @@ def outlook_of(
             asset_id=asset.id,
             lake_table=offer.lake_table,
             project=request.project,
+            owner=request.asset_project,
             grants=(),
             rights=united([rights], isolated=offer.conditions.isolated),
             readers=frozenset(),

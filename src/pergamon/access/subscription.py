@@ -92,6 +92,7 @@ def _table(grants: Sequence[Grant], attributes: Mapping[str, str]) -> Subscribed
         asset_id=first.asset_id,
         lake_table=first.lake_table,
         project=first.project,
+        owner=first.asset_project,
         grants=tuple(grant.id for grant in grants),
         rights=united(
             [resolved_rights(grant.rights, attributes) for grant in grants],

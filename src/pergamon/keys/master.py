@@ -37,7 +37,7 @@ class MasterKeyUnsafe(Unavailable):
 
 
 def derived_key(home: Path, purpose: str) -> bytes:
-    """The 32 bytes for one purpose (`mask:<project>`); the same for ever. The master key is made at first use.
+    """The 32 bytes for one purpose (`mask:<project>/<owner>`); the same for ever. The master key is made at first use.
 
     Raises:
         MasterKeyMissing: it was made once, and is gone.

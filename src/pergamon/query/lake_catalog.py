@@ -25,9 +25,9 @@ SCHEMAS_KEPT = 4096
 
 @dataclass(frozen=True)
 class LakeCatalog:
-    """A `TableCatalog`. mask_key: the secret key of a project's keyed masks, by the project's name."""
+    """A `TableCatalog`. mask_key: the secret key of keyed masks, by the project that is given and the one that owns."""
 
-    mask_key: Callable[[UnitOfWork, str], bytes]
+    mask_key: Callable[[UnitOfWork, str, str], bytes]
 
     def tables(self, uow: UnitOfWork) -> list[tuple[Resource, list[TableName]]]:
         """The lake's tables on which rules give one of the actor's roles a right, and those that live grants give."""
@@ -88,7 +88,8 @@ class LakeCatalog:
             UnknownTable: the lake's table is gone.
         """
         whole = _snapshot(name, lake.read_table(uow, lake.TableId.parse(subscribed.lake_table)))
-        salted = mask_secrets(self.mask_key(uow, subscribed.project), secrets.token_bytes(SALT_BYTES))
+        key = self.mask_key(uow, subscribed.project, subscribed.owner)
+        salted = mask_secrets(key, secrets.token_bytes(SALT_BYTES))
         reading = Reading(whole.columns, subscribed.rights, salted)
         return replace(whole, columns=given_columns(whole.columns, subscribed.rights), reading=reading)
 

@@ -61,9 +61,9 @@ class World:
     def later(self, **span: float) -> None:
         self.clock.at += timedelta(**span)
 
-    def list_with(self, **conditions: Any) -> None:  # Any: fields of AccessConditions
-        """Olga changes the conditions and publishes them."""
-        with self.by("olga") as uow:
+    def list_with(self, owner: str = "olga", **conditions: Any) -> None:  # Any: fields of AccessConditions
+        """The asset's owner changes the conditions and publishes them."""
+        with self.by(owner) as uow:
             version = catalog.read_asset(uow, self.asset).asset.working_version
             edit = catalog.AssetEdit(conditions=catalog.AccessConditions(**conditions))
             catalog.edit_asset(uow, self.asset, edit, expected_version=version)
@@ -74,11 +74,11 @@ class World:
         with self.by(name) as uow:
             return access.request_access(uow, self.asset, **given)
 
-    def granted(self, **wish: Any) -> access.Grant:  # Any: what a request says
-        """What Olga grants when Ada asks."""
+    def granted(self, owner: str = "olga", **wish: Any) -> access.Grant:  # Any: what a request says
+        """What the asset's owner grants when Ada asks."""
         request = self.ask(**wish)
         if request.grant_id is None:
-            with self.by("olga") as uow:
+            with self.by(owner) as uow:
                 request = access.approve_request(uow, request.id, note="as agreed")
         assert request.grant_id is not None
         with self.by("ada") as uow:

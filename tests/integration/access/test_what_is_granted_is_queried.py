@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pergamon import access, identity, keys, query
+from pergamon import access, catalog, identity, keys, query
 from pergamon.kernel import PergamonError
+from pergamon.lake import DatabaseSpec, put_database
 from pergamon.query import QueryCancelled, QueryStopped, UnknownQueryTable
 from tests.reference.governed_lake import append
 
@@ -97,6 +98,30 @@ def test_pseudonyms_are_one_within_a_project_and_none_tells_the_name(lake: World
     assert rows(lake, "SELECT id FROM study_sub.patients WHERE name = 'Änne'") == []
 
 
+def test_pseudonyms_and_shifts_join_an_owners_tables_and_not_those_of_who_brings_a_list_of_names(lake: World) -> None:
+    """Eve lists a table of the names that she knows, under the same masks, to read off who is who (ADR 0029)."""
+    with lake.by() as uow:
+        members = {"unit": "research", "members": {"owner": ["person:eve"]}}
+        catalog.put_project(uow, "list-of-names", catalog.ProjectSpec.model_validate(members), {})
+        put_database(uow, "names_db", DatabaseSpec(bucket="raw", prefix="names"))
+        source = catalog.DataSourceSpec(project="list-of-names", databases=("names_db",), publish_automatically=True)
+        catalog.put_data_source(uow, "names", source, {})
+    masks = {"name": "hmac-sha-256", "born": "shift-date(3650, name)"}
+    for table, owner in (("heart_db.patients", "olga"), ("heart_db.visits", "olga"), ("names_db.known", "eve")):
+        if table != "heart_db.patients":
+            lake.asset = lake.table(table)
+            append(lake.rt, table, pa.Table.from_pylist(ROWS, schema=COLUMNS))
+        lake.list_with(owner, masks=masks)
+        lake.granted(owner)
+    told = {
+        table: rows(lake, f"SELECT name, born FROM study_sub.{table} WHERE id = 1")[0]
+        for table in ("patients", "visits", "known")
+    }
+    assert told["patients"] == told["visits"]
+    assert told["patients"]["name"] != told["known"]["name"]
+    assert told["patients"]["born"] != told["known"]["born"]
+
+
 def test_without_the_key_that_was_used_nobody_gets_another_pseudonym(lake: World) -> None:
     lake.list_with(masks={"name": "hmac-sha-256"})
     lake.granted()
@@ -107,7 +132,7 @@ def test_without_the_key_that_was_used_nobody_gets_another_pseudonym(lake: World
     with pytest.raises(keys.MasterKeyMissing):
         rows(lake, sql)
     assert not directory.exists(), "no new key was made"
-    keys.derived_key(lake.rt.settings.home, "mask:study")
+    keys.derived_key(lake.rt.settings.home, "mask:study/heart")
     with pytest.raises(keys.MasterKeyChanged):
         rows(lake, sql)
     (directory / "master.key").unlink()
