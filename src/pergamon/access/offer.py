@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pergamon import catalog, lake
 from pergamon.access.model import NotForAsking
 from pergamon.catalog import AccessConditions, Asset, AssetContent, AssetKind
-from pergamon.policy import PolicyColumn, UnknownColumnType, inner_columns
+from pergamon.policy import PolicyColumn, UnknownColumnType, inner_columns, with_row_fields
 from pergamon.store import UnitOfWork
 
 
@@ -27,6 +27,11 @@ class Offer:
     def inner(self) -> tuple[PolicyColumn, ...]:
         """The fields of the structs in its columns; none of a column that is not understood."""
         return tuple(inner for column in self.columns if is_understood(column) for inner in inner_columns(column))
+
+    @property
+    def of_rows(self) -> tuple[PolicyColumn, ...]:
+        """What each row has one of: what filters ask about, and what dates are shifted by."""
+        return with_row_fields(self.columns)
 
     @property
     def names(self) -> dict[int, str]:

@@ -21,6 +21,7 @@ from pergamon.policy import (
     fields_of,
     inner_columns,
     parse_filter,
+    row_fields,
     strictest,
 )
 
@@ -47,13 +48,13 @@ def shaped(offer: Offer, wish: Wish, narrowings: Sequence[Narrowing] = ()) -> Sh
         UnfitMask, FilterNotUnderstood, FilterDoesNotFit: what is asked or approved cannot be had of it.
         UnknownColumnType: it asks for a column of which it is not known what is in it.
     """
-    conditions, columns = offer.conditions, offer.columns
-    listed = [column for column in columns if column.name in offer.listed]
+    conditions = offer.conditions
+    listed = [column for column in offer.columns if column.name in offer.listed]
     given = _columns(listed, wish, narrowings)
     given += tuple(inner for column in given for inner in inner_columns(column) if inner.name in offer.listed)
-    filters = [*_owners_rows(conditions, columns), *_rows(wish.rows, listed)]
+    filters = [*_owners_rows(offer), *_rows(wish.rows, _asked_about(offer))]
     for narrowing in narrowings:
-        filters += _rows(narrowing.rows, columns)
+        filters += _rows(narrowing.rows, offer.of_rows)
     masks = [_owners_masks(offer)]
     masks += [_masks(narrowing.masks, offer) for narrowing in narrowings]
     rights = GrantRights(
@@ -70,10 +71,8 @@ def require_no_question(offer: Offer, wish: Wish) -> None:
     Raises:
         BadRequest: the wish's filter looks at a column that is not asked for or masked, and nobody decides.
     """
-    shape = shaped(offer, wish)
-    shown = {field_id for field_id, mask in shape.rights.columns.items() if mask is None}
-    listed = [column for column in offer.columns if column.name in offer.listed]
-    if any(not fields_of(predicate) <= shown for predicate in _rows(wish.rows, listed)):
+    shown = _as_it_is(offer, shaped(offer, wish).rights)
+    if any(not fields_of(predicate) <= shown for predicate in _rows(wish.rows, _asked_about(offer))):
         raise BadRequest(
             "where nobody decides, a row filter looks only at columns that are given as they are",
             hint="ask for its columns too, or leave the filter out",
@@ -101,6 +100,23 @@ def require_demands(conditions: AccessConditions, wish: Wish) -> None:
 def accepted_text(conditions: AccessConditions) -> str | None:
     """What stands for having accepted the conditions' text: its SHA-256; None when there is nothing to accept."""
     return sha256_hex(conditions.text.encode()) if conditions.text else None
+
+
+def _asked_about(offer: Offer) -> list[PolicyColumn]:
+    """What a wish's filter may look at."""
+    return [column for column in offer.of_rows if column.name in offer.listed]
+
+
+def _as_it_is(offer: Offer, rights: GrantRights) -> set[int]:
+    """What is given without a mask of its own, or of what it stands in."""
+    plain = {field_id for field_id, mask in rights.columns.items() if mask is None}
+    found: set[int] = set()
+    for column in offer.columns:
+        ids = {path: field.field_id for field, path in row_fields(column)} | {(): column.field_id}
+        for path, field_id in ids.items():
+            if all(ids[path[:depth]] in plain for depth in range(len(path) + 1)):
+                found.add(field_id)
+    return found
 
 
 def _columns(columns: Sequence[PolicyColumn], wish: Wish, narrowings: Sequence[Narrowing]) -> tuple[PolicyColumn, ...]:
@@ -136,9 +152,9 @@ def _rows(text: str, columns: Sequence[PolicyColumn]) -> list[Predicate]:
     return [bind(parse_filter(text), columns)] if text.strip() else []
 
 
-def _owners_rows(conditions: AccessConditions, columns: Sequence[PolicyColumn]) -> list[Predicate]:
+def _owners_rows(offer: Offer) -> list[Predicate]:
     try:
-        return _rows(conditions.rows, columns)
+        return _rows(offer.conditions.rows, offer.of_rows)
     except Invalid:
         raise _do_not_fit("row filter") from None
 
@@ -148,7 +164,7 @@ def _masks(written: Mapping[str, str], offer: Offer) -> dict[int, Mask]:
     there = {column.name: column for column in (*offer.inner, *offer.columns)}
     _require_named(written.keys() - there.keys(), "the table has no column", BadRequest)
     return {
-        there[name].field_id: bound_mask(text, there[name], offer.columns, identifiers=offer.conditions.identifiers)
+        there[name].field_id: bound_mask(text, there[name], offer.of_rows, identifiers=offer.conditions.identifiers)
         for name, text in written.items()
     }
 

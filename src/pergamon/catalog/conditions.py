@@ -20,6 +20,7 @@ from pergamon.policy import (
     may_mask_identifiers,
     parse_filter,
     parse_mask,
+    with_row_fields,
 )
 
 PLAIN_MASKS = tuple(action.value for action in MaskAction if action not in (MaskAction.AGE_BAND, MaskAction.SHIFT_DATE))
@@ -43,9 +44,9 @@ def require_conditions(before: AccessConditions, after: AccessConditions, column
         )
     for name, text in after.masks.items():
         if name in there:
-            bound_mask(text, there[name], every, identifiers=after.identifiers)
+            bound_mask(text, there[name], with_row_fields(every), identifiers=after.identifiers)
     if after.rows.strip():
-        bind(parse_filter(after.rows), every)
+        bind(parse_filter(after.rows), with_row_fields(every))
 
 
 def require_written(conditions: AccessConditions) -> None:

@@ -11,7 +11,9 @@ from pergamon.policy.column_types import (
     inner_columns,
     is_nested,
     parsed_type,
+    row_fields,
     type_text,
+    with_row_fields,
 )
 from pergamon.policy.decide import decide
 from pergamon.policy.filter_iceberg import as_iceberg
@@ -113,9 +115,11 @@ __all__ = [
     "resolved",
     "resolved_rights",
     "resource_for_path",
+    "row_fields",
     "rule_reaches",
     "strictest",
     "type_text",
     "united",
     "visible",
+    "with_row_fields",
 ]

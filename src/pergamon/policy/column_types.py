@@ -4,7 +4,7 @@ A type that is not understood whole is refused: a mask that guesses a type could
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -99,6 +99,29 @@ def inner_columns(column: PolicyColumn) -> tuple[PolicyColumn, ...]:
         UnknownColumnType: what is in it is not understood.
     """
     return tuple(_inner(column.name, parsed_type(column.type))) if is_nested(column.type) else ()
+
+
+def row_fields(column: PolicyColumn) -> tuple[tuple[PolicyColumn, tuple[str, ...]], ...]:
+    """The fields of which a row has one, in structs and not in lists or maps, with the names that lead to each.
+
+    None of a column whose type is not understood.
+    """
+    try:
+        return tuple(_of_rows(column.name, (), parsed_type(column.type))) if is_nested(column.type) else ()
+    except UnknownColumnType:
+        return ()
+
+
+def with_row_fields(columns: Sequence[PolicyColumn]) -> tuple[PolicyColumn, ...]:
+    """What a row has one of: what filters ask about, and what dates are shifted by."""
+    return (*columns, *(field for column in columns for field, _ in row_fields(column)))
+
+
+def _of_rows(root: str, path: tuple[str, ...], kind: ColumnType) -> Iterator[tuple[PolicyColumn, tuple[str, ...]]]:
+    for name, part in kind.parts.items() if kind.kind == "struct" else ():
+        inside = (*path, name)
+        yield PolicyColumn(kind.field_ids[name], ".".join((root, *inside)), type_text(part)), inside
+        yield from _of_rows(root, inside, part)
 
 
 def _inner(path: str, kind: ColumnType) -> Iterator[PolicyColumn]:

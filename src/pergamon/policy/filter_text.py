@@ -7,9 +7,10 @@
     test   := "true" | "false" | "starts_with" "(" column "," value ")" | column [question]
     question := sign value | ["not"] "in" "(" value ("," value)* ")" | ["not"] "between" value "and" value
               | "is" ["not"] "null"        sign := "=" | "<>" | "!=" | "<" | "<=" | ">" | ">="
-    value  := number | 'text' | "true" | "false" | "attribute" "(" 'name' ")"
+    value  := number | 'text' | "true" | "false" | "attribute" "(" 'name' ")"       column := name ("." name)*
 
-A column alone is a boolean one. A name that is no plain word, or is a word of the language, stands in double quotes.
+A column alone is a boolean one. A name that is no plain word, or begins with a word of the language, stands in double
+quotes. A field of a struct is a column: `home.city`.
 Errors tell the place and what was expected there, never what was written.
 """
 
@@ -143,9 +144,10 @@ _TOKEN = re.compile(
     | (?P<word>[^\W\d]\w*)
     | (?P<name>"(?:[^"]|"")+")
     | (?P<text>'(?:[^']|'')*')
-    | (?P<sign><=|>=|<>|!=|[=<>(),])""",
+    | (?P<sign><=|>=|<>|!=|[=<>(),.])""",
     re.VERBOSE,
 )
+_PLAIN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _SIGNS = {sign.value: sign.value for sign in Operator} | {"!=": "<>"}
 
 
@@ -249,8 +251,16 @@ class _Parser:
     def column(self) -> str:
         token = self.seen
         if token.kind == "name" or (token.kind == "word" and token.text.lower() not in WORDS):
-            return self.take().text
+            path = [self.take().text]
+            while self.takes_sign("."):
+                path.append(self.field())
+            return ".".join(path)
         raise _unexpected(token, "a column")
+
+    def field(self) -> str:
+        if self.seen.kind in {"name", "word"}:
+            return self.take().text
+        raise _unexpected(self.seen, "a field of the column")
 
     def values(self) -> tuple[Written, ...]:
         self.must_sign("(")
@@ -332,7 +342,10 @@ def _bound(named: NamedPredicate, columns: Sequence[PolicyColumn]) -> Predicate:
 def _bound_test(test: NamedTest, columns: Sequence[PolicyColumn]) -> Predicate:
     column = column_named(test.column, columns)
     if column is None:
-        raise FilterDoesNotFit(f"the table has no column `{test.column[:120]}`", hint="see the asset's columns")
+        raise FilterDoesNotFit(
+            f"the table has no column `{test.column[:120]}`",
+            hint="a field of a struct is `column.field`; what is in a list or a map is not asked about",
+        )
     if test.question == "null":
         return IsNull(column.field_id)
     _must_be_asked(test.question, column)
@@ -379,7 +392,7 @@ def _bound_value(written: Written, column: PolicyColumn) -> Value | Attribute:
 
 def _name(field_id: int, names: Mapping[int, str]) -> str:
     name = names.get(field_id, f"(column {field_id} is gone)")
-    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.lower() not in WORDS
+    plain = _PLAIN.fullmatch(name) and name.partition(".")[0].lower() not in WORDS
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 

@@ -12,11 +12,12 @@ what passes (Iceberg REST, read-restrictions).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
-from pergamon.policy import ColumnRight, TableRights, is_nested
+from pergamon.policy import ColumnRight, PolicyColumn, TableRights, is_nested, row_fields
 from pergamon.query.governed_cell import CellRights, given_type, rows_sql
 from pergamon.query.model import Column, Reading, TableNotReadable
-from pergamon.query.sql_literals import identifier
+from pergamon.query.sql_literals import identifier, text_literal
 
 RAW = "raw"
 """The files' own columns are always named with it: an alias of the SELECT can never be taken for one of them."""
@@ -33,7 +34,7 @@ def governed_view(base: str, reading: Reading) -> str:
     Raises:
         TableNotReadable: none of the granted columns is there any more.
     """
-    raw = {column.field_id: _raw(column) for column in reading.columns}
+    raw = {number: sql for column in reading.columns for number, sql in _values_of(column).items()}
     rights = {right.field_id: right for right in reading.rights.columns}
     given = [column for column in reading.columns if _is_given(column, rights)]
     if not given:
@@ -69,6 +70,15 @@ def _passing(base: str, reading: Reading, raw: Mapping[int, str]) -> str:
     if reading.rights.is_of_every_cell:
         return base
     return copies(base, reading.columns, rows_sql(reading.rights.rows, raw))
+
+
+def _values_of(column: Column) -> dict[int, str]:
+    """A column, and the fields of its structs, by field id: what filters look at, and what dates are shifted by."""
+    fields = row_fields(PolicyColumn(column.field_id, column.name, column.type))
+    return {column.field_id: _raw(column)} | {
+        field.field_id: reduce(lambda sql, name: f"struct_extract({sql}, {text_literal(name)})", path, _raw(column))
+        for field, path in fields
+    }
 
 
 def _raw(column: Column) -> str:

@@ -1,5 +1,6 @@
 """Conditions, what is asked, what approvers take away: each step only takes away."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from pergamon.policy import (
     UnfitMask,
     UnknownColumnType,
     as_text,
+    fields_of,
 )
 
 COLUMNS = (
@@ -162,6 +164,33 @@ def test_what_the_listing_does_not_tell_of_is_neither_given_nor_asked_about() ->
         shaped(offered, Wish(reason="r", columns=("age",)))
     with pytest.raises(FilterDoesNotFit):
         shaped(offered, Wish(reason="r", rows="age > 90"))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "masks", "fits", "may"),
+    [
+        ((), {}, True, True),
+        (("home.city",), {}, False, False),
+        ((), {"home.city": "mask-alphanum"}, True, False),
+        ((), {"home": "replace-with-null"}, True, False),
+    ],
+)
+def test_a_filter_asks_about_a_field_as_far_as_field_and_struct_are_told(
+    hidden: tuple[str, ...], masks: dict[str, str], fits: bool, may: bool
+) -> None:
+    home = PolicyColumn(3, "home", "struct<30: city: optional string>")
+    offered = replace(
+        offer({"masks": masks}),
+        columns=(*COLUMNS, home),
+        listed=frozenset([*NAMES.values(), "home", "home.city"]) - set(hidden),
+    )
+    wish = Wish(reason="r", rows="home.city = 'Oslo'")
+    with nullcontext() if fits else pytest.raises(FilterDoesNotFit):
+        rows = shaped(offered, wish).rights.rows
+        assert rows is not None
+        assert fields_of(rows) == {30}
+    with nullcontext() if may else pytest.raises((BadRequest, FilterDoesNotFit)):
+        require_no_question(offered, wish)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pergamon.policy import (
     from_json,
     parse_filter,
     resolved,
+    with_row_fields,
 )
 from tests.reference.plain_rights import holds
 
@@ -32,13 +33,16 @@ COLUMNS = (
     PolicyColumn(8, "in", "float"),
     PolicyColumn(9, "id", "uuid"),
     PolicyColumn(10, "WARD NO", "long"),
+    PolicyColumn(11, "home", "struct<12: city: optional string, 13: in: optional struct<14: a b: optional int>>"),
+    PolicyColumn(15, "stays", "list<struct<16: ward: optional string>>"),
 )
-NAMES = {column.field_id: column.name for column in COLUMNS}
+OF_ROWS = with_row_fields(COLUMNS)
+NAMES = {column.field_id: column.name for column in OF_ROWS}
 EMPTY = dict.fromkeys(NAMES)
 
 
 def bound(text: str) -> Predicate:
-    return bind(parse_filter(text), COLUMNS)
+    return bind(parse_filter(text), OF_ROWS)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,9 @@ def bound(text: str) -> Predicate:
         ("(site = 'a' or site = 'b') and age > 1", "(site = 'a' or site = 'b') and age > 1"),
         ("site = 'a' or site = 'b' and age > 1", "site = 'a' or (site = 'b' and age > 1)"),
         ("scan is null", "scan is null"),
+        ("home.city = 'Oslo' and HOME.in is null", "home.city = 'Oslo' and home.in is null"),
+        ('"home.in.a b" > 1', '"home.in.a b" > 1'),
+        ('home."in"."a b" > 1', '"home.in.a b" > 1'),
     ],
 )
 def test_a_filter_is_read_and_written_again(text: str, again: str) -> None:
@@ -102,6 +109,9 @@ def test_a_filter_is_read_and_written_again(text: str, again: str) -> None:
         ("attribute('x') = 1", 1),
         ("site = attribute('')", 18),
         ("in = 1", 1),
+        ("in.city = 1", 1),
+        ("home. = 1", 7),
+        ("home.1 = 1", 6),
     ],
 )
 def test_what_is_not_in_the_language_is_refused_with_its_place(text: str, place: int) -> None:
@@ -115,6 +125,9 @@ def test_what_is_not_in_the_language_is_refused_with_its_place(text: str, place:
     "text",
     [
         "nobody = 1",
+        "home.nobody = 1",
+        "home = 'Oslo'",
+        "stays.element.ward = 'A'",
         "age = 'x'",
         "age = 1.5",
         "age = 2147483648",

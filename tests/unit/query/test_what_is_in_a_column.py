@@ -1,6 +1,8 @@
 """Structs, lists and maps of which grants give a part: what is not given stands in no answer, at no depth."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,20 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pergamon.policy import GrantRights, Mask, MaskAction, PolicyColumn, bind, inner_columns, parse_filter, united
+from pergamon.policy import (
+    GrantRights,
+    Mask,
+    MaskAction,
+    PolicyColumn,
+    bind,
+    bind_mask,
+    inner_columns,
+    mask_text,
+    parse_filter,
+    parse_mask,
+    united,
+    with_row_fields,
+)
 from pergamon.query import Column, Reading, governed_view, mask_secrets
 from pergamon.query.governed_view import copies, given_columns
 from pergamon.query.model import TableNotReadable
@@ -53,7 +68,7 @@ ALPHANUM, FIXED = Mask(MaskAction.MASK_ALPHANUM), Mask(MaskAction.MASK_TO_FIXED_
 def grant(*names: str, rows: str = "", **masks: Mask) -> GrantRights:
     """Columns by name; `masks` by the last part of a name."""
     given = {NAMES[name]: masks.get(name.rpartition(".")[2].strip('"x') or name) for name in names or NAMES}
-    return GrantRights(given, bind(parse_filter(rows), POLICY) if rows else None)
+    return GrantRights(given, bind(parse_filter(rows), with_row_fields(POLICY)) if rows else None)
 
 
 def shown(
@@ -150,6 +165,44 @@ def test_what_came_into_a_column_later_is_in_no_earlier_grant() -> None:
     assert told["address"] == 'struct<10: street: optional string, 11: city"x: required string>'
     assert told["visits"] == "list<struct<20: code: optional string>>"
     assert told["extras"] == "map<string, struct<30: a: optional string>>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        ("address.street = 'Elm 1'", [1]),
+        ("address.street is null", [2, 3]),
+        ("address.geo.lat > 50", [1]),
+        ("address.geo is not null", [1]),
+        ("not address.geo.lat > 50", []),
+        ("\"address.city\"\"x\" in ('Bergen', 'Rome') or id = 3", [2, 3]),
+    ],
+)
+def test_rows_are_given_by_fields_of_structs_also_by_those_that_nobody_sees(rows: str, ids: list[int]) -> None:
+    assert [row["id"] for row in shown(grant("id", rows=rows))] == ids
+
+
+def test_a_filter_on_a_field_that_is_gone_gives_nothing() -> None:
+    grants = grant("id", rows="address.street is null")
+    without_street = replace(COLUMNS[1], type=COLUMNS[1].type.replace("10: street: optional string, ", ""))
+    assert shown(grants, columns=(COLUMNS[0], without_street, *COLUMNS[2:])) == []
+
+
+def test_dates_are_shifted_alike_for_equal_values_of_a_field() -> None:
+    columns = (
+        Column("who", "struct<10: person: optional struct<11: number: optional long>>", 1),
+        Column("day", "date", 2),
+    )
+    named = parse_mask("shift-date(3650, who.person.number)")
+    policy = [PolicyColumn(column.field_id, column.name, column.type) for column in columns]
+    mask = bind_mask(named, policy[1], with_row_fields(policy))
+    assert mask_text(mask, {11: "who.person.number"}) == 'shift-date(3650, "who.person.number")'
+    rows = [{"who": who, "day": date(2000, 1, 1)} for who in ({"person": {"number": 7}},) * 2]
+    rows += [{"who": who, "day": date(2000, 1, 1)} for who in ({"person": {"number": 8}}, {"person": None}, None)]
+    schema = pa.schema([("who", pa.struct([("person", pa.struct([("number", pa.int64())]))])), ("day", pa.date32())])
+    days = [row["day"] for row in shown(GrantRights({2: mask}), columns=columns, rows=rows, schema=schema)]
+    assert days[0] == days[1] != days[2]
+    assert days[3:] == [None, None]
 
 
 def test_a_column_of_which_nothing_is_left_is_not_there() -> None:
