@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +29,9 @@ from pergamon.policy import (
     parse_filter,
     parse_mask,
     parsed_type,
+    row_fields,
     united,
+    with_row_fields,
 )
 from pergamon.query import Column, Reading, governed_view, mask_secrets
 from tests.reference import plain_rights
@@ -47,6 +49,7 @@ WAYS = (
     "starts_with(mark, 'yes')",
     "(ok = 1 or starts_with(mark, 'yes')) and mark is not null",
     "ok in (1, 2, 3, 4, 5) and not mark = 'no'",
+    "starts_with(kept.inside.mark, 'yes')",
 )
 """Filters of `visits` that give the same rows; the engine moves and orders each in another way."""
 
@@ -71,7 +74,15 @@ COLUMNS = {
         ("code", "string", None), ("amount", "long", "age-band(5)"),
     ),
 }  # fmt: skip
-HIDDEN = {"patients": (("withdrawn", "boolean"),), "visits": (("ok", "long"), ("mark", "string")), "labs": ()}
+HIDDEN = {
+    "patients": (("withdrawn", "boolean"),),
+    "visits": (
+        ("ok", "long"),
+        ("mark", "string"),
+        ("kept", "struct<900: inside: optional struct<901: mark: optional string>>"),
+    ),
+    "labs": (),
+}
 
 
 @dataclass(frozen=True)
@@ -174,9 +185,21 @@ def _part(
             if shown is None or column.name in shown[number]
         }
         bare = {column.field_id: None for column in columns if column.name in own.get(number, ())}
-        grants.append(GrantRights(masks | bare, bind(parse_filter(text), columns), own_masks=number in own))
-    by_id = tuple({column.field_id: row[column.name] for column in columns} for row in rows)
+        grants.append(
+            GrantRights(masks | bare, bind(parse_filter(text), with_row_fields(columns)), own_masks=number in own)
+        )
+    by_id = tuple(_by_id(columns, row) for row in rows)
     return GrantedPart(name, columns, by_id, tuple(grants))
+
+
+def _by_id(columns: Sequence[PolicyColumn], row: Mapping[str, Any]) -> dict[int, Any]:
+    """A row's values, and those in its structs."""
+    inside = {
+        field.field_id: reduce(lambda value, part: value and value[part], path, row[column.name])
+        for column in columns
+        for field, path in row_fields(column)
+    }
+    return {column.field_id: row[column.name] for column in columns} | inside
 
 
 def _maybe(draw: random.Random, value: Any, nulls: float = 0.1) -> Any:
@@ -244,7 +267,8 @@ def _visit(draw: random.Random, number: int) -> dict[str, Any]:
     row = bad if hidden else good
     nullable = {name: _maybe(draw, value, 0.05) for name, value in row.items()}
     ok, mark = draw.choice([(9, "no"), (9, "no"), (None, None)]) if hidden else draw.choice([(1, "yes"), (2, "yes!")])
-    return {"patient": draw.randrange(60), **nullable, "ok": ok, "mark": mark}
+    kept = {"inside": {"mark": mark} if mark else None} if number % 3 or mark else None
+    return {"patient": draw.randrange(60), **nullable, "ok": ok, "mark": mark, "kept": kept}
 
 
 def _lab(draw: random.Random, number: int) -> dict[str, Any]:

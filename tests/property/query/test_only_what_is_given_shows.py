@@ -18,7 +18,7 @@ from tests.reference.granted_world import SECRET, WAYS, Governed, granted_parts,
 from tests.reference.sql_grammar import Statements, all_constructs
 
 SEED = 4
-A_SHARE = 2000 // len(WAYS)
+A_SHARE = math.ceil(2000 / len(WAYS))
 
 Answer = tuple[str, list[tuple[Any, ...]]]
 """`ok` and the rows, or the class of the error and no row."""
