@@ -185,29 +185,15 @@ def _end(uow: UnitOfWork, request: AccessRequest, days: int | None) -> datetime 
 
 def _end_without_ground(uow: UnitOfWork) -> int:
     """Revoke the live grants whose project, asset or table is gone."""
-    grounds = tables.grounds_of_live_grants(uow)
-    assets, projects = catalog.still_there(
-        uow, {row["asset_id"] for row in grounds}, {row["project"] for row in grounds}
-    )
-    keys = lake_keys(uow, {row["lake_table"] for row in grounds})
     told = 0
-    for row in grounds:
-        is_table = row["asset_id"] in assets and keys.get(row["lake_table"]) == row["table_key"]
-        if is_table and row["project"] in projects:
-            continue
+    for row in tables.grounds_that_are_gone(uow):
         cause, why = (
-            (TABLE_GONE, "the asset's table is gone") if not is_table else (PROJECT_GONE, "the project is gone")
+            (PROJECT_GONE, "the project is gone") if row["is_table"] else (TABLE_GONE, "the asset's table is gone")
         )
         for grant in tables.lock_live_grants_on(uow, row["project"], row["asset_id"], row["table_key"]):
             _revoke(uow, grant, cause, why=why)
             told += 1
     return told
-
-
-def lake_keys(uow: UnitOfWork, names: set[str]) -> dict[str, str]:
-    """Which table each of these names is now; those that are gone are not in it."""
-    keys = lake.keys_of_tables(uow, [lake.TableId.parse(name) for name in sorted(names)])
-    return {str(table): key for table, key in keys.items()}
 
 
 def _revoke(uow: UnitOfWork, grant: Grant, cause: str, *, why: str) -> None:

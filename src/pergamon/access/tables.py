@@ -28,7 +28,15 @@ _GRANT: LiteralString = (
 _LIVE: LiteralString = (
     " g.revoked_at IS NULL AND g.end_told_at IS NULL AND (g.valid_until IS NULL OR g.valid_until > %(now)s) "
 )
-_GROUNDS: LiteralString = "SELECT DISTINCT g.project, g.asset_id, g.lake_table, g.table_key FROM access_grant g WHERE"
+_IS_TABLE: LiteralString = (
+    " (EXISTS (SELECT FROM catalog_asset_there a WHERE a.id = g.asset_id) AND EXISTS (SELECT FROM lake_table_there t "
+    "WHERE t.key = g.table_key AND t.database || '.' || t.name = g.lake_table)) "
+)
+"""Is the asset there, and its table the very one that was granted?"""
+_HAS_GROUND: LiteralString = (
+    "(" + _IS_TABLE + "AND EXISTS (SELECT FROM catalog_project_there p WHERE p.name = g.project)) "
+)
+_GIVES: LiteralString = _LIVE + "AND " + _HAS_GROUND
 
 
 def insert_request(uow: UnitOfWork, request: AccessRequest) -> bool:
@@ -324,13 +332,16 @@ def first_to_end(uow: UnitOfWork, projects: Collection[str], before: datetime, l
     return [_grant(row) for row in rows]
 
 
-def live_grants_of_table(uow: UnitOfWork, database: str, table: str) -> list[Grant]:
-    """Those that give a subscription's table at this moment. Cost: two index lookups."""
+def grants_that_give(uow: UnitOfWork, database: str, table: str) -> tuple[list[Grant], Mapping[str, str]]:
+    """Those that give a subscription's table at this moment, and the actor's attributes. Cost: index lookups."""
     rows = uow.rows(
-        _GRANT + "WHERE s.database = %(database)s AND s.table_name = %(table)s AND " + _LIVE + "ORDER BY g.id",
-        {"database": database, "table": table, "now": uow.now},
+        "SELECT g.*, s.database, s.table_name, "  # noqa: S608 - literals alone
+        "(SELECT attributes FROM principal_attributes WHERE id = %(actor)s) AS attributes "
+        "FROM access_grant g JOIN access_subscription s USING (project, asset_id) "
+        "WHERE s.database = %(database)s AND s.table_name = %(table)s AND " + _GIVES + "ORDER BY g.id",
+        {"database": database, "table": table, "actor": uow.actor.id, "now": uow.now},
     )
-    return [_grant(row) for row in rows]
+    return [_grant(row) for row in rows], (rows[0]["attributes"] or {}) if rows else {}
 
 
 def live_grants_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[Grant]:
@@ -342,22 +353,22 @@ def live_grants_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[
 
 
 def subscriptions_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[DictRow]:
-    """What live grants give to these projects, and what they stand on."""
+    """What grants give to these projects at this moment, by database and table."""
     return uow.rows(
-        "SELECT DISTINCT s.database, s.table_name, g.project, g.asset_id, g.lake_table, g.table_key "
+        "SELECT DISTINCT s.database, s.table_name, g.project, g.asset_id "
         "FROM access_grant g JOIN access_subscription s USING (project, asset_id) WHERE g.project = ANY (%(projects)s) "
-        "AND " + _LIVE,
+        "AND " + _GIVES + "ORDER BY s.database, s.table_name",
         {"projects": sorted(projects), "now": uow.now},
     )
 
 
-def live_grants(uow: UnitOfWork, grant_ids: Collection[str]) -> list[DictRow]:
-    """What those of these grants stand on that are live: asset, table and key."""
-    return uow.rows(
-        "SELECT g.id, g.project, g.asset_id, g.lake_table, g.table_key FROM access_grant g "  # noqa: S608 - literals alone
-        "WHERE g.id = ANY (%(ids)s) AND " + _LIVE,
+def count_that_give(uow: UnitOfWork, grant_ids: Collection[str]) -> int:
+    """How many of these grants give something at this moment."""
+    row = uow.row(
+        "SELECT count(*) AS number FROM access_grant g WHERE g.id = ANY (%(ids)s) AND " + _GIVES,  # noqa: S608 - literals alone
         {"ids": sorted(grant_ids), "now": uow.now},
     )
+    return int(row["number"]) if row else 0
 
 
 def count_live_grants(uow: UnitOfWork, project: str, asset_id: str) -> int:
@@ -369,10 +380,11 @@ def count_live_grants(uow: UnitOfWork, project: str, asset_id: str) -> int:
     return int(row["number"]) if row else 0
 
 
-def grounds_of_live_grants(uow: UnitOfWork) -> list[DictRow]:
-    """What the live grants stand on, each once: project, asset, table and key."""
+def grounds_that_are_gone(uow: UnitOfWork) -> list[DictRow]:
+    """What live grants stand on that is there no more, each once. is_table: asset and table are."""
     return uow.rows(
-        _GROUNDS + _LIVE,
+        "SELECT DISTINCT g.project, g.asset_id, g.table_key, " + _IS_TABLE + "AS is_table "
+        "FROM access_grant g WHERE " + _LIVE + "AND NOT " + _HAS_GROUND,
         {"now": uow.now},
     )
 

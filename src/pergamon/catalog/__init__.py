@@ -117,7 +117,6 @@ from pergamon.catalog.standing import (
     standing_places,
     standing_project,
     standing_version,
-    still_there,
     table_of,
 )
 from pergamon.catalog.tables import assets_of_tables
@@ -240,7 +239,6 @@ __all__ = [
     "standing_places",
     "standing_project",
     "standing_version",
-    "still_there",
     "suggest_term",
     "table_changed",
     "table_dropped",

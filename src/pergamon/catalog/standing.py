@@ -18,13 +18,6 @@ def standing_assets(uow: UnitOfWork, ids: Collection[str], *, lock: bool = False
     return {asset.id: asset for asset in tables.assets_by_id(uow, ids)}
 
 
-def still_there(
-    uow: UnitOfWork, assets: Collection[str], projects: Collection[str]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Those of these assets that are not retired, and those of these projects that are there. Cost: one query."""
-    return tables.assets_and_projects_there(uow, assets, projects)
-
-
 def standing_version(uow: UnitOfWork, asset_id: str, number: int) -> AssetVersion:
     """One version of an asset that names it."""
     return tables.version_of(uow, asset_id, number)

@@ -105,20 +105,6 @@ def assets_by_id(uow: UnitOfWork, asset_ids: Collection[str]) -> list[Asset]:
     return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.id = ANY (%s)", (list(asset_ids),))]
 
 
-def assets_and_projects_there(
-    uow: UnitOfWork, asset_ids: Collection[str], projects: Collection[str]
-) -> tuple[frozenset[str], frozenset[str]]:
-    rows = uow.rows(
-        "SELECT id, NULL AS project FROM catalog_asset WHERE id = ANY (%s) AND retired_at IS NULL "
-        "UNION ALL SELECT NULL, name FROM catalog_project WHERE name = ANY (%s)",
-        (list(asset_ids), list(projects)),
-    )
-    return (
-        frozenset(row["id"] for row in rows if row["id"] is not None),
-        frozenset(row["project"] for row in rows if row["project"] is not None),
-    )
-
-
 def assets_by_name(uow: UnitOfWork, name: str) -> list[Asset]:
     """At most one of each project and kind."""
     return [_asset(row) for row in uow.rows(_ASSET + "WHERE a.name = %s ORDER BY a.id", (name,))]
