@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from pergamon.catalog.model import Asset, AssetContent, AssetKind, AssetVersion, Place, TableFacts
 from pergamon.lake import TableId
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 _ASSET = (
     "SELECT a.*, u.path AS unit_path, u.domain, u.found_by, u.owner_roles FROM catalog_asset a "
@@ -88,6 +88,7 @@ def insert_asset(
     )
 
 
+@asked_once
 def asset(uow: UnitOfWork, asset_id: str, *, lock: bool = False) -> Asset | None:
     if lock:
         row = uow.row(_ASSET + "WHERE a.id = %s FOR UPDATE OF a", (asset_id,))

@@ -12,7 +12,7 @@ from pergamon.catalog.forms import FormSpec, RuleSpec
 from pergamon.catalog.model import Place, Strict
 from pergamon.catalog.specs import DataSourceSpec, DomainSpec, ProjectSpec, TermSpec
 from pergamon.catalog.tables import place_of
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 SpecT = TypeVar("SpecT", bound=Strict)
 
@@ -23,17 +23,17 @@ def save_spec(uow: UnitOfWork, table: LiteralString, name: str, spec: Strict, ta
         "INSERT INTO {table} (name, spec, tags, changed_at) VALUES (%s, %s, %s, %s) ON CONFLICT (name) DO UPDATE "
         "SET spec = excluded.spec, tags = excluded.tags, changed_at = excluded.changed_at"
     ).format(table=sql.Identifier(table))
-    uow.connection.execute(query, (name, Json(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now))
+    uow.execute(query, (name, Json(spec.model_dump(mode="json")), Jsonb(dict(tags)), uow.now))
 
 
 def specs(uow: UnitOfWork, table: LiteralString, model: type[SpecT]) -> dict[str, SpecT]:
     query = sql.SQL("SELECT name, spec FROM {table} ORDER BY name").format(table=sql.Identifier(table))
-    return {row["name"]: model.model_validate(row["spec"]) for row in uow.connection.execute(query).fetchall()}
+    return {row["name"]: model.model_validate(row["spec"]) for row in uow.rows(query)}
 
 
 def delete_spec(uow: UnitOfWork, table: LiteralString, name: str) -> bool:
     query = sql.SQL("DELETE FROM {table} WHERE name = %s").format(table=sql.Identifier(table))
-    return uow.connection.execute(query, (name,)).rowcount > 0
+    return uow.execute(query, (name,)) > 0
 
 
 def domains(uow: UnitOfWork) -> dict[str, DomainSpec]:
@@ -99,6 +99,7 @@ def project(uow: UnitOfWork, name: str, *, lock: bool = False) -> tuple[ProjectS
     return (ProjectSpec.model_validate(row["spec"]), place_of(row, name)) if row else None
 
 
+@asked_once
 def places(uow: UnitOfWork) -> list[Place]:
     """Every project's place, by name."""
     rows = uow.rows(
@@ -253,12 +254,12 @@ def run(uow: UnitOfWork, run_id: str) -> DictRow:
     return row
 
 
-def newest_runs(uow: UnitOfWork, sources: Collection[str]) -> list[DictRow]:
-    """The newest run of each of these data sources."""
+def newest_runs(uow: UnitOfWork, sources: Collection[str], each: int) -> list[DictRow]:
+    """The newest runs of each of these data sources, so many of each, newest first."""
     return uow.rows(
         "SELECT r.* FROM unnest(%s::text[]) AS wanted (name) CROSS JOIN LATERAL (SELECT * FROM catalog_source_run "
-        "WHERE data_source = wanted.name ORDER BY id DESC LIMIT 1) r",
-        (sorted(sources),),
+        "WHERE data_source = wanted.name ORDER BY id DESC LIMIT %s) r ORDER BY r.id DESC",
+        (sorted(sources), each),
     )
 
 

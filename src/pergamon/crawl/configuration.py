@@ -47,7 +47,7 @@ def drop_crawler(uow: UnitOfWork, name: str) -> None:
     """
     row = tables.crawler(uow, name)
     if row is None:
-        raise UnknownCrawler(f"there is no crawler {name}")
+        raise unknown_crawler(name)
     tables.remember_spec(uow, name, row["spec"])
     tables.delete_crawler(uow, name)
     objects.release_prefixes(uow, f"crawler:{name}")
@@ -61,8 +61,12 @@ def crawler_of(uow: UnitOfWork, name: str) -> CrawlerSpec:
     """
     row = tables.crawler(uow, name)
     if row is None:
-        raise UnknownCrawler(f"there is no crawler {name}", hint="see `pergamon crawl ls`")
+        raise unknown_crawler(name)
     return CrawlerSpec.model_validate(row["spec"])
+
+
+def unknown_crawler(name: str) -> UnknownCrawler:
+    return UnknownCrawler(f"there is no crawler {name}", hint="`pergamon crawl ls` lists them")
 
 
 def _of_the_dropped(uow: UnitOfWork, name: str) -> CrawlerSpec | None:

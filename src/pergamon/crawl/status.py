@@ -1,10 +1,12 @@
 """What became of files, and asking for more: run now, list, try again. Operators and who may run crawlers."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pergamon import objects
 from pergamon.crawl import tables
-from pergamon.crawl.configuration import crawler_of
+from pergamon.crawl.configuration import crawler_of, unknown_crawler
 from pergamon.crawl.model import (
     CrawlerSpec,
     CrawlerStatus,
@@ -40,7 +42,7 @@ def list_crawlers(uow: UnitOfWork) -> list[CrawlerStatus]:
         AccessDenied: the actor may not run crawlers.
     """
     require_may_run(uow, "all")
-    return [_status(uow, row["name"], CrawlerSpec.model_validate(row["spec"])) for row in tables.crawlers(uow)]
+    return [_status(row) for row in tables.how_they_stand(uow)]
 
 
 def crawler_status(uow: UnitOfWork, name: str) -> CrawlerStatus:
@@ -51,7 +53,11 @@ def crawler_status(uow: UnitOfWork, name: str) -> CrawlerStatus:
         UnknownCrawler: no such crawler.
     """
     require_may_run(uow, name)
-    return _status(uow, name, crawler_of(uow, name), whole=True)
+    found = tables.how_they_stand(uow, name)
+    if not found:
+        raise unknown_crawler(name)
+    its_tables, failures = tables.tables_of_crawler(uow, name), tables.failures_of_crawler(uow, name)
+    return replace(_status(found[0]), tables=tuple(its_tables), failures=tuple(failures))
 
 
 def crawled_files(
@@ -121,19 +127,17 @@ def require_may_run(uow: UnitOfWork, name: str) -> None:
     require(decide(uow.actor, Action.CRAWLER_RUN, Resource("crawler", name), actions=held))
 
 
-def _status(uow: UnitOfWork, name: str, spec: CrawlerSpec, *, whole: bool = False) -> CrawlerStatus:
-    row = tables.crawler(uow, name)
+def _status(row: Mapping[str, Any]) -> CrawlerStatus:  # Any: of a row
+    spec = CrawlerSpec.model_validate(row["spec"])
     return CrawlerStatus(
-        name=name,
+        name=row["name"],
         bucket=spec.bucket,
         prefixes=spec.prefixes,
         database=spec.database,
         on_event=spec.on_event,
         schedule=spec.schedule,
-        is_listing=tables.is_listing(uow, name),
-        files=tables.counts(uow, name),
-        folders_at_work=tables.folders_at_work(uow, name),
-        tables=tuple(dict(found) for found in tables.tables_of_crawler(uow, name)) if whole else (),
-        failures=tuple(dict(found) for found in tables.failures_of_crawler(uow, name)) if whole else (),
-        last_listed_at=row["last_listed_at"] if row else None,
+        is_listing=row["is_listing"],
+        files=row["files"],
+        folders_at_work=row["folders_at_work"],
+        last_listed_at=row["last_listed_at"],
     )

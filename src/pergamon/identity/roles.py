@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 
 from pergamon.identity.events import PolicySetChanged, RoleChanged
 from pergamon.identity.model import PolicySpec, RoleSpec
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def put_policy(uow: UnitOfWork, name: str, spec: PolicySpec, tags: Mapping[str, str]) -> None:
@@ -57,6 +57,11 @@ def drop_role(uow: UnitOfWork, name: str) -> None:
 
 def actions_of_roles(uow: UnitOfWork, roles: Iterable[str]) -> frozenset[str]:
     """Everything that the policies of these roles allow."""
+    return _actions(uow, frozenset(roles))
+
+
+@asked_once
+def _actions(uow: UnitOfWork, roles: frozenset[str]) -> frozenset[str]:
     rows = uow.rows(
         "SELECT DISTINCT unnest(p.actions) AS action FROM role r JOIN policy_set p ON p.name = ANY (r.policies) "
         "WHERE r.name = ANY (%s)",

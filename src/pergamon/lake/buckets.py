@@ -3,7 +3,7 @@
 from pergamon.lake import tables
 from pergamon.lake.events import BucketDropped, BucketPut
 from pergamon.lake.model import BUCKET_NAME, BadName, BucketSpec, InUse, UnknownBucket
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def put_bucket(uow: UnitOfWork, name: str, spec: BucketSpec, tags: dict[str, str] | None = None) -> None:
@@ -19,6 +19,7 @@ def put_bucket(uow: UnitOfWork, name: str, spec: BucketSpec, tags: dict[str, str
     uow.record(BucketPut(subject=f"bucket:{name}", encryption=spec.encryption, prefixes=prefixes))
 
 
+@asked_once
 def read_buckets(uow: UnitOfWork) -> dict[str, BucketSpec]:
     """Every declared bucket, by name."""
     return {row["name"]: BucketSpec.model_validate(row["spec"]) for row in tables.buckets(uow)}

@@ -12,7 +12,7 @@ from pergamon.lake.model import (
     UnknownDatabase,
     require_name,
 )
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def put_database(uow: UnitOfWork, name: str, spec: DatabaseSpec, tags: dict[str, str] | None = None) -> None:
@@ -37,6 +37,7 @@ def put_database(uow: UnitOfWork, name: str, spec: DatabaseSpec, tags: dict[str,
     uow.record(DatabasePut(subject=f"database:{name}", bucket=spec.bucket, prefix=spec.prefix))
 
 
+@asked_once
 def read_databases(uow: UnitOfWork) -> dict[str, DatabaseSpec]:
     """Every declared database, by name."""
     return {row["name"]: DatabaseSpec.model_validate(row["spec"]) for row in tables.databases(uow)}

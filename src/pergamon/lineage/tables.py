@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from pergamon.lineage.model import PLATFORM, ColumnEdge, Dataset, Edge, LineageRun
 from pergamon.lineage.openlineage import Json, as_names
-from pergamon.store import FeedPosition, UnitOfWork, read_feed
+from pergamon.store import FeedPosition, UnitOfWork, asked_once, read_feed
 
 EdgeKey = tuple[int, str, int, str]
 """(input, its field, output, its field), datasets by their ids."""
@@ -32,6 +32,7 @@ def dataset_ids(uow: UnitOfWork, datasets: Iterable[Dataset]) -> dict[Dataset, i
     return {Dataset(row["namespace"], row["name"]): row["id"] for row in rows}
 
 
+@asked_once
 def find_dataset(uow: UnitOfWork, dataset: Dataset) -> int | None:
     row = uow.row(
         "SELECT id FROM lineage_dataset WHERE namespace = %s AND name = %s", (dataset.namespace, dataset.name)

@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 from pergamon.objects.drop_model import DropDirectorySpec, DropProblem, FileIdentity, role_of
 from pergamon.objects.model import ObjectVersion
 from pergamon.policy import AccessRule, normal_prefix
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 MOST_PROBLEMS_SHOWN = 100
 
@@ -27,6 +27,7 @@ def delete_directory(uow: UnitOfWork, name: str) -> bool:
     return uow.execute("DELETE FROM object_drop_directory WHERE name = %s", (name,)) > 0
 
 
+@asked_once
 def rules_of_directories(uow: UnitOfWork, bucket: str) -> list[AccessRule]:
     """A declared drop directory is an access rule: its own service may write below its prefix."""
     rows = uow.rows("SELECT name, spec->>'prefix' AS prefix FROM object_drop_directory WHERE bucket = %s", (bucket,))

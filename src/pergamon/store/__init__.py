@@ -5,7 +5,7 @@ from pergamon.store.engine import AlreadyAtWork, BadDatabaseUrl, Store, nobody_i
 from pergamon.store.feed import FeedPosition, move_position, read_feed, read_position
 from pergamon.store.migrate import MigrationFailed, apply_migrations, known_migrations
 from pergamon.store.outbox import OutboxMessage, claim_messages, mark_delivered, mark_failed
-from pergamon.store.unit_of_work import UnitOfWork
+from pergamon.store.unit_of_work import UnitOfWork, asked_once
 
 __all__ = [
     "AlreadyAtWork",
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "UnitOfWork",
     "apply_migrations",
+    "asked_once",
     "claim_messages",
     "known_migrations",
     "mark_delivered",

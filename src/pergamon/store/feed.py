@@ -40,7 +40,7 @@ def read_feed(uow: UnitOfWork, feed: str, after: FeedPosition, limit: int) -> li
         "SELECT * FROM {feed} WHERE (xid, sequence) > (%s::text::xid8, %s) "
         "AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, sequence LIMIT %s"
     ).format(feed=sql.Identifier(feed))
-    rows = uow.connection.execute(query, (str(after.xid), after.sequence, limit)).fetchall()
+    rows = uow.rows(query, (str(after.xid), after.sequence, limit))
     return [row | {"position": FeedPosition(int(row["xid"]), row["sequence"])} for row in rows]
 
 

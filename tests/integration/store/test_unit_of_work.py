@@ -9,13 +9,14 @@ import pytest
 from psycopg.rows import dict_row
 
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
-from pergamon.kernel import Actor, Unavailable
+from pergamon.kernel import Actor, Unavailable, new_id
 from pergamon.runtime import Runtime
 from pergamon.store import (
     MigrationFailed,
     Store,
     UnitOfWork,
     apply_migrations,
+    asked_once,
     claim_messages,
     known_migrations,
     mark_delivered,
@@ -166,3 +167,32 @@ def value_for(data_type: str) -> str:
     if data_type in {"integer", "bigint", "smallint", "numeric", "double precision", "real"}:
         return "1"
     return VALUES.get(data_type, "'x'")
+
+
+@asked_once
+def counted_messages(uow: UnitOfWork, topic: str) -> int:
+    row = uow.row("SELECT count(*) AS n FROM outbox WHERE topic = %s", (topic,))
+    return int(row["n"]) if row else 0
+
+
+def test_what_is_asked_once_is_asked_again_after_anything_that_may_have_changed_it(rt: Runtime) -> None:
+    def behind_its_back() -> None:
+        with rt.begin(rt.operator()) as other:
+            other.enqueue("mail", new_id("k"), {})
+
+    with rt.begin(rt.operator()) as uow:
+        assert counted_messages(uow, "mail") == 0
+        behind_its_back()
+        assert counted_messages(uow, "mail") == 0, "it was not asked again"
+        assert counted_messages(uow, "post") == 0
+        uow.enqueue("mail", "a", {})
+        assert counted_messages(uow, "mail") == 2
+        behind_its_back()
+        uow.rows("SELECT id FROM outbox FOR NO KEY UPDATE SKIP LOCKED")
+        assert counted_messages(uow, "mail") == 3
+        behind_its_back()
+        uow.rows("WITH gone AS (DELETE FROM outbox WHERE key = 'a' RETURNING id) SELECT id FROM gone")
+        assert counted_messages(uow, "mail") == 3
+        behind_its_back()
+        uow.rows("SELECT pg_advisory_xact_lock(1)")
+        assert counted_messages(uow, "mail") == 4
