@@ -107,6 +107,7 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
     "/administration": [(ADMIN, _only("/administration")), (ADMIN, _only("/administration?text=n77"))],
     "/administration/roles": [(ADMIN, _only("/administration/roles"))],
     "/administration/health": [(ADMIN, _only("/administration/health"))],
+    "/administration/storage": [(ADMIN, _only("/administration/storage"))],
     "/administration/configuration": [
         (ADMIN, _only("/administration/configuration")),
         (ADMIN, _only("/administration/configuration?kind=person")),

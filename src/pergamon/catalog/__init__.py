@@ -11,9 +11,10 @@ from pergamon.catalog.assets import (
     list_assets,
     list_versions,
     read_asset,
+    titles_found,
     version_differences,
 )
-from pergamon.catalog.conditions import bound_mask, fitting_masks
+from pergamon.catalog.conditions import anchors, bound_mask, fitting_masks, mask_faults
 from pergamon.catalog.content import Difference, differences
 from pergamon.catalog.data_sources import (
     SourceRun,
@@ -81,6 +82,7 @@ from pergamon.catalog.model import (
     TableFacts,
     Text,
     UnknownAsset,
+    UnknownDataSource,
     UnknownProject,
 )
 from pergamon.catalog.products import make_product
@@ -119,6 +121,7 @@ from pergamon.catalog.standing import (
     standing_version,
     table_of,
 )
+from pergamon.catalog.storage import ProjectStorage, list_storage, read_storage
 from pergamon.catalog.tables import assets_of_tables
 
 __all__ = [
@@ -153,6 +156,7 @@ __all__ = [
     "Project",
     "ProjectRole",
     "ProjectSpec",
+    "ProjectStorage",
     "RuleSpec",
     "SearchDocument",
     "Slug",
@@ -166,9 +170,11 @@ __all__ = [
     "Text",
     "UnitSpec",
     "UnknownAsset",
+    "UnknownDataSource",
     "UnknownProject",
     "abandon_unfinished_runs",
     "add_member",
+    "anchors",
     "approve_term",
     "asset_ids",
     "asset_resource",
@@ -199,10 +205,12 @@ __all__ = [
     "list_data_sources",
     "list_projects",
     "list_runs",
+    "list_storage",
     "list_terms",
     "list_units",
     "list_versions",
     "make_product",
+    "mask_faults",
     "missing_fields",
     "project_resource",
     "project_roles",
@@ -227,6 +235,7 @@ __all__ = [
     "read_project",
     "read_projects",
     "read_rules",
+    "read_storage",
     "read_term",
     "remove_member",
     "remove_term",
@@ -243,6 +252,7 @@ __all__ = [
     "table_changed",
     "table_dropped",
     "table_of",
+    "titles_found",
     "units_of",
     "unpublish_asset",
     "version_differences",

@@ -1,7 +1,7 @@
 """Which assets are there, and what is said of one? Its project sees the working version, others see the listing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from pergamon.catalog import tables, tables_of_places
 from pergamon.catalog.ask import decide_on, require_or_hide
 from pergamon.catalog.content import Difference, differences
 from pergamon.catalog.documents import format_of
+from pergamon.catalog.glossary import terms_seen
 from pergamon.catalog.model import (
     AmbiguousName,
     Asset,
@@ -18,6 +19,7 @@ from pergamon.catalog.model import (
     UnknownVersion,
 )
 from pergamon.catalog.rights import NOT_A_NAME, asset_resource, draft_resource, resource_at
+from pergamon.catalog.specs import TermSpec
 from pergamon.identity import actions_of_roles
 from pergamon.policy import Action, Resource, visible
 from pergamon.store import UnitOfWork
@@ -34,7 +36,8 @@ class AssetView:
     asset: Asset
     version: AssetVersion
     sees_draft: bool
-    term_titles: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, TermSpec] = field(default_factory=dict)
+    """Those on the asset and its columns that the actor may see."""
     bundled: tuple[tuple[str, str, str], ...] = ()
     """Of a product: (id, name, title) of what it bundles and the actor may find."""
 
@@ -70,13 +73,14 @@ class AssetView:
                     "type": column.type,
                     "required": column.required,
                     "description": content.column_descriptions.get(column.name, ""),
-                    "terms": list(content.column_terms.get(column.name, ())),
+                    "terms": [name for name in content.column_terms.get(column.name, ()) if name in self.terms],
                 }
                 for column in content.columns
             ],
             "partitions": list(content.partitions),
-            "terms": list(content.terms),
-            "term_titles": dict(self.term_titles),
+            "terms": [name for name in content.terms if name in self.terms],
+            "term_titles": {name: term.title for name, term in self.terms.items()},
+            "term_definitions": {name: term.definition for name, term in self.terms.items()},
             "tags": dict(content.tags),
             "classification": content.classification,
             "contacts": [contact.model_dump(mode="json") for contact in content.contacts],
@@ -232,13 +236,17 @@ def _number_shown(asset: Asset, *, sees_draft: bool) -> int:
 
 
 def _viewed(uow: UnitOfWork, asset: Asset, version: AssetVersion, *, sees_draft: bool) -> AssetView:
-    names = version.content.all_terms
-    titles = {row["name"]: row["title"] for row in tables_of_places.terms(uow, names)} if names else {}
-    return AssetView(asset, version, sees_draft, titles, _bundled(uow, version.content.assets))
+    terms = {name: term.spec for name, term in terms_seen(uow, version.content.all_terms).items()}
+    return AssetView(asset, version, sees_draft, terms, _found(uow, version.content.assets))
 
 
-def _bundled(uow: UnitOfWork, ids: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
-    """What a product bundles, as far as the actor may find it, in its order."""
+def titles_found(uow: UnitOfWork, ids: Collection[str]) -> dict[str, str]:
+    """What those of these assets are called that the actor may find, in their order. Cost: one query."""
+    return {asset_id: title for asset_id, _, title in _found(uow, ids)}
+
+
+def _found(uow: UnitOfWork, ids: Collection[str]) -> tuple[tuple[str, str, str], ...]:
+    """(id, name, title) of those of these assets that the actor may find, in their order."""
     if not ids:
         return ()
     shown = {asset.id: (asset, version) for asset, version in tables.shown_assets(uow, ids)}

@@ -3,28 +3,28 @@
 What the table has become since is asked again whenever something is granted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from pergamon.catalog.content import listed
 from pergamon.catalog.model import AccessConditions, BadContent, Column
 from pergamon.policy import (
+    ANCHORS,
     Mask,
     MaskAction,
     PolicyColumn,
     UnfitMask,
     UnknownColumnType,
+    applies_to,
     bind,
     bind_mask,
     inner_columns,
     may_mask_identifiers,
     parse_filter,
     parse_mask,
+    parsed_type,
     with_row_fields,
 )
-
-PLAIN_MASKS = tuple(action.value for action in MaskAction if action not in (MaskAction.AGE_BAND, MaskAction.SHIFT_DATE))
-"""Those that take no arguments."""
 
 
 def require_conditions(before: AccessConditions, after: AccessConditions, columns: Sequence[Column]) -> None:
@@ -76,18 +76,50 @@ def bound_mask(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn],
     return mask
 
 
-def fitting_masks(columns: Sequence[Column]) -> dict[str, tuple[str, ...]]:
-    """Of each column the masks without arguments that can be taken of it, as they are written."""
+def mask_faults(
+    columns: Sequence[Column], masks: Mapping[str, str], identifiers: Sequence[str]
+) -> dict[str, UnfitMask]:
+    """What is wrong with masks as they are written, by column; of a column that is not there, nothing is said."""
     every = as_policy_columns(columns)
-    return {column.name: tuple(text for text in PLAIN_MASKS if _fits(text, column, every)) for column in every}
+    nameable = with_row_fields(every)
+    faults = {}
+    for column in every:
+        try:
+            if column.name in masks:
+                bound_mask(masks[column.name], column, nameable, identifiers=identifiers)
+        except UnfitMask as fault:
+            faults[column.name] = fault
+    return faults
 
 
-def _fits(text: str, column: PolicyColumn, columns: Sequence[PolicyColumn]) -> bool:
-    try:
-        bind_mask(parse_mask(text), column, columns)
-    except (UnfitMask, UnknownColumnType):
-        return False
-    return True
+def fitting_masks(columns: Sequence[Column]) -> dict[str, tuple[MaskAction, ...]]:
+    """Of each column the masks that can be taken of it; those that take arguments, with the right ones."""
+    can_be_shifted = bool(anchors(columns))
+    return {
+        column.name: tuple(
+            action
+            for action in MaskAction
+            if _fits(action, column) and (can_be_shifted or action is not MaskAction.SHIFT_DATE)
+        )
+        for column in as_policy_columns(columns)
+    }
+
+
+def anchors(columns: Sequence[Column]) -> list[str]:
+    """The columns that can say whose date it is."""
+    return [column.name for column in as_policy_columns(columns) if _kind(column) in ANCHORS]
+
+
+def _fits(action: MaskAction, column: PolicyColumn) -> bool:
+    is_never_null = column.required and action is MaskAction.REPLACE_WITH_NULL
+    return bool(_kind(column)) and not is_never_null and applies_to(Mask(action), column.type)
+
+
+def _kind(column: PolicyColumn) -> str:
+    """The type's name; empty when it is none that is known."""
+    with suppress(UnknownColumnType):
+        return parsed_type(column.type).kind
+    return ""
 
 
 def _inside(columns: Sequence[PolicyColumn]) -> list[PolicyColumn]:

@@ -114,17 +114,29 @@ def drop_data_source(uow: UnitOfWork, name: str) -> None:
     uow.record(DataSourceChanged(subject=f"data-source:{name}", project="", removed=True))
 
 
-def list_data_sources(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """The data sources of projects that the actor belongs to, each with its newest run; as JSON."""
+def list_data_sources(
+    uow: UnitOfWork, *, project: str | None = None, after: str = "", limit: int = 100, runs: int = 1
+) -> list[dict[str, Any]]:
+    """The data sources of projects that the actor belongs to, or of one of them, each with its newest run; as JSON.
+
+    runs: of more than one, so many of each are told as `runs`, newest first.
+    """
     places = {place.project: place for place in tables_of_places.places(uow)}
-    specs = {name: spec for name, spec in tables_of_places.data_sources(uow).items() if spec.project in places}
+    specs = {
+        name: spec
+        for name, spec in tables_of_places.data_sources(uow).items()
+        if spec.project in places and project in (None, spec.project)
+    }
     held = actions_of_roles(uow, uow.actor.roles)
     resources = [_resource(name, places[spec.project]) for name, spec in specs.items() if name > after]
     names = [resource.id for resource in visible(uow.actor, Action.ASSET_FIND, resources, actions=held)][:limit]
-    newest = {row["data_source"]: _run(row) for row in tables_of_places.newest_runs(uow, names)}
+    newest: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for row in tables_of_places.newest_runs(uow, names, runs):
+        newest[row["data_source"]].append(_run(row).as_json())
     return [
         {"name": name, **specs[name].model_dump(mode="json")}
-        | {"last_run": newest[name].as_json() if name in newest else None}
+        | {"last_run": newest[name][0] if newest[name] else None}
+        | ({"runs": newest[name]} if runs > 1 else {})
         for name in names
     ]
 

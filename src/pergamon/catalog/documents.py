@@ -38,12 +38,14 @@ def asset_ids(uow: UnitOfWork, *, after: str = "", limit: int = 1_000) -> list[s
 
 def search_documents(uow: UnitOfWork, ids: Collection[str]) -> list[SearchDocument]:
     """What is shown of these assets to those who find them: the listing, else the working version for the project.
+    A term that is a draft (again) is not among its words.
 
     For the platform's own services; who finds it stands in `readers`. An asset that is retired gives no document.
     """
     shown = tables.shown_assets(uow, ids)
     carried = any(version.content.all_terms for _, version in shown)
-    terms = {row["name"]: row for row in tables_of_places.terms(uow)} if carried else {}
+    every = tables_of_places.terms(uow) if carried else []
+    terms = {row["name"]: row for row in every if row["state"] == "approved"}
     return [_document(asset, version.content, version.version, terms) for asset, version in shown]
 
 
@@ -84,13 +86,13 @@ def format_of(asset: Asset) -> str:
 
 
 def _words_around(carried: list[DictRow], terms: Mapping[str, DictRow]) -> tuple[str, ...]:
-    """Titles of the synonyms of what is carried, and of everything that it is; a draft's words are not found by."""
+    """Titles of the synonyms of what is carried, and of everything that it is; `terms`: the approved ones."""
     reached = {row["name"] for row in carried}
     waiting, words = deque(carried), list[str]()
     while waiting and len(words) < MOST_TERM_WORDS:
         relations = waiting.popleft()["content"].get("relations", {})
         for name in [*relations.get("is-a", ()), *relations.get("synonym", ())]:
-            if name in terms and name not in reached and terms[name]["state"] == "approved":
+            if name in terms and name not in reached:
                 reached.add(name)
                 words.append(terms[name]["title"])
                 waiting.append(terms[name])

@@ -34,6 +34,7 @@ def echo_grant(grant: Json) -> None:
     """All of a grant."""
     click.echo(f"{grant['id']}  [{grant['state']}, {_until(grant)}]")
     click.echo(f"  table       {plain(grant['table'])}")
+    click.echo(f"  asset       {grant['asset_id']} of {plain(grant['asset_project'])}")
     click.echo(f"  project     {plain(grant['project'])}")
     click.echo(f"  columns     {', '.join(_column(column) for column in grant['columns'])}")
     click.echo(f"  rows        {plain(grant['rows']) or 'all'}")

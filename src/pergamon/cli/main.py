@@ -38,6 +38,7 @@ COMMANDS = {
     "grant": "pergamon.cli.grant:grant_group",
     "project": "pergamon.cli.project:project_group",
     "data-source": "pergamon.cli.project:data_source_group",
+    "storage": "pergamon.cli.storage:storage_command",
     "asset": "pergamon.cli.asset:asset_group",
     "product": "pergamon.cli.asset:product_group",
     "glossary": "pergamon.cli.glossary:glossary_group",

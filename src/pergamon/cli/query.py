@@ -333,6 +333,8 @@ def tables_command(
         echo_json(told)
     elif name:
         _print_columns(told["columns"])
+        if told["asset"]:
+            click.echo(f"asset {told['asset']['id']}  {one_line(told['asset']['title'])}", err=True)
     else:
         for table in told["tables"]:
             click.echo(f"{table['database']}.{table['table']}")
@@ -386,11 +388,10 @@ def _table_as_operator(context: CliContext, name: str) -> dict[str, Any]:
     asked = query.TableName(*_parts(name))
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         try:
-            found = query.describe_table(uow, runtime.query_catalog, asked)
+            return query.table_as_told(uow, runtime.query_catalog, asked)
         except NotFound as error:
             _tell_operator(context, error)
             raise
-    return found.description()
 
 
 def _tell_operator(context: CliContext, error: NotFound) -> None:

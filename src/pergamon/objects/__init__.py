@@ -19,6 +19,7 @@ from pergamon.objects.drop_watch import LONGEST_STEP_S, DropPlace, drop_step
 from pergamon.objects.expire import expire_versions
 from pergamon.objects.feed import read_events
 from pergamon.objects.governed import govern_prefixes, release_prefixes
+from pergamon.objects.kept import Kept, kept_for_databases
 from pergamon.objects.keys import (
     BadContentType,
     BadKey,
@@ -88,6 +89,7 @@ __all__ = [
     "DropProblem",
     "DropStatus",
     "ExpectedContent",
+    "Kept",
     "ObjectEvent",
     "ObjectEventKind",
     "ObjectListing",
@@ -127,6 +129,7 @@ __all__ = [
     "free_contents",
     "govern_prefixes",
     "guessed_content_type",
+    "kept_for_databases",
     "list_objects",
     "matches",
     "may_put",

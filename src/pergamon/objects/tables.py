@@ -270,6 +270,21 @@ def governing_databases(uow: UnitOfWork, bucket: str, key: str) -> list[str]:
     return [row["database"] for row in rows]
 
 
+def kept_below_governed(uow: UnitOfWork, databases: Sequence[tuple[str, str]]) -> list[DictRow]:
+    """By owner, what lies below the prefixes that become tables of its databases; a prefix in another counts once."""
+    return uow.rows(
+        "WITH wanted AS (SELECT DISTINCT o.owner, g.bucket, g.prefix FROM unnest(%s::text[], %s::text[]) "
+        "AS o (owner, database) JOIN object_governed_prefix g USING (database)) "
+        "SELECT w.owner, count(*) FILTER (WHERE v.is_current) AS objects, "
+        "coalesce(sum(v.size_bytes) FILTER (WHERE v.is_current), 0)::bigint AS size_bytes, "
+        "coalesce(sum(v.size_bytes) FILTER (WHERE NOT v.is_current), 0)::bigint AS older_bytes FROM wanted w "
+        "JOIN object_version v ON v.bucket = w.bucket AND v.key >= w.prefix AND v.key < w.prefix || %s "
+        "WHERE NOT v.is_deletion AND NOT EXISTS (SELECT FROM wanted a WHERE a.owner = w.owner AND a.bucket = w.bucket "
+        "AND a.prefix <> w.prefix AND starts_with(w.prefix, a.prefix)) GROUP BY w.owner",
+        ([owner for owner, _ in databases], [name for _, name in databases], LAST),
+    )
+
+
 def known_contents(uow: UnitOfWork, version_ids: Sequence[str]) -> set[str]:
     """Those of these version ids that are objects."""
     rows = uow.rows("SELECT id FROM object_version WHERE id = ANY (%s)", (list(version_ids),))

@@ -20,6 +20,7 @@ from pergamon.policy.filter_iceberg import as_iceberg
 from pergamon.policy.filter_text import NamedPredicate, as_text, bind, parse_filter
 from pergamon.policy.filter_values import Value
 from pergamon.policy.masks import (
+    ANCHORS,
     Mask,
     MaskAction,
     NamedMask,
@@ -32,6 +33,7 @@ from pergamon.policy.masks import (
     may_mask_identifiers,
     parse_mask,
     strictest,
+    written_name,
 )
 from pergamon.policy.model import AccessRule, Resource
 from pergamon.policy.paths import NO_TAGS, normal_prefix, prefix_covers, resource_for_path, rule_reaches
@@ -63,6 +65,7 @@ from pergamon.policy.table_rights import (
 from pergamon.policy.visible import visible
 
 __all__ = [
+    "ANCHORS",
     "EVERYTHING",
     "NOTHING",
     "NO_TAGS",
@@ -122,4 +125,5 @@ __all__ = [
     "united",
     "visible",
     "with_row_fields",
+    "written_name",
 ]

@@ -202,7 +202,7 @@ def mask_text(mask: Mask, names: Mapping[int, str]) -> str:
         case MaskAction.AGE_BAND:
             return f"{mask.action}({mask.width})"
         case MaskAction.SHIFT_DATE:
-            return f"{mask.action}({mask.days}, {_written_name(names.get(mask.anchor or 0, '(gone)'))})"
+            return f"{mask.action}({mask.days}, {written_name(names.get(mask.anchor or 0, '(gone)'))})"
         case _:
             return mask.action.value
 
@@ -279,6 +279,7 @@ def _column_name(text: str) -> str:
     return text if text and not any(c in '"(),' for c in text) else ""
 
 
-def _written_name(name: str) -> str:
+def written_name(name: str) -> str:
+    """A column's name as it stands in a mask's arguments."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)
     return name if plain else '"' + name.replace('"', '""') + '"'

@@ -1,5 +1,6 @@
 """Governed SQL: a gate that judges the text, decisions on every table, a sandboxed engine, a recorded result."""
 
+from pergamon.query.assets_behind import AssetBehind, assets_behind, table_as_told
 from pergamon.query.gate import (
     JudgedQuery,
     QueryNotParsed,
@@ -74,6 +75,7 @@ __all__ = [
     "DEFAULT_WORKGROUP",
     "FORMS",
     "MEDIA_TYPES",
+    "AssetBehind",
     "Column",
     "GovernedTable",
     "GrantedTable",
@@ -123,6 +125,7 @@ __all__ = [
     "UnknownWorkgroup",
     "WorkgroupNotNamed",
     "WorkgroupSpec",
+    "assets_behind",
     "cancel_query",
     "copies",
     "describe_table",
@@ -150,6 +153,7 @@ __all__ = [
     "saved_query",
     "submit_statement",
     "sweep_results",
+    "table_as_told",
     "table_columns",
     "text_literal",
     "usable_workgroup",

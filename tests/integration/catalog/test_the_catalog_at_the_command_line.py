@@ -289,6 +289,7 @@ READS: list[tuple[str, ...]] = [
     ("product", "ls"),
     ("project", "ls"),
     ("project", "show", "heart"),
+    ("storage",),
     ("data-source", "ls"),
     ("data-source", "runs", "heart-tables"),
     ("glossary", "ls"),

@@ -30,6 +30,7 @@ NEEDS_NO_RIGHT = {
     "product": "as asset",
     "project": "as asset",
     "data-source": "as asset",
+    "storage": "as asset",
     "glossary": "as asset",
     "request": "as asset: test_from_request_to_refusal.py of journeys/",
     "grant": "as request",

@@ -1,4 +1,5 @@
-"""`/api/v1/projects`, `/units`, `/data-sources`: where assets stand, who looks after them, and where they come from."""
+"""`/api/v1/projects`, `/units`, `/storage`, `/data-sources`: where assets stand, who looks after them, how much they
+are, and where they come from."""
 
 from typing import Annotated, Any
 
@@ -67,6 +68,15 @@ def remove_member(
     with rt.begin(actor) as uow:
         catalog.remove_member(uow, project, principal, role)
     return {"project": project, "principal": principal, "role": role}
+
+
+@router.get("/api/v1/storage")
+def storage(rt: RuntimeDep, actor: ActorDep, limit: Limit = 100, after: After = None) -> dict[str, Any]:
+    """What each of one's projects keeps, by name: tables, and files that were sent for them; operators are told all."""
+    (name,) = place_in(after, str) or ("",)
+    with rt.begin(actor) as uow:
+        found = catalog.list_storage(uow, after=name, limit=limit + 1)
+    return page("storage", [one.as_json() for one in found], limit, lambda last: cursor(last["project"]))
 
 
 @router.get("/api/v1/data-sources")

@@ -20,7 +20,7 @@ def tables(rt: RuntimeDep, actor: ActorDep) -> dict[str, list[dict[str, str]]]:
 
 @router.get("/api/v1/tables/{database}/{table}")
 def table(database: str, table: str, rt: RuntimeDep, actor: ActorDep) -> dict[str, Any]:  # Any: JSON
-    """The columns of one table; 404 when it does not exist or may not be read."""
+    """The columns of one table, and its asset, where one may find that; 404 when it does not exist or may not be
+    read."""
     with rt.begin(actor) as uow:
-        found = query.describe_table(uow, rt.query_catalog, query.TableName(database, table))
-    return found.description()
+        return query.table_as_told(uow, rt.query_catalog, query.TableName(database, table))

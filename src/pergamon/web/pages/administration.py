@@ -1,4 +1,4 @@
-"""`/administration`: people and their roles, how each part of the installation is, what configuration is in force."""
+"""`/administration`: people and their roles, how each part of the installation is, what is stored, what is in force."""
 
 import json
 from typing import Annotated, Any
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import Query
 from starlette.responses import Response
 
-from pergamon import deploy, identity
+from pergamon import catalog, deploy, identity
+from pergamon.web.pages.charts import MOST_BARS, bars
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.navigation import CONFIGURATION, HEALTH, PEOPLE
@@ -20,6 +21,7 @@ TABS = {
     "/administration": (marked("People"), PEOPLE),
     "/administration/roles": (marked("Roles"), PEOPLE),
     "/administration/health": (marked("Health"), HEALTH),
+    "/administration/storage": (marked("Storage"), HEALTH),
     "/administration/configuration": (marked("Configuration"), CONFIGURATION),
     "/administration/drift": (marked("Drift"), CONFIGURATION),
 }
@@ -91,6 +93,25 @@ def health(page: PageDep) -> Response:
     found = page.rt.health(page.actor)
     worst_first = sorted(found, key=lambda one: ("bad", "warn", "good").index(one.state))
     return _shown(page, "administration/health.html", components=worst_first, kinds=COMPONENTS)
+
+
+@router.get("/administration/storage")
+def storage(page: PageDep) -> Response:
+    """What each project keeps, what is largest first: as a table with a bar in each line."""
+    page.require(*HEALTH)
+    with page.begin() as uow:
+        found = catalog.list_storage(uow)
+    largest_first = sorted(found, key=lambda one: (-one.table_bytes, -one.object_bytes, one.project))
+    shown = largest_first[:MOST_BARS]
+    names = [one.project for one in shown]
+    return _shown(
+        page,
+        "administration/storage.html",
+        storage=shown,
+        total=len(found),
+        tables=bars(names, [float(one.table_bytes) for one in shown]),
+        files=bars(names, [float(one.object_bytes) for one in shown]),
+    )
 
 
 @router.get("/administration/configuration")

@@ -28,14 +28,28 @@ class RevokeForm(Form):
 
 
 @router.get("/grants")
-def grants(page: PageDep, state: Annotated[GrantState, Query()] = GrantState.ACTIVE, after: After = None) -> Response:
-    """The grants that one may see."""
+def grants(
+    page: PageDep,
+    state: Annotated[GrantState, Query()] = GrantState.ACTIVE,
+    project: Annotated[str | None, Query(max_length=63, pattern=r"^[a-z][a-z0-9-]*$")] = None,
+    after: After = None,
+) -> Response:
+    """The grants that one may see; or those of them that one project was given."""
     (last_id,) = place_in(after, str) or ("",)
     with page.begin() as uow:
-        found = access.list_grants(uow, state=state, after=last_id, limit=SHOWN + 1)
-        told = [access.grant_as_told(one, uow) for one in found[:SHOWN]]
+        found = access.list_grants(uow, state=state, project=project, after=last_id, limit=SHOWN + 1)
+        told = access.grants_as_told(found[:SHOWN], uow)
     more = cursor(told[-1]["id"]) if len(found) > SHOWN else None
-    return page.show("requests/grants.html", grants=told, state_shown=state.value, tabs=TABS, more=more, after=after)
+    return page.show(
+        "requests/grants.html",
+        grants=told,
+        state_shown=state.value,
+        tabs=TABS,
+        only=f"&project={project}" if project else "",
+        project=project,
+        more=more,
+        after=after,
+    )
 
 
 @router.post("/grants/{grant_id}/revoke")

@@ -1,4 +1,4 @@
-"""`/projects`: who works together on what, what each of them may do, where it stands, and where its data comes from."""
+"""`/projects`: who works together on what, what they were given, what they offer, how much, and from where."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,32 @@ from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
-from pergamon import catalog, identity
+from pergamon import access, catalog, identity
 from pergamon.access.rules import USERS, asking_resource
-from pergamon.catalog import Place
+from pergamon.catalog import Place, UnknownDataSource
 from pergamon.kernel import Actor, ActorKind, Conflict, NotFound, PergamonError
 from pergamon.policy import Action, Resource, decide
 from pergamon.store import UnitOfWork
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.page import Form, Page, PageDep
+from pergamon.web.pages.requests import MENDABLE
 from pergamon.web.pagination import After, cursor, place_in
 
 router = page_router()
 
 SHOWN = 50
+RUNS_SHOWN = 5
+"""Of each data source."""
+OUTCOMES = {
+    "added": marked("new"),
+    "updated": marked("changed"),
+    "unchanged": marked("as before"),
+    "removed": marked("gone"),
+    "failed": marked("not readable"),
+    "held": marked("not published before their forms are filled in"),
+}
+"""What a run of a data source says of tables."""
 
 Name = Annotated[str, Path(min_length=1, max_length=200)]
 Principal = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
@@ -41,6 +53,17 @@ class ChangeForm(Form):
     principal: Principal
     role: catalog.ProjectRole
     to: catalog.ProjectRole
+
+
+class ProductForm(Form):
+    """What a new data product is called."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    title: catalog.Line | None = None
+
+
+class Nothing(Form):
+    """A button alone."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,7 @@ def projects(page: PageDep, after: After = None) -> Response:
 
 @router.get("/projects/{project}")
 def one(project: Name, page: PageDep) -> Response:
-    """One project with its members, environments and data sources."""
+    """One project: what it was given, its databases, data sources, products, storage, members."""
     return _shown(page, project)
 
 
@@ -100,6 +123,32 @@ def remove(project: Name, page: PageDep) -> Response:
     )
 
 
+@router.post("/projects/{project}/data-sources/{data_source}/run")
+def run(project: Name, data_source: Name, page: PageDep) -> Response:
+    """Look at every table of one of its data sources now; on to the project, which shows what was found."""
+    page.form(Nothing)
+    with page.begin() as uow:
+        if data_source not in catalog.read_project(uow, project).data_sources:
+            raise UnknownDataSource("the project has no such data source")
+    catalog.run_data_source(page.begin, data_source)
+    return page.go(f"/projects/{project}", said="source-run")
+
+
+@router.post("/projects/{project}/products")
+def make_product(project: Name, page: PageDep) -> Response:
+    """Make a data product, not published yet; on to the page that describes it."""
+    asked = page.form(ProductForm)
+    edit = catalog.AssetEdit(title=asked.title) if asked.title else catalog.AssetEdit()
+    try:
+        with page.begin() as uow:
+            made = catalog.make_product(uow, project, asked.name, edit)
+    except PergamonError as failure:
+        if failure.kind not in MENDABLE:
+            raise
+        return _shown(page, project, failure=failure, asked={"name": asked.name, "title": asked.title or ""})
+    return page.go(f"/assets/{made.asset.id}/edit", said="product-made")
+
+
 def _done(
     page: Page, project: str, act: Callable[[UnitOfWork], object], said: str, asked: Mapping[str, Any] | None = None
 ) -> Response:
@@ -118,18 +167,32 @@ def _shown(
     """The project; with what went wrong with what was sent, and what was sent."""
     with page.begin() as uow:
         found = catalog.read_project(uow, project)
-        sources = [one for one in catalog.list_data_sources(uow, limit=1_000) if one["name"] in found.data_sources]
+        sources = catalog.list_data_sources(uow, project=project, limit=SHOWN, runs=RUNS_SHOWN)
+        grants = access.list_grants(uow, project=project, state=access.GrantState.ACTIVE, limit=SHOWN)
+        subscriptions = sorted(access.grants_as_told(grants, uow), key=_end)
+        titles = catalog.titles_found(uow, {one.asset_id for one in grants})
+        products = catalog.list_assets(uow, project=project, kind=catalog.AssetKind.PRODUCT, limit=SHOWN)
+        storage = catalog.read_storage(uow, project)
+    drafts = catalog.resource_at(found.place, project, is_published=False)
     return page.show(
         "projects/one.html",
         status=422 if failure else 200,
         project=found.as_json(),
         sources=sources,
+        outcomes=OUTCOMES,
+        subscriptions=subscriptions,
+        titles=titles,
+        may_query=page.may(Action.TABLE_READ, _subscribed(project)),
+        products=[one.summary() for one in products],
+        storage=storage,
+        may_curate=page.may(Action.ASSET_CURATE, drafts),
+        shown=SHOWN,
         may_manage=page.may(Action.PROJECT_MANAGE, catalog.project_resource(found.place)),
         own=page.actor.id,
         roles=catalog.PROJECT_ROLES,
         rights=rights_in(found.place),
         failure=failure,
-        asked=asked or {"principal": "", "role": "consumer"},
+        asked={"principal": "", "role": "consumer", "name": "", "title": ""} | dict(asked or {}),
     )
 
 
@@ -154,6 +217,11 @@ def rights_in(place: Place) -> Sequence[Right]:
         Right(title, frozenset(role for role in catalog.PROJECT_ROLES if _gives(name, role, action, resource)))
         for title, action, resource in asked
     ]
+
+
+def _end(grant: Mapping[str, Any]) -> tuple[bool, str, str]:
+    """What ends first is told first, what has no end last."""
+    return grant["valid_until"] is None, grant["valid_until"] or "", grant["table"]
 
 
 def _gives(project: str, role: str, action: Action, resource: Resource) -> bool:

@@ -2,19 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from pergamon import catalog as assets_room
-from pergamon.catalog import AccessConditions, AssetContent, AssetEdit, AssetKind, AssetView, draft_resource
+from pergamon.catalog import AccessConditions, AssetEdit, AssetKind, AssetView, Term, draft_resource
 from pergamon.kernel import Kind, PergamonError
 from pergamon.policy import Action
 from pergamon.store import UnitOfWork
 from pergamon.web.pages.forms import FormNotValid
 from pergamon.web.pages.genuine import page_router
+from pergamon.web.pages.language import marked
+from pergamon.web.pages.mask_fields import (
+    COLUMN,
+    LIMITS,
+    OF_MASK,
+    NotFitting,
+    Rows,
+    fields_of,
+    mask_written,
+    numbered,
+    offered,
+)
 from pergamon.web.pages.metadata_forms import SAYS, Said, typed_changes
 from pergamon.web.pages.page import Form, Page, PageDep
 
@@ -23,19 +35,21 @@ router = page_router()
 AssetPath = Annotated[str, Path(min_length=1, max_length=300)]
 Words = Annotated[str, Field(max_length=4_000)]
 Line = Annotated[str, Field(max_length=200)]
-COLUMN, CONTACT = "column.", "contact."
-"""What the fields of the column or contact with that number begin with: `column.0.description`."""
+CONTACT = "contact."
+"""What the fields of the contact with that number begin with, as `COLUMN` of a column's: `contact.0.name`."""
 BESIDE = (SAYS, COLUMN, CONTACT)
-OF_COLUMN = {"description", "mask", "identifies"}
-OF_CONTACT = {"name", "email", "role"}
+OF_COLUMN = OF_MASK | {"description", "identifies", "terms"}
+OF_CONTACT = frozenset({"name", "email", "role"})
 COLUMNS_EDITED = 500
 """More are described by the API; what is said of them stays."""
 TERMS_OFFERED = 500
+MOST_TERMS = 20_000
+ASSETS_OFFERED = 500
+"""Of its project, for a product to bundle; others that it bundles stay."""
+NO_SUCH_TERM = marked("The glossary has no approved term of this name. Several have commas between.")
 CONTACTS_OFFERED = 20
 MENDABLE = frozenset({Kind.INVALID, Kind.CONFLICT})
 """Errors that whoever filled in the form can mend: they are told at the form, which keeps what was written."""
-
-Rows = Mapping[int, Mapping[str, str]]
 
 
 class EditForm(Form):
@@ -48,6 +62,7 @@ class EditForm(Form):
     classification: Line = ""
     tags: Annotated[str, Field(max_length=50_000)] = ""
     terms: Annotated[list[Line], Field(max_length=TERMS_OFFERED)] = Field(default=[])
+    assets: Annotated[list[Line], Field(max_length=ASSETS_OFFERED)] = Field(default=[])
     conditions: Words = ""
     purposes: Words = ""
     longest_days: Line = ""
@@ -91,7 +106,7 @@ def edit(asset: AssetPath, page: PageDep) -> Response:
     try:
         with page.begin() as uow:
             view = assets_room.read_asset(uow, asset)
-            change = _change(uow, view.version.content, written)
+            change = _change(page, uow, view, written)
             edited = assets_room.edit_asset(uow, view.asset.id, change, expected_version=written.form.expected_version)
             if written.form.publish:
                 assets_room.publish_asset(uow, view.asset.id, expected_version=edited.asset.working_version)
@@ -135,7 +150,8 @@ def _editing(
         resource = draft_resource(view.asset)
         forms = assets_room.read_forms(uow)
         demanded = assets_room.forms_demanded(uow, view.asset, "publish")
-        terms = [term for term in assets_room.list_terms(uow, limit=TERMS_OFFERED) if term.spec.state == "approved"]
+        terms = _terms(uow)
+        bundle = _to_bundle(uow, view)
     page.require(Action.ASSET_CURATE, resource)
     content = view.version.content
     shown = written or _as_it_is(view)
@@ -150,12 +166,17 @@ def _editing(
         may_publish=page.may(Action.ASSET_PUBLISH, assets_room.asset_resource(view.asset)),
         is_table=view.asset.kind is AssetKind.TABLE,
         columns=[
-            (number, column, _offered(masks, column.name, shown, number)) for number, column in enumerate(columns)
+            (number, column, offered(masks[column.name], shown.columns.get(number, {}).get("mask", "")))
+            for number, column in enumerate(columns)
         ],
+        anchors=assets_room.anchors(columns),
+        mask_limits=LIMITS,
+        beside=failure.beside if isinstance(failure, NotFitting) else {},
         columns_left=len(content.columns) - len(columns),
         written=shown,
         contacts=[*shown.contacts, {}][:CONTACTS_OFFERED],
-        terms=terms,
+        terms=terms[:TERMS_OFFERED],
+        bundle=bundle,
         forms={name: forms[name] for name in demanded if name in forms},
         other_forms={name: spec for name, spec in forms.items() if name not in demanded},
         missing=assets_room.missing_fields(forms, demanded, content.forms),
@@ -163,10 +184,18 @@ def _editing(
     )
 
 
-def _offered(masks: Mapping[str, Sequence[str]], name: str, shown: Written, number: int) -> list[str]:
-    """The masks that a column can have, and the one that stands there."""
-    there = shown.columns.get(number, {}).get("mask", "")
-    return [*([there] if there and there not in masks[name] else []), *masks[name]]
+def _terms(uow: UnitOfWork) -> list[Term]:
+    """The terms that may be put on something."""
+    return [term for term in assets_room.list_terms(uow, limit=MOST_TERMS) if term.spec.state == "approved"]
+
+
+def _to_bundle(uow: UnitOfWork, view: AssetView) -> dict[str, str]:
+    """Of a product, what it can bundle: tables of its project, by id, with what they are called."""
+    if view.asset.kind is not AssetKind.PRODUCT:
+        return {}
+    project = view.asset.place.project
+    found = assets_room.list_assets(uow, project=project, kind=AssetKind.TABLE, limit=ASSETS_OFFERED)
+    return {one.asset.id: one.summary()["title"] for one in found}
 
 
 def _as_it_is(view: AssetView) -> Written:
@@ -179,6 +208,7 @@ def _as_it_is(view: AssetView) -> Written:
         classification=content.classification or "",
         tags="\n".join(f"{name}={value}" for name, value in content.tags.items()),
         terms=list(content.terms),
+        assets=list(content.assets),
         conditions=conditions.text,
         purposes=", ".join(conditions.purposes),
         longest_days=str(conditions.longest_days or ""),
@@ -187,8 +217,9 @@ def _as_it_is(view: AssetView) -> Written:
     columns = {
         number: {
             "description": content.column_descriptions.get(column.name, ""),
-            "mask": conditions.masks.get(column.name, ""),
+            **fields_of(conditions.masks.get(column.name, "")),
             "identifies": "true" if column.name in conditions.identifiers else "",
+            "terms": ", ".join(term for term in content.column_terms.get(column.name, ()) if term in view.terms),
         }
         for number, column in enumerate(content.columns[:COLUMNS_EDITED])
     }
@@ -202,50 +233,51 @@ def _written(page: Page) -> Written:
         FormNotValid: a field is missing, wrong, or none of this form.
     """
     form = page.form(EditForm, beside=BESIDE)
-    columns = _numbered(page.says(COLUMN), OF_COLUMN)
-    contacts = _numbered(page.says(CONTACT), OF_CONTACT)
+    columns = numbered(page.says(COLUMN), OF_COLUMN)
+    contacts = numbered(page.says(CONTACT), OF_CONTACT)
     named = [one for _, one in sorted(contacts.items()) if any(value.strip() for value in one.values())]
     return Written(form, columns, named, page.says(SAYS))
 
 
-def _numbered(fields: Mapping[str, Mapping[str, str]], known: set[str]) -> dict[int, Mapping[str, str]]:
-    """Fields by number.
-
-    Raises:
-        FormNotValid: one has no number, or is none of these.
-    """
-    if any(not number.isascii() or not number.isdecimal() or len(number) > 5 for number in fields):
-        raise FormNotValid({"(unknown)": "extra_forbidden"})
-    if any(set(one) - known for one in fields.values()):
-        raise FormNotValid({"(unknown)": "extra_forbidden"})
-    return {int(number): one for number, one in fields.items()}
-
-
-def _change(uow: UnitOfWork, before: AssetContent, written: Written) -> AssetEdit:
+def _change(page: Page, uow: UnitOfWork, view: AssetView, written: Written) -> AssetEdit:
     """What was written, as the verb wants it: what is said now, and what is not said any more.
 
     Raises:
         FormNotValid: a text cannot stand there.
     """
-    form = written.form
+    form, before = written.form, view.version.content
     shown = [(column.name, written.columns.get(number, {})) for number, column in enumerate(before.columns)]
     shown = shown[:COLUMNS_EDITED]
-    tags = _tags(form.tags)
+    terms = _column_terms(uow, view, shown)
+    masks = {name: mask for name, one in shown if (mask := mask_written(one))}
+    identifiers = [name for name, one in shown if one.get("identifies") == "true"]
+    beside: dict[str, PergamonError | str] = {}
+    wrong_masks = assets_room.mask_faults(before.columns, masks, identifiers)
+    for number, (name, _) in enumerate(shown):
+        if name in wrong_masks:
+            beside[f"{COLUMN}{number}.mask"] = wrong_masks[name]
+        if None in terms[name]:
+            beside[f"{COLUMN}{number}.terms"] = page.text(NO_SUCH_TERM)
+    if beside:
+        raise NotFitting(beside)
+    given: dict[str, Any] = {"assets": _bundled(uow, view, form.assets)} if view.asset.kind is AssetKind.PRODUCT else {}
     try:
         return AssetEdit.model_validate(
-            {
+            given
+            | {
                 "title": form.title.strip() or None,
                 "description": form.description.strip(),
                 "readme": form.readme.strip(),
                 "classification": form.classification.strip() or None,
                 "column_descriptions": {name: one.get("description", "").strip() or None for name, one in shown},
-                "tags": {**dict.fromkeys(before.tags), **tags},
-                "terms": form.terms,
+                "column_terms": {name: found or None for name, found in terms.items()},
+                "tags": {**dict.fromkeys(before.tags), **_tags(form.tags)},
+                "terms": [*form.terms, *(term for term in before.terms if term not in view.terms)],
                 "contacts": [
                     {name: value.strip() for name, value in one.items() if value.strip()} for one in written.contacts
                 ],
                 "forms": typed_changes(assets_room.read_forms(uow), written.says, before.forms),
-                "conditions": _conditions(form, before.conditions, shown),
+                "conditions": _conditions(form, before.conditions, [name for name, _ in shown], masks, identifiers),
             }
         )
     except ValidationError as error:
@@ -254,13 +286,36 @@ def _change(uow: UnitOfWork, before: AssetContent, written: Written) -> AssetEdi
         raise FormNotValid(named) from None
 
 
+def _column_terms(
+    uow: UnitOfWork, view: AssetView, shown: Sequence[tuple[str, Mapping[str, str]]]
+) -> dict[str, list[str | None]]:
+    """The terms on each column, by their names or titles; None: there is none. One that is hidden from whoever writes
+    stays where it is."""
+    called: dict[str, str] = {}
+    if any(one.get("terms", "").strip() for _, one in shown):
+        for term in _terms(uow):
+            called |= {term.spec.title.casefold(): term.name}
+        called |= {name: name for name in [*called.values(), *view.terms]}
+    there = view.version.content.column_terms
+    return {
+        name: [called.get(word.strip().casefold()) for word in one.get("terms", "").split(",") if word.strip()]
+        + [term for term in there.get(name, ()) if term not in view.terms]
+        for name, one in shown
+    }
+
+
+def _bundled(uow: UnitOfWork, view: AssetView, chosen: Sequence[str]) -> list[str]:
+    """What a product bundles, in its order: what was there and is chosen still or was not offered, then what is new."""
+    offer, before = _to_bundle(uow, view), view.version.content.assets
+    kept = [one for one in before if one in chosen or one not in offer]
+    return [*kept, *(one for one in chosen if one not in kept)]
+
+
 def _conditions(
-    form: EditForm, before: AccessConditions, shown: Sequence[tuple[str, Mapping[str, str]]]
+    form: EditForm, before: AccessConditions, shown: Sequence[str], masks: Mapping[str, str], identifiers: Sequence[str]
 ) -> AccessConditions:
     """The conditions; what no field of the form speaks of is as it was."""
-    names = {name for name, _ in shown}
-    masks = {name: mask for name, mask in before.masks.items() if name not in names}
-    identifiers = [name for name in before.identifiers if name not in names]
+    others = {name: mask for name, mask in before.masks.items() if name not in shown}
     return AccessConditions.model_validate(
         {
             **dict(before),
@@ -268,8 +323,8 @@ def _conditions(
             "purposes": [part.strip() for part in form.purposes.split(",") if part.strip()],
             "longest_days": form.longest_days.strip() or None,
             "approvals": form.approvals.strip() or 1,
-            "masks": masks | {name: one["mask"] for name, one in shown if one.get("mask")},
-            "identifiers": identifiers + [name for name, one in shown if one.get("identifies") == "true"],
+            "masks": {**others, **masks},
+            "identifiers": [*(name for name in before.identifiers if name not in shown), *identifiers],
         }
     )
 

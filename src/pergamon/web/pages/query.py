@@ -60,6 +60,7 @@ class Described:
 
     name: TableName
     columns: Sequence[Column]
+    asset: query_room.AssetBehind | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def editor(
 def columns(database: str, table: str, page: PageDep) -> Response:
     """The columns of one table, for the list beside the editor."""
     with page.begin() as uow:
-        found = _described(page, uow, TableName(database, table))
+        (found,) = _described(page, uow, [TableName(database, table)])
     return page.show("query/table.html", fragment="query/_columns.html", described=found)
 
 
@@ -314,12 +315,14 @@ def _schema(page: Page, uow: UnitOfWork, text: str) -> Schema:
         return str(name).casefold() not in named, not name.database.endswith("_sub"), str(name)
 
     in_order = sorted(names, key=place)
-    described = {str(name): _described(page, uow, name) for name in in_order[:TABLES_DESCRIBED]}
+    described = {str(one.name): one for one in _described(page, uow, in_order[:TABLES_DESCRIBED])}
     return Schema(in_order, described, query_room.usable_workgroups(uow))
 
 
-def _described(page: Page, uow: UnitOfWork, name: TableName) -> Described:
-    return Described(name, query_room.table_columns(uow, page.rt.query_catalog, name))
+def _described(page: Page, uow: UnitOfWork, names: Sequence[TableName]) -> list[Described]:
+    columns = [query_room.table_columns(uow, page.rt.query_catalog, name) for name in names]
+    behind = query_room.assets_behind(uow, names)
+    return [Described(name, told, behind.get(name)) for name, told in zip(names, columns, strict=True)]
 
 
 def _spelt(table: str) -> str:

@@ -17,6 +17,7 @@ from pergamon.store import UnitOfWork
 from pergamon.web.pages.forms import FormNotValid
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
+from pergamon.web.pages.mask_fields import COLUMN, LIMITS, OF_MASK, NotFitting, Rows, mask_written, numbered, offered
 from pergamon.web.pages.metadata_forms import SAYS, typed
 from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pages.timeline import timeline
@@ -31,6 +32,8 @@ Name = Annotated[str, Field(min_length=1, max_length=300)]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Columns = Annotated[list[Annotated[str, Field(max_length=1_024)]], Field(max_length=10_000)]
 SHOWN = 25
+COLUMNS_MASKED = 100
+"""More are masked by the API."""
 MENDABLE = frozenset({Kind.INVALID, Kind.CONFLICT})
 """Errors that whoever filled in the form can mend: they are told at the form, which keeps what was written."""
 
@@ -69,6 +72,14 @@ class PreviewForm(Form):
     columns: Columns = Field(default=[])
     rows: Words = ""
     days: Days | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an approver has written: the form, and by the columns' numbers the masks that are put on what is given."""
+
+    form: PreviewForm = field(default_factory=PreviewForm)
+    columns: Rows = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,29 +164,30 @@ def one_request(request_id: IdPath, page: PageDep) -> Response:
 @router.post("/requests/{request_id}/preview")
 def preview(request_id: IdPath, page: PageDep) -> Response:
     """What approving would give, counted. Changes nothing, and is recorded."""
-    asked = page.form(PreviewForm)
-    with page.begin() as uow:
-        taken = _taken_away(uow, request_id, asked)
+    decision = _decision(page)
     try:
+        with page.begin() as uow:
+            taken = _taken_away(uow, request_id, decision)
         outlook = page.rt.preview_request(page.actor, request_id, **taken).as_json()
     except PergamonError as error:
         if error.kind not in MENDABLE:
             raise
-        return _shown(page, request_id, decision=asked, failure=error)
-    return _shown(page, request_id, decision=asked, outlook=outlook)
+        return _shown(page, request_id, decision=decision, failure=error)
+    return _shown(page, request_id, decision=decision, outlook=outlook)
 
 
 @router.post("/requests/{request_id}/approve")
 def approve(request_id: IdPath, page: PageDep) -> Response:
     """Give what is asked, or less."""
-    asked = page.form(PreviewForm)
+    decision = _decision(page)
     try:
         with page.begin() as uow:
-            access.approve_request(uow, request_id, note=asked.note, **_taken_away(uow, request_id, asked))
+            taken = _taken_away(uow, request_id, decision)
+            access.approve_request(uow, request_id, note=decision.form.note, **taken)
     except PergamonError as error:
         if error.kind not in MENDABLE:
             raise
-        return _shown(page, request_id, decision=asked, failure=error)
+        return _shown(page, request_id, decision=decision, failure=error)
     return page.go(f"/requests/{request_id}", said="request-approved")
 
 
@@ -271,7 +283,7 @@ def _shown(
     page: Page,
     request_id: str,
     *,
-    decision: PreviewForm | None = None,
+    decision: Decision | None = None,
     outlook: dict[str, Any] | None = None,
     failure: PergamonError | None = None,
 ) -> Response:
@@ -282,7 +294,9 @@ def _shown(
         view = _listing(uow, request.asset_id)
         grant = access.read_grant(uow, request.grant_id) if request.grant_id else None
         revocable = grant is not None and access.may_revoke(uow, grant)
-    columns = [column.name for column in view.version.content.columns] if view else []
+    askable = _askable(request, view)
+    masks = assets_room.fitting_masks(view.version.content.columns) if view else {}
+    decision = decision or Decision()
     return page.show(
         "requests/one.html",
         status=422 if failure else 200,
@@ -291,8 +305,16 @@ def _shown(
         acts={act.value for act in acts},
         decides=RequestAct.APPROVE in acts,
         asset=view.as_json() if view else None,
-        askable=[name for name in columns if request.wish.columns is None or name in request.wish.columns],
-        decision=decision or PreviewForm(),
+        askable=askable,
+        maskable=[
+            (number, name, offered(masks[name], decision.columns.get(number, {}).get("mask", "")))
+            for number, name in enumerate(askable[:COLUMNS_MASKED])
+        ],
+        anchors=assets_room.anchors(view.version.content.columns) if view else [],
+        mask_limits=LIMITS,
+        beside=failure.beside if isinstance(failure, NotFitting) else {},
+        decision=decision.form,
+        masked=decision.columns,
         outlook=outlook,
         failure=failure,
         revocable=revocable,
@@ -336,16 +358,47 @@ def _what(uow: UnitOfWork, view: AssetView, wanted: Wanted) -> dict[str, Any]:  
     }
 
 
-def _taken_away(uow: UnitOfWork, request_id: str, asked: PreviewForm) -> dict[str, Any]:  # Any: as `_what`
+def _decision(page: Page) -> Decision:
+    """
+    Raises:
+        FormNotValid: a field is missing, wrong, or none of this form.
+    """
+    form = page.form(PreviewForm, beside=COLUMN)
+    return Decision(form, numbered(page.says(COLUMN), OF_MASK))
+
+
+def _taken_away(uow: UnitOfWork, request_id: str, decision: Decision) -> dict[str, Any]:  # Any: as `_what`
+    """What the approver takes away, in the words of the verb.
+
+    Raises:
+        NotFitting: a mask does not fit its column.
+    """
     request = access.read_request(uow, request_id)
     view = _listing(uow, request.asset_id)
-    every = set(request.wish.columns or (column.name for column in view.version.content.columns) if view else ())
-    chosen = set(asked.columns)
+    every, asked = _askable(request, view), decision.form
+    chosen = set(asked.columns) or set(every)
+    written = {
+        number: (name, mask_written(decision.columns.get(number, {})))
+        for number, name in enumerate(every[:COLUMNS_MASKED])
+        if name in chosen
+    }
+    masks = {name: mask for name, mask in written.values() if mask}
+    content = view.version.content if view else None
+    faults = assets_room.mask_faults(content.columns, masks, content.conditions.identifiers) if content else {}
+    if faults:
+        raise NotFitting({f"{COLUMN}{n}.mask": faults[name] for n, (name, _) in written.items() if name in faults})
     return {
-        "columns": sorted(chosen) if chosen and chosen != every else None,
+        "columns": sorted(chosen) if chosen != set(every) else None,
         "rows": asked.rows or None,
+        "masks": masks or None,
         "days": asked.days,
     }
+
+
+def _askable(request: AccessRequest, view: AssetView | None) -> list[str]:
+    """The columns of the listing that the request asks for, in their order."""
+    columns = [column.name for column in view.version.content.columns] if view else []
+    return [name for name in columns if request.wish.columns is None or name in request.wish.columns]
 
 
 def _as_it_is(request: AccessRequest) -> Wanted:

@@ -26,6 +26,8 @@ SAID |= {
     "files-replayed": marked("The files will be tried again."),
     "file-skipped": marked("The file is left out; what it held is lost, and the trail says who decided so."),
     "crawl-requested": marked("Everything below its folders is being looked through."),
+    "product-made": marked("The product is there. Say what it is, choose what it bundles, then publish it."),
+    "source-run": marked("Every table of the data source has been looked at. What was found stands beside it."),
     "member-added": marked("They are a member now."),
     "member-changed": marked("Their role is changed, from now on."),
     "member-removed": marked("They are no member in this role any more."),

@@ -22,6 +22,7 @@ PAGES = {
     "/administration?text=ren": "identity.manage",
     "/administration/roles": "identity.manage",
     "/administration/health": "platform.operate",
+    "/administration/storage": "platform.operate",
     "/administration/configuration": "deploy.read",
     "/administration/configuration?kind=bucket": "deploy.read",
     "/administration/configuration?kind=replication-task": "deploy.read",
@@ -79,6 +80,15 @@ def test_what_does_not_work_is_told_first(run: Portal, visit: Visit) -> None:
     assert "no worker runs" in page
     assert "hospital" in page
     assert "hospital" not in visit("keeper").get("/administration/health").text, "tasks are for who may control them"
+
+
+def test_storage_is_told_by_project_in_words_and_as_bars(run: Portal, visit: Visit) -> None:
+    page = visit("keeper").get("/administration/storage").text
+    rows = [row for row in page.split("<tr>") if 'scope="row"' in row]
+    assert [row.split("</th>")[0].rpartition(">")[2] for row in rows] == ["clinic-data", "heart-study"], "largest first"
+    assert '<td class="num">3</td>' in rows[0]
+    assert 'width="100.0"' in rows[0]
+    assert "kB" in rows[0], "the number stands beside its bar"
 
 
 def test_configuration_names_secrets_and_holds_none(run: Portal, visit: Visit) -> None:
