@@ -1,9 +1,12 @@
 """What requests and grants tell the trail: ids, names of columns, counts and days; never what people wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pergamon.kernel import Event
+
+OF_AN_ASSET = {"asset": "asset", "project": "project"}
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,7 @@ class RequestMade(Event):
     """A project asked for access to an asset, under the conditions of this version of its listing."""
 
     code: ClassVar[str] = "access.request_made"
+    speaks_of: ClassVar[Mapping[str, str]] = OF_AN_ASSET
     asset: str
     listing_version: int
     project: str
@@ -53,6 +57,7 @@ class RequestWithdrawn(Event):
     """The asking project took its request back."""
 
     code: ClassVar[str] = "access.request_withdrawn"
+    speaks_of: ClassVar[Mapping[str, str]] = {"project": "project"}
     project: str
 
 
@@ -69,10 +74,17 @@ class GrantIssued(Event):
     """A project was given these columns of a table. `rows`: the SHA-256 of the filter; masks by column."""
 
     code: ClassVar[str] = "access.grant_issued"
+    speaks_of: ClassVar[Mapping[str, str]] = {
+        **OF_AN_ASSET,
+        "request": "request",
+        "table": "table",
+        "lake_table": "table",
+    }
     request: str
     asset: str
     project: str
     table: str
+    lake_table: str
     columns: list[str]
     masks: dict[str, str]
     rows: str | None
@@ -87,6 +99,7 @@ class GrantRevoked(Event):
     """A grant was taken back, or its asset or project is gone; it gives nothing from now on."""
 
     code: ClassVar[str] = "access.grant_revoked"
+    speaks_of: ClassVar[Mapping[str, str]] = OF_AN_ASSET
     asset: str
     project: str
     cause: str
@@ -97,6 +110,7 @@ class GrantExpired(Event):
     """A grant's time is over. It gave nothing from `valid_until` on, whenever this was noticed."""
 
     code: ClassVar[str] = "access.grant_expired"
+    speaks_of: ClassVar[Mapping[str, str]] = OF_AN_ASSET
     asset: str
     project: str
     valid_until: str
@@ -107,6 +121,7 @@ class GrantEnding(Event):
     """A grant ends soon; told once."""
 
     code: ClassVar[str] = "access.grant_ending"
+    speaks_of: ClassVar[Mapping[str, str]] = OF_AN_ASSET
     asset: str
     project: str
     valid_until: str

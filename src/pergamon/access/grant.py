@@ -210,6 +210,7 @@ def _issued(grant: Grant) -> GrantIssued:
         asset=grant.asset_id,
         project=grant.project,
         table=f"{grant.database}.{grant.table}",
+        lake_table=grant.lake_table,
         columns=[names[number] for number in sorted(grant.rights.columns)],
         masks={names[n]: mask_text(mask, names) for n, mask in sorted(grant.rights.columns.items()) if mask},
         rows=None if rows is None else sha256_hex(canonical_bytes(as_json(rows))),

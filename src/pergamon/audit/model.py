@@ -1,9 +1,10 @@
 """What one entry of the trail is, and how its hash is made (ADR 0009)."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,9 +14,19 @@ GENESIS = "0" * 64
 """The hash before the first entry."""
 
 
+ENTRY: LiteralString = (
+    "e.id, e.at, e.actor, e.operator, e.code, e.subject, e.facts, "
+    "ARRAY(SELECT n.about FROM audit_about n WHERE n.event_id = e.id) AS about"
+)
+"""The columns of an entry, of `audit_event e`."""
+
+
 @dataclass(frozen=True)
 class TrailEntry:
-    """One event as it stands in the trail. `facts` is canonical JSON: the very text that is hashed."""
+    """One event as it stands in the trail. `facts` is canonical JSON: the very text that is hashed.
+
+    about: what it speaks of besides its subject, in no order.
+    """
 
     id: str
     at: datetime
@@ -24,10 +35,12 @@ class TrailEntry:
     code: str
     subject: str
     facts: str
+    about: Sequence[str]
 
     def as_json(self) -> dict[str, Any]:  # Any: JSON
         """The entry, its facts as values."""
-        return {**vars(self), "at": self.at.isoformat(), "facts": json.loads(self.facts)}
+        told = {"at": self.at.isoformat(), "facts": json.loads(self.facts), "about": sorted(self.about)}
+        return vars(self) | told
 
     def hash_after(self, previous: str) -> str:
         """SHA-256 over the previous hash and every field of this entry.
@@ -44,6 +57,7 @@ class TrailEntry:
             self.code,
             self.subject,
             self.facts,
+            sorted(self.about),
         ]
         return sha256_hex(canonical_bytes(body))
 

@@ -15,4 +15,9 @@ def record_events(uow: UnitOfWork) -> None:
             (event_id, uow.now, uow.actor.id, uow.actor.operator, event.code, event.subject, facts),
         )
         uow.execute("INSERT INTO audit_pending (event_id) VALUES (%s)", (event_id,))
+        if about := event.about():
+            uow.execute(
+                "INSERT INTO audit_about (event_id, about, at) SELECT %s, unnest(%s::text[]), %s",
+                (event_id, about, uow.now),
+            )
     uow.events.clear()

@@ -4,8 +4,10 @@ An event is chained only when every transaction that began before it has ended, 
 in front of what is sealed: `xid < pg_snapshot_xmin(...)`, then by transaction and identifier.
 """
 
+from typing import LiteralString
+
 from pergamon.audit.head import Head, HeadFile
-from pergamon.audit.model import GENESIS, TrailEntry
+from pergamon.audit.model import ENTRY, GENESIS, TrailEntry
 from pergamon.kernel import Conflict
 from pergamon.store import UnitOfWork
 
@@ -17,6 +19,10 @@ class ChainBroken(Conflict):
 
 
 SEQUENCER_LOCK = 7_021_102
+_NEXT: LiteralString = (
+    "SELECT {entry} FROM audit_event e JOIN audit_pending p ON p.event_id = e.id "
+    "WHERE e.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY e.xid, e.id LIMIT %s"
+)
 
 
 def chain_new_events(uow: UnitOfWork, *, limit: int = 5_000) -> Head | None:
@@ -30,8 +36,7 @@ def chain_new_events(uow: UnitOfWork, *, limit: int = 5_000) -> Head | None:
         return None
     last = uow.row("SELECT seq, hash FROM audit_link ORDER BY seq DESC LIMIT 1") or {"seq": 0, "hash": GENESIS}
     rows = uow.rows(
-        "SELECT id, at, actor, operator, code, subject, facts FROM audit_event JOIN audit_pending ON event_id = id "
-        "WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, id LIMIT %s",
+        _NEXT.format(entry=ENTRY),
         (limit,),
     )
     seq, head_hash = last["seq"], last["hash"]

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
-from pergamon.audit.events import TrailRead, TrailVerified
+from pergamon.audit.events import TrailVerified
 from pergamon.audit.head import Head, HeadFile
-from pergamon.audit.model import GENESIS, TrailEntry
+from pergamon.audit.model import ENTRY, GENESIS, TrailEntry
 from pergamon.store import UnitOfWork
 
 
@@ -72,14 +71,17 @@ def verify_trail(uow: UnitOfWork, head_file: HeadFile) -> Verdict:
     return verdict
 
 
+_CHAIN: LiteralString = (
+    "SELECT l.seq, l.hash, l.event_id, {entry} FROM audit_link l LEFT JOIN audit_event e ON e.id = l.event_id "
+    "ORDER BY l.seq"
+)
+
+
 def _recomputed_links(uow: UnitOfWork) -> Iterator[tuple[int, str, Fault | None]]:
     """Walk the chain in order: (place, recomputed hash, what is wrong here)."""
     previous, expected_seq = GENESIS, 1
     with uow.connection.cursor(name="verify_trail") as cursor:
-        cursor.execute(
-            "SELECT l.seq, l.hash, l.event_id, e.id, e.at, e.actor, e.operator, e.code, e.subject, e.facts "
-            "FROM audit_link l LEFT JOIN audit_event e ON e.id = l.event_id ORDER BY l.seq"
-        )
+        cursor.execute(_CHAIN.format(entry=ENTRY))
         for row in cursor:
             fault = _fault_of(row, expected_seq)
             if fault is not None:
@@ -111,42 +113,3 @@ def _faults_against_heads(heads: list[Head], hashes: dict[int, str], length: int
         if head.length in hashes and hashes[head.length] != head.hash:
             return [*faults, Fault("the chain up to here was rewritten: it ends otherwise than signed", head.length)]
     return faults
-
-
-def read_trail(
-    uow: UnitOfWork,
-    *,
-    subject: str | None = None,
-    code: str | None = None,
-    actor: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: tuple[datetime, str] | None = None,
-    limit: int = 100,
-) -> list[TrailEntry]:
-    """The newest entries, newest first; by subject, code, actor and time where given. Reading is itself recorded.
-
-    until: not that moment itself. before: (time, id) of the last entry of the page before.
-    """
-    at, event_id = before or (None, None)
-    rows = uow.rows(
-        "SELECT id, at, actor, operator, code, subject, facts FROM audit_event "
-        "WHERE (%(subject)s::text IS NULL OR subject = %(subject)s) AND (%(code)s::text IS NULL OR code = %(code)s) "
-        "AND (%(actor)s::text IS NULL OR actor = %(actor)s) "
-        "AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) "
-        "AND (%(until)s::timestamptz IS NULL OR at < %(until)s) "
-        "AND (%(at)s::timestamptz IS NULL OR (at, id) < (%(at)s, %(id)s)) "
-        "ORDER BY at DESC, id DESC LIMIT %(limit)s",
-        {
-            "subject": subject,
-            "code": code,
-            "actor": actor,
-            "since": since,
-            "until": until,
-            "at": at,
-            "id": event_id,
-            "limit": limit,
-        },
-    )
-    uow.record(TrailRead(subject="trail:main", entries=len(rows)))
-    return [TrailEntry(**row) for row in rows]

@@ -1,5 +1,6 @@
 """What the catalog tells the trail: names, versions and counts; never the text that people wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -115,6 +116,7 @@ class AssetMade(Event):
     """There is a new asset: a data source found a table, or a person made a product."""
 
     code: ClassVar[str] = "catalog.asset_made"
+    speaks_of: ClassVar[Mapping[str, str]] = {"project": "project"}
     name: str
     project: str
     data_source: str | None
@@ -171,4 +173,5 @@ class AssetWithdrawn(Event):
     """An asset's table is gone: it is retired, and its listing with it."""
 
     code: ClassVar[str] = "catalog.asset_retired"
+    speaks_of: ClassVar[Mapping[str, str]] = {"table": "table"}
     table: str

@@ -1,5 +1,6 @@
 """What the trail can say. Each event has a code that is an explicit string, registered once and never reused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ class Event:
     """
 
     code: ClassVar[str] = ""
+    speaks_of: ClassVar[Mapping[str, str]] = {}
+    """The facts that name other things, each with their kind: who asks the trail for one of those finds this."""
     subject: str
     """What it happened to, as `kind:name`: `table:raw_db.patients`."""
 
@@ -25,6 +28,12 @@ class Event:
     def facts(self) -> dict[str, Any]:
         """The fields besides the subject, as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "subject"}
+
+    def about(self) -> list[str]:
+        """What it speaks of besides its subject, written as subjects are; sorted."""
+        named = ((kind, getattr(self, fact)) for fact, kind in self.speaks_of.items())
+        told = ((kind, [name] if isinstance(name, str) else name or ()) for kind, name in named)
+        return sorted({f"{kind}:{name}" for kind, names in told for name in names} - {self.subject})
 
 
 def event_codes() -> tuple[str, ...]:

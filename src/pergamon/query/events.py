@@ -1,9 +1,14 @@
 """What queries tell the trail. Never the text of a query, whose literals may be data: its SHA-256 stands for it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pergamon.kernel import Event
+
+READS = {"tables": "table", "lake_tables": "table", "assets": "asset"}
+"""What a query reads is found by each of its names: the query's own, and, where a grant gives it, the lake's table
+and the asset."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,11 @@ class QueryStarted(Event):
     """The intent: these tables at these snapshots are about to be read by this query."""
 
     code: ClassVar[str] = "query.started"
+    speaks_of: ClassVar[Mapping[str, str]] = READS
     workgroup: str
     tables: list[str]
+    lake_tables: list[str]
+    assets: list[str]
     snapshots: dict[str, int | None]
     sql_sha256: str
 
@@ -32,8 +40,11 @@ class QueryStarted(Event):
 @dataclass(frozen=True)
 class QueryRan(Event):
     code: ClassVar[str] = "query.ran"
+    speaks_of: ClassVar[Mapping[str, str]] = READS
     workgroup: str
     tables: list[str]
+    lake_tables: list[str]
+    assets: list[str]
     snapshots: dict[str, int | None]
     rows: int
     truncated: bool
@@ -55,6 +66,7 @@ class QueryQueued(Event):
     """A statement was submitted; it waits for its turn, and is decided anew when that comes."""
 
     code: ClassVar[str] = "query.queued"
+    speaks_of: ClassVar[Mapping[str, str]] = {"tables": "table"}
     workgroup: str
     tables: list[str]
     sql_sha256: str
@@ -138,6 +150,7 @@ class PreviewStarted(Event):
     """Somebody who may decide on a request is about to see what it would give. narrowed: of what less."""
 
     code: ClassVar[str] = "query.preview_started"
+    speaks_of: ClassVar[Mapping[str, str]] = {"table": "table"}
     table: str
     snapshot: int | None
     narrowed: list[str]

@@ -91,7 +91,13 @@ class LakeCatalog:
         key = self.mask_key(uow, subscribed.project, subscribed.owner)
         salted = mask_secrets(key, secrets.token_bytes(SALT_BYTES))
         reading = Reading(whole.columns, subscribed.rights, salted)
-        return replace(whole, columns=given_columns(whole.columns, subscribed.rights), reading=reading)
+        return replace(
+            whole,
+            columns=given_columns(whole.columns, subscribed.rights),
+            reading=reading,
+            lake_table=subscribed.lake_table,
+            asset_id=subscribed.asset_id,
+        )
 
 
 def _snapshot(name: TableName, record: lake.TableRecord) -> GrantedTable:

@@ -32,6 +32,7 @@ class UnknownWorkgroup(NotFound):
     """There is no such workgroup, or the actor does not belong to it: the two are answered alike."""
 
     code = "query.no_such_workgroup"
+    usual_hint = "leave it out, or ask who administers for the names that are yours"
 
 
 class WorkgroupNotNamed(Invalid):
@@ -44,6 +45,7 @@ class UnknownQuery(NotFound):
     """There is no such query in the history, or the actor may not see it."""
 
     code = "query.no_such_query"
+    usual_hint = "`pergamon query status` lists yours"
 
 
 class QueryInvalid(Invalid):
@@ -229,6 +231,10 @@ class GrantedTable:
     """Of `files`, those that are the whole table by themselves; none, where rows of them are deleted, where the
     metadata must say which of their columns is which, or where they are better read as it tells."""
     has_deleted_rows: bool = False
+    lake_table: str | None = None
+    """The lake's own name of a subscription's table; of a table of the lake, its name is that."""
+    asset_id: str | None = None
+    """The asset of which a grant gives it."""
 
     @property
     def rights(self) -> TableRights | None:

@@ -77,6 +77,14 @@ class Admitted:
         return [str(table.name) for table in self.job.tables]
 
     @property
+    def lake_tables(self) -> list[str]:
+        return sorted({table.lake_table for table in self.job.tables if table.lake_table})
+
+    @property
+    def assets(self) -> list[str]:
+        return sorted({table.asset_id for table in self.job.tables if table.asset_id})
+
+    @property
     def snapshots(self) -> dict[str, int | None]:
         return {str(table.name): table.snapshot_id for table in self.job.tables}
 
@@ -89,6 +97,8 @@ class Admitted:
             subject=self.subject,
             workgroup=self.workgroup,
             tables=self.tables,
+            lake_tables=self.lake_tables,
+            assets=self.assets,
             snapshots=self.snapshots,
             sql_sha256=self.sql_sha256,
         )
@@ -266,6 +276,8 @@ def _record_outcome(place: QueryPlace, admitted: Admitted, result: QueryResult, 
                 subject=admitted.subject,
                 workgroup=admitted.workgroup,
                 tables=admitted.tables,
+                lake_tables=admitted.lake_tables,
+                assets=admitted.assets,
                 snapshots=admitted.snapshots,
                 rows=rows,
                 truncated=result.truncated,

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pergamon import access, catalog, identity, keys, query
+from pergamon import access, audit, catalog, identity, keys, query
 from pergamon.kernel import PergamonError
 from pergamon.lake import DatabaseSpec, put_database
 from pergamon.query import QueryCancelled, QueryStopped, UnknownQueryTable
@@ -56,6 +56,23 @@ def test_columns_rows_and_masks_are_as_granted(lake: World) -> None:
     assert rows(lake, "SELECT count(*) AS n FROM study_sub.patients", "bob") == [{"n": 0}], "bob has no site"
     with pytest.raises(query.QueryInvalid, match="no such column: age"):
         rows(lake, "SELECT age FROM study_sub.patients")
+
+
+def test_who_read_a_table_is_found_by_each_of_its_names(lake: World) -> None:
+    lake.granted(columns=("id", "site"))
+    rows(lake, "SELECT count(*) AS n FROM study_sub.patients", "bob")
+    with pytest.raises(UnknownQueryTable):
+        rows(lake, "SELECT * FROM heart_db.patients", "bob")
+
+    def found(subject: str) -> set[tuple[str, str]]:
+        with lake.by() as uow:
+            return {(entry.actor, entry.code) for entry in audit.read_trail(uow, subject=subject)}
+
+    read = {("person:bob", "query.started"), ("person:bob", "query.ran")}
+    for name in ("table:study_sub.patients", "table:heart_db.patients", f"asset:{lake.asset}"):
+        assert read | {("person:olga", "access.grant_issued")} <= found(name), name
+    assert ("person:bob", "audit.act_denied") in found("table:heart_db.patients")
+    assert not read & found("table:heart_db.nothing")
 
 
 def test_a_grant_with_masks_of_its_own_changes_nothing_of_another(lake: World) -> None:

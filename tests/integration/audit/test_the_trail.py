@@ -1,14 +1,16 @@
 """No act without its record, and no change to a record that goes unnoticed."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
 
 from pergamon import audit
+from pergamon.audit.read import search_of
 from pergamon.kernel import AccessDenied, Actor, Decision, Event, require
 from pergamon.runtime import Runtime
 
@@ -18,7 +20,10 @@ class SomethingHappened(Event):
     """Test event."""
 
     code: ClassVar[str] = "test.something_happened"
+    speaks_of: ClassVar[Mapping[str, str]] = {"others": "other", "owner": "person"}
     number: int
+    others: tuple[str, ...] = ()
+    owner: str | None = None
 
 
 def _act(rt: Runtime, operator: Actor, *numbers: int) -> None:
@@ -43,7 +48,9 @@ def _tamper(rt: Runtime, sql: str) -> None:
 def sealed(rt: Runtime, operator: Actor) -> Runtime:
     _act(rt, operator, 1, 2, 3)
     rt.seal_trail()
-    _act(rt, operator, 4, 5)
+    _act(rt, operator, 4)
+    with rt.begin(operator) as uow:
+        uow.record(SomethingHappened(subject="thing:5", number=5, others=("b", "a", "a"), owner="ada"))
     rt.seal_trail()
     return rt
 
@@ -96,6 +103,8 @@ def test_a_denial_is_recorded_although_the_work_is_rolled_back(rt: Runtime, oper
         ("UPDATE audit_event SET actor = 'operator:somebody' WHERE subject = 'thing:4'", 4, "not what it was"),
         ("UPDATE audit_event SET at = at + interval '1 microsecond' WHERE subject = 'thing:1'", 1, "not what it was"),
         ("DELETE FROM audit_event WHERE subject = 'thing:3'", 3, "missing"),
+        ("DELETE FROM audit_about WHERE about = 'person:ada'", 5, "not what it was"),
+        ("UPDATE audit_about SET about = 'person:eve' WHERE about = 'person:ada'", 5, "not what it was"),
         ("DELETE FROM audit_link WHERE seq = 2", 2, "missing"),
         ("DELETE FROM audit_link WHERE seq > 3", 4, "tail is cut"),
         ("DELETE FROM audit_link", 1, "tail is cut"),
@@ -109,6 +118,54 @@ def test_every_change_is_found_and_placed(sealed: Runtime, operator: Actor, sql:
     assert words in verdict.faults[0].what
 
 
+def test_an_event_is_found_by_everything_that_it_speaks_of(sealed: Runtime, operator: Actor) -> None:
+    """And page by page, each once, also where it is about one and speaks of the other."""
+    for number, others in ((6, ("a",)), (7, ())):
+        with sealed.begin(operator) as uow:
+            uow.record(SomethingHappened(subject="other:a", number=number, others=others))
+
+    def numbers(subject: str, **asked: Any) -> list[int]:  # Any: arguments of a verb
+        with sealed.begin(operator) as uow:
+            found = audit.read_trail(uow, subject=subject, **asked)
+        return [entry.as_json()["facts"]["number"] for entry in found]
+
+    assert numbers("other:a") == [7, 6, 5]
+    assert numbers("other:b") == numbers("person:ada") == numbers("thing:5") == [5]
+    assert numbers("person:None") == numbers("other:") == []
+    assert numbers("other:a", actor="person:ada") == numbers("other:a", code="test.other") == []
+    assert numbers("other:a", actor=operator.id, code="test.something_happened", limit=2) == [7, 6]
+    with sealed.begin(operator) as uow:
+        (newest,) = audit.read_trail(uow, subject="other:a", limit=1)
+    assert numbers("other:a", before=(newest.at, newest.id)) == [6, 5]
+    assert numbers("other:a", until=newest.at) == [6, 5]
+    assert numbers("other:a", since=newest.at) == [7]
+
+
+def test_each_search_of_a_long_trail_is_an_index_scan(rt: Runtime, operator: Actor) -> None:
+    """Nothing is sorted or passed over: what is wanted is read in the order of time, whichever plan is kept."""
+    with rt.begin(operator) as uow:
+        uow.execute(
+            "INSERT INTO audit_event (id, at, actor, code, subject, facts) SELECT 'evt_' || n, "
+            "now() - n * interval '1 s', 'person:p' || n %% 100, 'c' || n %% 50, "
+            "CASE WHEN n %% 2 = 1 THEN 'table:t' ELSE 's' || n END, '{}' "
+            "FROM generate_series(1, 20000) n"
+        )
+        uow.execute(
+            "INSERT INTO audit_about (event_id, about, at) SELECT 'evt_' || n, 'table:t', now() - n * interval '1 s' "
+            "FROM generate_series(1, 20000) n WHERE n %% 2 = 0"
+        )
+    with rt.begin(operator) as uow:
+        uow.execute("ANALYZE audit_event")
+        uow.execute("ANALYZE audit_about")
+        asked = {"subject": "table:t", "code": "c1", "actor": "person:p1", "since": uow.now, "limit": 50}
+        for given in ({"subject"}, {"actor"}, {"code"}, {"since"}, set[str]()):
+            sql = search_of(given)
+            plan = "\n".join(row["QUERY PLAN"] for row in uow.rows(f"EXPLAIN (COSTS OFF) {sql}", asked))
+            assert "Seq Scan" not in plan, plan
+            assert "Bitmap" not in plan, plan
+            assert plan.count("->  Sort") <= 1, "of as many as are shown, where two searches become one"
+
+
 def test_a_chain_rewritten_with_right_hashes_does_not_agree_with_the_signed_heads(
     sealed: Runtime, operator: Actor
 ) -> None:
@@ -117,8 +174,8 @@ def test_a_chain_rewritten_with_right_hashes_does_not_agree_with_the_signed_head
         connection.execute("SET session_replication_role = replica")
         previous = audit.model.GENESIS
         rows = connection.execute(
-            "SELECT l.seq, e.id, e.at, e.actor, e.operator, e.code, e.subject, e.facts "
-            "FROM audit_link l JOIN audit_event e ON e.id = l.event_id ORDER BY l.seq"
+            f"SELECT l.seq, {audit.model.ENTRY} FROM audit_link l JOIN audit_event e ON e.id = l.event_id "
+            "ORDER BY l.seq"
         ).fetchall()
         for seq, *fields in rows:
             previous = audit.TrailEntry(*fields).hash_after(previous)
