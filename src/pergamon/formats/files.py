@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pergamon.formats.blame import hosts_troubles_told
-from pergamon.formats.magic import kind_of
-from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, WrittenPart
+from pergamon.formats.magic import NO_TABLE, kind_of
+from pergamon.formats.model import Constant, FilePart, FormatHints, Limits, Unreadable, WrittenPart
 from pergamon.formats.ports import Progress
 from pergamon.formats.work import Look, Writing
 
@@ -39,6 +39,8 @@ def inspect_file(
     with hosts_troubles_told(), tempfile.TemporaryDirectory(dir=scratch, prefix="look-") as place:
         kind = kind_of(path, name, hints, limits)
         parts = INSPECTORS[kind.format](Look(path, kind.compression, hints, limits, Path(place), year))
+    if not kind.is_said_to_be_a_table and all(part.rows == 0 for part in parts):
+        raise Unreadable("it is a line of text, and no table is in it", hint=NO_TABLE)
     return [replace(part, warnings=(*kind.warnings, *part.warnings)) for part in parts]
 
 

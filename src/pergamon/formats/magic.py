@@ -43,13 +43,20 @@ OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"<?xml", "XML"),
 )
 TEXT_FORMATS = ("csv", "json", "ndjson")
+TABLES_OF_TEXT = {"csv", "tsv", "tab", "psv"}
+"""Who calls a text so says that it is a table, if only of a header."""
+DOCUMENTS = {"doc", "docx", "odt", "rtf", "pdf", "ppt", "pptx", "odp", "md", "rst", "tex", "html", "htm", "eml", "msg"}
+NO_TABLE = "if it is CSV, call it .csv, or hint: format"
 
 
 @dataclass(frozen=True)
 class Kind:
+    """is_said_to_be_a_table: by its name, its bytes or a hint; of another text, its rows must show it."""
+
     format: Format
     compression: Compression
     warnings: tuple[str, ...] = ()
+    is_said_to_be_a_table: bool = True
 
 
 def kind_of(path: Path, name: str, hints: FormatHints, limits: Limits) -> Kind:
@@ -69,10 +76,13 @@ def kind_of(path: Path, name: str, hints: FormatHints, limits: Limits) -> Kind:
         raise Unreadable("there is nothing in it", hint="upload the file again if it has rows")
     called = _called(name)
     found = hints.format or _by_content(path, sample, called, compression)
+    if found == "csv" and hints.format is None and _ending(name) in DOCUMENTS:
+        raise Unreadable(f"it is called {_ending(name)}, and no table is in it", hint=NO_TABLE)
     warnings = _warnings(found, compression, called, _packing_called(name), hints)
     if compression != "none" and found not in TEXT_FORMATS:
         raise Unreadable(f"it is {found} packed with {compression}", hint="upload it unpacked: it is packed inside")
-    return Kind(found, compression, warnings)
+    is_said = found != "csv" or hints.format is not None or _ending(name) in TABLES_OF_TEXT
+    return Kind(found, compression, warnings, is_said)
 
 
 def _by_content(path: Path, sample: bytes, called: Format | None, compression: Compression) -> Format:
@@ -137,13 +147,13 @@ def _endings(name: str) -> Iterator[str]:
         yield suffix[1:]
 
 
+def _ending(name: str) -> str:
+    """The last ending that is not one of a packing."""
+    return next((ending for ending in _endings(name) if ending not in PACKING_ENDINGS), "")
+
+
 def _called(name: str) -> Format | None:
-    for ending in _endings(name):
-        if ending in BY_ENDING:
-            return BY_ENDING[ending]
-        if ending not in PACKING_ENDINGS:
-            return None
-    return None
+    return BY_ENDING.get(_ending(name))
 
 
 def _packing_called(name: str) -> Compression:

@@ -125,6 +125,9 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "zip bomb": ("x.xlsx", zip_bomb(), "more than 250 times its size"),
     "Parquet in gzip": ("x.parquet.gz", gzip.compress(parquet()), "parquet packed with gzip"),
     "a zip archive": ("x.csv", b"", "it is a zip archive"),
+    "a letter": ("letter.docx", b"Dear Ms Doe, thank you for your letter.\nYours, A\n", "called docx, and no table"),
+    "a line of text": ("letter.txt", b"Dear Ms Doe, thank you for your letter.\n", "no table is in it"),
+    "a line of text with no ending": ("LETTER", b"Dear Ms Doe\n", "no table is in it"),
     "a picture called CSV": ("x.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "it is a picture"),
     "bytes called CSV": ("x.csv", bytes(range(256)) * 40, "it holds NUL bytes|neither text"),
     "bytes called Parquet": ("x.parquet", bytes(range(256)) * 40, "it is called parquet but is not"),
@@ -163,6 +166,16 @@ def test_a_bad_file_gets_a_clear_reason(tmp_path: Path, case: str) -> None:
     assert "Doe" not in told
     assert not path.with_suffix(".out").exists()
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "rows"),
+    [("x.csv", b"id,name\n", 0), ("x.tsv.gz", gzip.compress(b"id\tname\n"), 0), ("x.txt", b"id;name\n1;a\n", 1)],
+)
+def test_a_header_alone_is_a_table_where_the_name_says_so(tmp_path: Path, name: str, data: bytes, rows: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    assert [(part.rows, len(part.schema)) for part in inspect_file(path, name)] == [(rows, 2)]
 
 
 @pytest.mark.parametrize("begin", [b"a,b\n1,", b"a,b\n1,2\n3,", b"a,b\n1,2\n3,4"])
