@@ -25,16 +25,19 @@ MOST_LIVE_GRANTS = 50
 
 class UnknownRequest(NotFound):
     code = "access.unknown_request"
+    usual_hint = "`pergamon request ls` lists what you may see"
 
 
 class UnknownGrant(NotFound):
     code = "access.unknown_grant"
+    usual_hint = "`pergamon grant ls` lists what you may see"
 
 
 class OwnRequest(AccessDenied):
     """Nobody decides on a request that they wrote or amended."""
 
     code = "access.own_request"
+    usual_hint = "another owner or steward of the asset decides on it"
 
 
 class BadRequest(Invalid):
@@ -47,6 +50,7 @@ class WouldWiden(Invalid):
     """Who approves may give less than was asked, and never more."""
 
     code = "access.would_widen"
+    usual_hint = "approve at most what was asked for, or send it back for changes"
 
 
 class RequestNotOpen(Conflict):
@@ -83,6 +87,7 @@ class NotForAsking(Conflict):
     """The asset cannot be asked for: it has no listing, its table is gone, or it bundles others."""
 
     code = "access.not_for_asking"
+    usual_hint = "`pergamon search` finds what can be asked for"
 
 
 class TooManyGrants(Conflict):
@@ -95,6 +100,7 @@ class GrantNotActive(Conflict):
     """The grant has ended; it can be neither revoked nor renewed."""
 
     code = "access.grant_not_active"
+    usual_hint = "it gives nothing any more; there is nothing to do"
 
 
 class RequestState(StrEnum):

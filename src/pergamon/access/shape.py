@@ -202,7 +202,7 @@ def _days(conditions: AccessConditions, wish: Wish, narrowings: Sequence[Narrowi
     asked = [days for days in (conditions.longest_days, wish.days) if days is not None]
     allowed = min(asked, default=None)
     if wish.days is not None and conditions.longest_days is not None and wish.days > conditions.longest_days:
-        raise BadRequest(f"the asset is given for at most {conditions.longest_days} days")
+        raise BadRequest(f"the asset is given for at most {conditions.longest_days} days", hint="ask for fewer days")
     given = [narrowing.days for narrowing in narrowings if narrowing.days is not None]
     if allowed is not None and any(days > allowed for days in given):
         raise WouldWiden(f"nobody asked for more than {allowed} days")

@@ -28,14 +28,17 @@ LONGEST_README = 65_536
 
 class UnknownAsset(NotFound):
     code = "catalog.unknown_asset"
+    usual_hint = "`pergamon asset ls` lists those that you may find"
 
 
 class UnknownVersion(NotFound):
     code = "catalog.unknown_version"
+    usual_hint = "`pergamon asset versions` lists those that you may see"
 
 
 class UnknownProject(NotFound):
     code = "catalog.unknown_project"
+    usual_hint = "`pergamon project ls` lists those that you may see"
 
 
 class UnknownTerm(NotFound):
@@ -44,10 +47,12 @@ class UnknownTerm(NotFound):
 
 class UnknownForm(NotFound):
     code = "catalog.unknown_form"
+    usual_hint = "`pergamon glossary forms` lists them"
 
 
 class UnknownUnit(NotFound):
     code = "catalog.unknown_unit"
+    usual_hint = "units stand in the configuration: module type catalog-domain"
 
 
 class UnknownDataSource(NotFound):
@@ -64,18 +69,21 @@ class VersionMovedOn(Conflict):
     """Somebody has changed the asset since the caller looked at it."""
 
     code = "catalog.version_moved_on"
+    usual_hint = "look at what it is now, and say it again"
 
 
 class AssetRetired(Conflict):
     """The asset's table is gone; nothing is said of it any more."""
 
     code = "catalog.asset_retired"
+    usual_hint = "it comes back with its table, when a crawler or a data source finds that again"
 
 
 class NotPublished(Conflict):
     """The asset is not published, so this cannot be done."""
 
     code = "catalog.not_published"
+    usual_hint = "there is nothing to take back; `pergamon asset publish` lists it"
 
 
 class FormsIncomplete(Invalid):
@@ -88,12 +96,14 @@ class BadContent(Invalid):
     """What is to be said of the asset does not fit it: a column that it has not, a term that there is not, …"""
 
     code = "catalog.bad_content"
+    usual_hint = "docs/how-to/describe-and-publish.md shows what may be said"
 
 
 class BadDomain(Invalid):
     """A domain, a glossary or a form is not as it can be."""
 
     code = "catalog.bad_domain"
+    usual_hint = "docs/how-to/describe-and-publish.md shows how units, terms and forms are written"
 
 
 class InUse(Conflict):
@@ -104,6 +114,7 @@ class InUse(Conflict):
 
 class NameTaken(Conflict):
     code = "catalog.name_taken"
+    usual_hint = "take another name, or change the one that is there"
 
 
 class MemberOfConfiguration(Conflict):
@@ -114,6 +125,7 @@ class MemberOfConfiguration(Conflict):
 
 class NoSuchMember(NotFound):
     code = "catalog.no_such_member"
+    usual_hint = "`pergamon project show` lists its members, and where each comes from"
 
 
 def _storable(text: str) -> str:

@@ -37,4 +37,4 @@ def _text(given: bytes) -> str:
     try:
         return given.decode()
     except UnicodeDecodeError:
-        raise Invalid("the password is not text in UTF-8") from None
+        raise Invalid("the password is not text in UTF-8", hint="give it in UTF-8") from None

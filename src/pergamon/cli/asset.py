@@ -24,7 +24,7 @@ from pergamon.cli.catalog import (
     plain,
     plain_lines,
 )
-from pergamon.cli.context import counted, echo_json, json_option
+from pergamon.cli.context import counted, echo_json, json_option, tell
 from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
@@ -167,11 +167,12 @@ def publish_command(door: Door, *, assets: tuple[str, ...]) -> list[Json]:
 @asset_group.command("unpublish")
 @click.argument("asset")
 @asking
-def unpublish_command(door: Door, *, asset: str) -> None:
+@json_option
+def unpublish_command(door: Door, *, asset: str, as_json: bool) -> None:
     """Take the listing of an ASSET back. No data source publishes it again; you may."""
     path = f"/api/v1/assets/{in_path(asset)}/unpublish"
-    door.post(path, {}, lambda uow: catalog.unpublish_asset(uow, asset).id)
-    click.echo(f"{plain(asset)} is not published any more; only its project finds it")
+    told = door.post(path, {}, lambda uow: {"id": catalog.unpublish_asset(uow, asset).id})
+    tell(told, f"{plain(asset)} is not published any more; only its project finds it", as_json=as_json)
 
 
 def _echo_versions(found: list[Json]) -> None:
@@ -316,7 +317,10 @@ def _named(one: Json, number: int) -> Any:
     try:
         return catalog.NamedEdit.model_validate(one)
     except ValidationError as error:
-        raise Invalid(f"edit {number} of the file: {_faults(error)}") from None
+        raise Invalid(
+            f"edit {number} of the file: {_faults(error)}",
+            hint="docs/how-to/describe-and-publish.md shows what may be said",
+        ) from None
 
 
 def _checked(edit: Json) -> AssetEdit:
@@ -326,7 +330,7 @@ def _checked(edit: Json) -> AssetEdit:
     try:
         return catalog.AssetEdit.model_validate(edit)
     except ValidationError as error:
-        raise Invalid(_faults(error)) from None
+        raise Invalid(_faults(error), hint="docs/how-to/describe-and-publish.md shows what may be said") from None
 
 
 def _faults(error: Any) -> str:

@@ -13,6 +13,7 @@ import yaml
 from pergamon.cli.catalog import Command, Json
 from pergamon.kernel import Invalid
 
+SHOWN_IN = "docs/how-to/describe-and-publish.md shows such files and options"
 LARGEST_FILE = 8 * 1024 * 1024
 CONTACT = re.compile(r"\s*(?P<name>[^<>]*[^<>\s])\s*(?:<(?P<email>[^<>\s]+)>)?\s*")
 
@@ -95,7 +96,7 @@ def edits_in(path: Path, version_of: Callable[[str], int]) -> list[Json]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
-        raise Invalid(f"{path} is not YAML{where}") from None
+        raise Invalid(f"{path} is not YAML{where}", hint=SHOWN_IN) from None
     if not isinstance(told, list) or not all(
         isinstance(one, dict) and isinstance(one.get("asset"), str) for one in told
     ):
@@ -112,10 +113,16 @@ def _text_of(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
-            raise Invalid(f"{path} is larger than {LARGEST_FILE} bytes")
+            raise Invalid(
+                f"{path} is larger than {LARGEST_FILE} bytes",
+                hint=SHOWN_IN,
+            )
         return content.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} cannot be read as UTF-8 text ({type(error).__name__})") from None
+        raise Invalid(
+            f"{path} cannot be read as UTF-8 text ({type(error).__name__})",
+            hint=SHOWN_IN,
+        ) from None
 
 
 def pairs_of(given: Iterable[str], option: str) -> list[tuple[str, str]]:
@@ -132,7 +139,10 @@ def pairs_of(given: Iterable[str], option: str) -> list[tuple[str, str]]:
 def _contact(text: str) -> Json:
     match = CONTACT.fullmatch(text)
     if match is None:
-        raise Invalid("--contact is written 'NAME <EMAIL>' or 'NAME'")
+        raise Invalid(
+            "--contact is written 'NAME <EMAIL>' or 'NAME'",
+            hint=SHOWN_IN,
+        )
     return {"name": match["name"], "email": match["email"]}
 
 
@@ -142,7 +152,10 @@ def form_values(given: Iterable[str], forms: Forms) -> Json:
     for name, text in pairs_of(given, "--form"):
         form, dot, field = name.partition(".")
         if not dot:
-            raise Invalid("--form is written FORM.FIELD=VALUE")
+            raise Invalid(
+                "--form is written FORM.FIELD=VALUE",
+                hint=SHOWN_IN,
+            )
         kind = forms.get(form, {}).get(field, {}).get("type", "text")
         values.setdefault(form, {})[field] = _value(text, kind)
     return values

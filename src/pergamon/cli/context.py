@@ -79,6 +79,14 @@ def echo_json(value: Any) -> None:  # Any: whatever JSON can hold
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def tell(told: Any, words: str, *, as_json: bool) -> None:  # Any: as above
+    """Say what was done: to a program as JSON, to a person in words."""
+    if as_json:
+        echo_json(told)
+    else:
+        click.echo(words)
+
+
 def counted(number: int, noun: str) -> str:
     """`1 file`, `2 files`: how a person would say it."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -18,6 +18,7 @@ from pergamon.cli.catalog import (
     plain,
     plain_lines,
 )
+from pergamon.cli.context import json_option, tell
 from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
@@ -132,10 +133,11 @@ def approve_command(door: Door, *, name: str) -> Any:
 @glossary_group.command("rm")
 @click.argument("name")
 @asking
-def remove_command(door: Door, *, name: str) -> None:
+@json_option
+def remove_command(door: Door, *, name: str, as_json: bool) -> None:
     """Remove the term NAME, which people wrote and nothing carries."""
     door.delete(f"{TERMS}/{in_path(name)}", lambda uow: catalog.remove_term(uow, name))
-    click.echo(f"{plain(name)} is removed")
+    tell({"name": name}, f"{plain(name)} is removed", as_json=as_json)
 
 
 def _echo_forms(told: Json) -> None:
@@ -182,4 +184,7 @@ def _checked(term: Json) -> TermSpec:
         return catalog.TermSpec.model_validate(term)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        raise Invalid("; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:10])) from None
+        raise Invalid(
+            "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults[:10]),
+            hint="`pergamon glossary suggest --help` says how a term is written",
+        ) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pergamon import identity
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, echo_json, json_option, tell
 from pergamon.kernel import durable_write, require
 from pergamon.policy import Action, Resource
 
@@ -26,9 +26,17 @@ def token_group() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write each to the file NAME.token (0600) in this directory.",
 )
+@json_option
 @click.pass_obj
 def issue_command(
-    context: CliContext, principals: tuple[str, ...], *, label: str, days: int, out: Path | None, out_dir: Path | None
+    context: CliContext,
+    principals: tuple[str, ...],
+    *,
+    label: str,
+    days: int,
+    out: Path | None,
+    out_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Issue a token for each PRINCIPAL (person:<name> or service:<name>), for all or for none. It is shown once."""
     if out is not None and (out_dir is not None or len(principals) > 1):
@@ -38,13 +46,16 @@ def issue_command(
         for principal in dict.fromkeys(principals):
             require(runtime.decide(uow, Action.IDENTITY_MANAGE, Resource("principal", principal)))
             secrets[principal] = identity.issue_token(uow, principal, label=label, lifetime=timedelta(days=days))
+    issued = []
     for principal, secret in secrets.items():
         file = out if out_dir is None else out_dir / f"{principal.rpartition(':')[2]}.token"
-        if file is None:
-            click.echo(secret)
-        else:
+        if file is not None:
             durable_write(file.absolute(), secret.encode())
-            click.echo(f"written to {file}")
+        issued.append({"principal": principal} | ({"token": secret} if file is None else {"file": str(file)}))
+        if not as_json:
+            click.echo(secret if file is None else f"written to {file}")
+    if as_json:
+        echo_json(issued)
 
 
 @token_group.command("ls")
@@ -66,10 +77,11 @@ def list_command(context: CliContext, principal: str, as_json: bool) -> None:
 
 @token_group.command("revoke")
 @click.argument("token_id")
+@json_option
 @click.pass_obj
-def revoke_command(context: CliContext, token_id: str) -> None:
+def revoke_command(context: CliContext, token_id: str, as_json: bool) -> None:
     """Revoke a token; it is refused from now on."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         require(runtime.decide(uow, Action.IDENTITY_MANAGE, Resource("token", token_id)))
         identity.revoke_token(uow, token_id)
-    click.echo("revoked")
+    tell({"id": token_id}, "revoked", as_json=as_json)

@@ -177,7 +177,10 @@ def _post(endpoint: Client, event: Json) -> None:
         with endpoint.connection() as http:
             answer = http.post(endpoint.server, json=event)
     except httpx.HTTPError as error:
-        raise TargetRefused(f"{endpoint.server} does not answer ({type(error).__name__})") from None
+        raise TargetRefused(
+            f"{endpoint.server} does not answer ({type(error).__name__})",
+            hint="is it up? the export goes on where it stopped",
+        ) from None
     if not answer.is_success:
         raise TargetRefused(f"{endpoint.server} answered {answer.status_code}", hint="run it again to go on from there")
 

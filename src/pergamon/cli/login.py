@@ -15,7 +15,7 @@ from pergamon.cli.client import (
     token_is_in_environment,
     without_token,
 )
-from pergamon.cli.context import CliContext
+from pergamon.cli.context import CliContext, json_option, tell
 from pergamon.cli.one_line import one_line
 from pergamon.kernel import Kind, NotFound, durable_write
 
@@ -29,8 +29,9 @@ ANSWER = ("token", "person", "valid_until")
 @server_option
 @click.option("--person", metavar="NAME", help="Who you are; asked for when it is left out.")
 @from_stdin_option
+@json_option
 @click.pass_obj
-def login_command(context: CliContext, server: str, person: str | None, from_stdin: bool) -> None:
+def login_command(context: CliContext, server: str, person: str | None, from_stdin: bool, as_json: bool) -> None:
     """Log in at a server by a password, for eight hours. The token is kept in a 0600 file, for this server alone."""
     _refuse_impersonation(context)
     client, path = without_token(server), login_file(server)
@@ -39,23 +40,28 @@ def login_command(context: CliContext, server: str, person: str | None, from_std
     previous = token_in(path) if path.exists() else ""
     told = client.post("/api/v1/login", asked | ({"previous_token": previous} if previous else {}))
     if not isinstance(told, dict) or not all(isinstance(told.get(key), str) for key in ANSWER):
-        raise ServerNotReached(f"what answers at {server} is not Pergamon")
+        raise ServerNotReached(
+            f"what answers at {server} is not Pergamon", hint="give --server the address that `pergamon up` prints"
+        )
     durable_write(path, told["token"].encode())
-    click.echo(one_line(f"{told['person']}: logged in at {server} until {told['valid_until']}"))
+    words = one_line(f"{told['person']}: logged in at {server} until {told['valid_until']}")
+    tell({name: told[name] for name in ("person", "valid_until")}, words, as_json=as_json)
     if token_is_in_environment():
         click.echo("note: PERGAMON_TOKEN is set, and goes before this login", err=True)
 
 
 @click.command("logout")
 @server_option
+@json_option
 @click.pass_obj
-def logout_command(context: CliContext, server: str) -> None:
+def logout_command(context: CliContext, server: str, as_json: bool) -> None:
     """Log out at a server: your token of `pergamon login` is revoked there, and removed here."""
     _refuse_impersonation(context)
     path = login_file(server)
     if not path.exists():
         raise NotFound(f"nobody is logged in at {server} from here", hint="a token of PERGAMON_TOKEN is not a login")
-    click.echo(f"logged out at {server}{_revoke(without_token(server), path)}")
+    words = f"logged out at {server}{_revoke(without_token(server), path)}"
+    tell({"server": server}, words, as_json=as_json)
 
 
 def _ask_name() -> str:

@@ -52,7 +52,10 @@ class ServerPlace:
             headers = self.answer("HEAD", _address(name, "objects", version=version)).headers
         except ServerRefused as refused:
             if refused.kind is Kind.NOT_FOUND:  # a HEAD's answer has no words of its own
-                raise NotFound(f"there is no object {name}, or you may not reach it") from None
+                raise NotFound(
+                    f"there is no object {name}, or you may not reach it",
+                    hint="`pergamon object ls` lists those that you may read",
+                ) from None
             raise
         return {
             "size_bytes": int(headers["content-length"]),
@@ -112,7 +115,10 @@ class ServerPlace:
     def _json(self, method: str, path: str, **request: Any) -> Json:  # Any: what httpx takes
         told = _told(self.answer(method, path, **request))
         if not told:
-            raise ServerNotReached(f"what answers at {self._client.server} is not Pergamon")
+            raise ServerNotReached(
+                f"what answers at {self._client.server} is not Pergamon",
+                hint="give --server the address that `pergamon up` prints",
+            )
         return told
 
     def answer(self, method: str, path: str, **request: Any) -> httpx.Response:

@@ -122,7 +122,10 @@ def send(place: ObjectPlace, source: Source, wish: PutWish, advance: Advance) ->
             file.seek(0)
             told = place.put(source.target, Outgoing(file, size_bytes, digest), wish, advance)
     except OSError as error:
-        raise FileNotUsable(f"{source.file} cannot be read ({type(error).__name__})") from None
+        raise FileNotUsable(
+            f"{source.file} cannot be read ({type(error).__name__})",
+            hint="are its rights and its place as they should be?",
+        ) from None
     return Sent(source, told)
 
 
@@ -148,7 +151,10 @@ def fetch(
         os.replace(part, file)  # noqa: PTH105 - as everywhere: one spelling for a rename
         fsync_directory(file.parent)
     except OSError as error:
-        raise FileNotUsable(f"{file} cannot be written ({error.strerror or type(error).__name__})") from None
+        raise FileNotUsable(
+            f"{file} cannot be written ({error.strerror or type(error).__name__})",
+            hint="are its rights and its place as they should be?",
+        ) from None
 
 
 def _complete(  # noqa: PLR0917 - what, where to, and how far

@@ -14,7 +14,7 @@ from pergamon.cli.client import client_at
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
 from pergamon.cli.object_bucket import telling_of_buckets
 from pergamon.cli.object_client import ServerPlace
-from pergamon.cli.object_place import LocalPlace, ObjectName, ObjectPlace, PutWish, every_object
+from pergamon.cli.object_place import Json, LocalPlace, ObjectName, ObjectPlace, PutWish, every_object
 from pergamon.cli.object_transfer import (
     Sent,
     Source,
@@ -173,6 +173,7 @@ def _put_all(place: ObjectPlace, wanted: list[Source], wish: PutWish, *, skipped
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @server_option
 @token_file_option
+@json_option
 @click.pass_obj
 def get_command(
     context: CliContext,
@@ -183,6 +184,7 @@ def get_command(
     force: bool,
     server: str | None,
     token_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Download an object to a FILE; or all below BUCKET/PREFIX/ (with the slash) to a FOLDER. `-` is standard output.
 
@@ -193,35 +195,51 @@ def get_command(
         if wanted.key == "" or wanted.key.endswith("/"):
             if version is not None or target == "-":
                 raise click.UsageError("a folder has no version, and cannot go to standard output")
-            _get_all(place, wanted, Path(target or "."), force=force)
+            _get_all(place, wanted, Path(target or "."), force=force, as_json=as_json)
         elif target == "-":
+            if as_json:
+                raise click.UsageError("standard output takes the object, or JSON")
             fetch_to_stdout(place, wanted, version, sys.stdout.buffer)
         else:
             file = _target_file(wanted, target)
-            _get_one(place, wanted, version, file, force=force)
-            click.echo(one_line(f"{file}  {_bytes(file.stat().st_size)}"), err=True)
+            _get_one(place, wanted, version, file, force=force, quiet=as_json)
+            got = _got(wanted, file, file.stat().st_size, as_json=as_json)
+            if as_json:
+                echo_json({"objects": [got], "failed": 0})
 
 
-def _get_one(place: ObjectPlace, wanted: ObjectName, version: str | None, file: Path, *, force: bool) -> None:
-    with _progress(int(place.describe(wanted, version)["size_bytes"]), quiet=False) as bar:
+def _get_one(
+    place: ObjectPlace, wanted: ObjectName, version: str | None, file: Path, *, force: bool, quiet: bool
+) -> None:
+    with _progress(int(place.describe(wanted, version)["size_bytes"]), quiet=quiet) as bar:
         fetch(place, wanted, version, file, force=force, advance=bar.advance)
 
 
-def _get_all(place: ObjectPlace, wanted: ObjectName, folder: Path, *, force: bool) -> None:
-    count = failed = 0
+def _got(wanted: ObjectName, file: Path, size_bytes: int, *, as_json: bool) -> Json:
+    """One object that was downloaded, told at once to a person."""
+    if not as_json:
+        click.echo(one_line(f"{file}  {_bytes(size_bytes)}"), err=True)
+    return {"bucket": wanted.bucket, "key": wanted.key, "file": str(file), "size_bytes": size_bytes}
+
+
+def _get_all(place: ObjectPlace, wanted: ObjectName, folder: Path, *, force: bool, as_json: bool) -> None:
+    got: list[Json] = []
+    failed = 0
     for told in every_object(place, wanted.bucket, wanted.key):
         one = ObjectName(wanted.bucket, told["key"])
         file = folder / told["key"].removeprefix(wanted.key)
         try:
             fetch(place, one, None, file, force=force, advance=lambda _: None)
-            click.echo(one_line(f"{file}  {_bytes(told['size_bytes'])}"), err=True)
-            count += 1
+            got.append(_got(one, file, int(told["size_bytes"]), as_json=as_json))
         except PergamonError as error:
             if error.kind is Kind.UNAVAILABLE:
                 raise
             failed += 1
             click.echo(one_line(f"error: {one}: {error}"), err=True)
-    click.echo(f"{counted(count, 'object')} downloaded", err=True)
+    if as_json:
+        echo_json({"objects": got, "failed": failed})
+    else:
+        click.echo(f"{counted(len(got), 'object')} downloaded", err=True)
     if failed:
         raise SomeNotDone(f"{counted(failed, 'object')} not downloaded", hint="the reasons stand above")
 
@@ -453,7 +471,7 @@ def _pairs(written: tuple[str, ...]) -> dict[str, str]:
     for text in written:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise Invalid("a tag is written NAME=VALUE")
+            raise Invalid("a tag is written NAME=VALUE", hint="as --tag ward=icu")
         pairs[name] = value
     return pairs
 

@@ -8,7 +8,7 @@ import click
 
 from pergamon import identity
 from pergamon.cli.ask_password import ask_password, from_stdin_option
-from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.context import CliContext, counted, echo_json, json_option, tell
 from pergamon.kernel import require
 from pergamon.policy import Action, Resource
 
@@ -43,8 +43,9 @@ def list_command(context: CliContext, as_json: bool) -> None:
 @person_group.command("set-password")
 @click.argument("person")
 @from_stdin_option
+@json_option
 @click.pass_obj
-def set_password_command(context: CliContext, person: str, from_stdin: bool) -> None:
+def set_password_command(context: CliContext, person: str, from_stdin: bool, as_json: bool) -> None:
     """Set the password of PERSON, asked for twice. Whoever is logged in with the one before is logged out."""
     principal = identity.person_id(person)
     with context.open() as runtime:
@@ -55,7 +56,8 @@ def set_password_command(context: CliContext, person: str, from_stdin: bool) -> 
         with runtime.begin(actor) as uow:
             _may_set(runtime, uow, principal)
             revoked = identity.set_password(uow, principal, password)
-    click.echo(f"{principal}: password set; {counted(revoked, 'login')} with the one before revoked")
+    words = f"{principal}: password set; {counted(revoked, 'login')} with the one before revoked"
+    tell({"principal": principal, "logins_revoked": revoked}, words, as_json=as_json)
     click.echo("tokens of `pergamon token issue` still work: `pergamon token ls` lists them", err=True)
 
 

@@ -17,7 +17,7 @@ from pergamon.cli.catalog import (
     listing,
     plain,
 )
-from pergamon.cli.context import counted
+from pergamon.cli.context import counted, json_option, tell
 from pergamon.kernel import LoadedWhenUsed
 
 if TYPE_CHECKING:
@@ -83,26 +83,30 @@ def _membership(work: Command) -> Command:
 @project_group.command("add-member")
 @_membership
 @asking
-def add_member_command(door: Door, *, project: str, principal: str, role: Any) -> None:
+@json_option
+def add_member_command(door: Door, *, project: str, principal: str, role: Any, as_json: bool) -> None:
     """Make PRINCIPAL (person:NAME or service:NAME) a member of PROJECT. A deployment does not undo it."""
     door.post(
         f"/api/v1/projects/{in_path(project)}/members",
         {"principal": principal, "role": role},
         lambda uow: catalog.add_member(uow, project, principal, role),
     )
-    click.echo(f"{plain(principal)} is {role} of {plain(project)}")
+    told = {"project": project, "principal": principal, "role": role}
+    tell(told, f"{plain(principal)} is {role} of {plain(project)}", as_json=as_json)
 
 
 @project_group.command("remove-member")
 @_membership
 @asking
-def remove_member_command(door: Door, *, project: str, principal: str, role: Any) -> None:
+@json_option
+def remove_member_command(door: Door, *, project: str, principal: str, role: Any, as_json: bool) -> None:
     """End a membership that was given with `add-member`."""
     door.delete(
         f"/api/v1/projects/{in_path(project)}/members/{role}/{in_path(principal)}",
         lambda uow: catalog.remove_member(uow, project, principal, role),
     )
-    click.echo(f"{plain(principal)} is no longer {role} of {plain(project)}")
+    told = {"project": project, "principal": principal, "role": role}
+    tell(told, f"{plain(principal)} is no longer {role} of {plain(project)}", as_json=as_json)
 
 
 @click.group("data-source")

@@ -44,11 +44,14 @@ def show_command(door: Door, *, table: str, history: bool, limit: int, as_json: 
 
 @quality_group.command("run")
 @click.argument("table", metavar="TABLE|ASSET")
-@asking
-def run_command(door: Door, *, table: str) -> None:
+@answering(lambda told: click.echo(_will_be_measured(plain(told["table"]))))
+def run_command(door: Door, *, table: str) -> Any:
     """Have a table measured now, and its rules applied; a worker does it."""
-    told = door.post(f"/api/v1/quality/{in_path(table)}/run", {}, lambda uow: _run(uow, table))
-    click.echo(f"{plain(told['table'])} is going to be measured; see `pergamon quality show {plain(told['table'])}`")
+    return door.post(f"/api/v1/quality/{in_path(table)}/run", {}, lambda uow: _run(uow, table))
+
+
+def _will_be_measured(table: str) -> str:
+    return f"{table} is going to be measured; see `pergamon quality show {table}`"
 
 
 def _echo_rules(told: Json) -> None:
@@ -114,11 +117,15 @@ def _rules_in(file: Path) -> list[Any]:
 
     try:
         if file.stat().st_size > LARGEST_FILE_BYTES:
-            raise Invalid(f"{file} is larger than {LARGEST_FILE_BYTES} bytes")
+            raise Invalid(
+                f"{file} is larger than {LARGEST_FILE_BYTES} bytes", hint="docs/how-to/measure-quality.md shows one"
+            )
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
         found = json.loads(json.dumps(found, default=str))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Invalid(f"{file} cannot be read as YAML ({type(error).__name__})") from None
+        raise Invalid(
+            f"{file} cannot be read as YAML ({type(error).__name__})", hint="docs/how-to/measure-quality.md shows one"
+        ) from None
     found = found.get("rules") if isinstance(found, dict) else found
     if not isinstance(found, list):
         raise Invalid(f"{file} holds no list of rules", hint="docs/how-to/measure-quality.md shows one")

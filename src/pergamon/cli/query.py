@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pergamon.cli.client import client_at
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, echo_json, json_option, tell
 from pergamon.cli.one_line import one_line
 from pergamon.cli.statement_place import StatementPlace, statement_place
 from pergamon.kernel import Conflict, Invalid, NotFound, open_exclusive
@@ -152,12 +152,15 @@ def results_command(
 @query_command.command("cancel")
 @click.argument("query_id", metavar="ID")
 @place_options
+@json_option
 @click.pass_obj
-def cancel_command(context: CliContext, query_id: str, server: str | None, token_file: Path | None) -> None:
+def cancel_command(
+    context: CliContext, query_id: str, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
     """End a statement of yours that waits or runs."""
     with statement_place(context, server, token_file) as place:
         told = place.cancel(query_id)
-    click.echo("cancelled" if told["status"] == "cancelled" else "it ends within a second")
+    tell(told, "cancelled" if told["status"] == "cancelled" else "it ends within a second", as_json=as_json)
 
 
 @query_command.command("save")
@@ -165,15 +168,23 @@ def cancel_command(context: CliContext, query_id: str, server: str | None, token
 @click.argument("sql")
 @click.option("--project", help="Its members may read the text, too.")
 @place_options
+@json_option
 @click.pass_obj
 def save_command(
-    context: CliContext, *, name: str, sql: str, project: str | None, server: str | None, token_file: Path | None
+    context: CliContext,
+    *,
+    name: str,
+    sql: str,
+    project: str | None,
+    server: str | None,
+    token_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Keep a text under a name; nothing is run. `-` reads it from standard input."""
     text = sys.stdin.read() if sql == "-" else sql
     with statement_place(context, server, token_file) as place:
-        place.save(name, text, project)
-    click.echo(f"saved; run it with `pergamon query run-saved {name}`")
+        told = place.save(name, text, project)
+    tell(told, f"saved; run it with `pergamon query run-saved {name}`", as_json=as_json)
 
 
 @query_command.command("saved")
@@ -188,6 +199,7 @@ def saved_command(
     with statement_place(context, server, token_file) as place:
         if removed is not None:
             place.remove_saved(removed)
+            tell({"name": removed}, f"{one_line(removed)} is removed", as_json=as_json)
             return
         found = place.saved()
     if as_json:
@@ -291,7 +303,9 @@ def _write(pieces: Iterable[bytes], out: Path, query_id: str) -> None:
                 file.write(piece)
         half.replace(out)
     except OSError as error:
-        raise Invalid(f"{out} cannot be written ({type(error).__name__})") from None
+        raise Invalid(
+            f"{out} cannot be written ({type(error).__name__})", hint="name a file in a folder where you may write"
+        ) from None
     finally:
         half.unlink(missing_ok=True)
     click.echo(f"{out}  {out.stat().st_size:,} bytes", err=True)

@@ -3,14 +3,16 @@
 import signal
 import threading
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 
 import click
 
 from pergamon import replicate
-from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.catalog import Door, Json, answering, in_path
+from pergamon.cli.context import CliContext, counted, echo_json, json_option, tell
 from pergamon.runtime import Runtime
+from pergamon.store import UnitOfWork
 
 SUPERVISED_LOOK_S = 2.0
 
@@ -85,12 +87,13 @@ def start_command(
 
 @replication_group.command("stop")
 @click.argument("task")
+@json_option
 @click.pass_obj
-def stop_command(context: CliContext, task: str) -> None:
+def stop_command(context: CliContext, task: str, as_json: bool) -> None:
     """Ask a running task to land what it holds and end."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         replicate.stop_replication(uow, task)
-    click.echo(f"{task}: asked to stop")
+    tell({"task": task}, f"{task}: asked to stop", as_json=as_json)
 
 
 @replication_group.command("status")
@@ -115,24 +118,28 @@ def status_command(context: CliContext, task: str | None, as_json: bool) -> None
                 click.echo(f"    {line}")
 
 
+def _echo_lag(points: list[Json]) -> None:
+    for point in points:
+        behind, rows = counted(point["lag_bytes"], "byte"), counted(point["rows"], "row")
+        click.echo(f"{datetime.fromisoformat(point['at']):%Y-%m-%d %H:%M}  {behind} behind, {rows} landed")
+
+
 @replication_group.command("lag")
 @click.argument("task")
 @click.option(
     "--hours", default=24, show_default=True, type=click.IntRange(1, 48), help="How far back; two days are kept."
 )
-@json_option
-@click.pass_obj
-def lag_command(context: CliContext, task: str, *, hours: int, as_json: bool) -> None:
+@answering(_echo_lag)
+def lag_command(door: Door, *, task: str, hours: int) -> list[Json]:
     """How far behind its source a task was, minute by minute, the newest last."""
-    with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
+
+    def here(uow: UnitOfWork) -> Json:
         replicate.replication_task(uow, task)
         found = replicate.lag_of_task(uow, task, uow.now - timedelta(hours=hours))
-    if as_json:
-        echo_json([asdict(point) for point in found])
-        return
-    for point in found:
-        behind, rows = counted(point.lag_bytes, "byte"), counted(point.rows, "row")
-        click.echo(f"{point.at:%Y-%m-%d %H:%M}  {behind} behind, {rows} landed")
+        return {"points": [asdict(point) | {"at": point.at.isoformat()} for point in found]}
+
+    told: Json = door.get(f"/api/v1/replication/{in_path(task)}/lag?hours={hours}", here)
+    return list(told["points"])
 
 
 @replication_group.command("script")

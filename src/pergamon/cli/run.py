@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pergamon import pipeline
-from pergamon.cli.context import CliContext, counted, echo_json, json_option
+from pergamon.cli.context import CliContext, counted, echo_json, json_option, tell
 from pergamon.kernel import Actor, Invalid, Unavailable, require
 from pergamon.policy import Action, Resource
 from pergamon.runtime import Runtime
@@ -99,23 +99,25 @@ def ls_command(context: CliContext, state: str | None, limit: int, as_json: bool
 
 @tracker_group.command("replay")
 @click.argument("file_id")
+@json_option
 @click.pass_obj
-def replay_command(context: CliContext, file_id: str) -> None:
+def replay_command(context: CliContext, file_id: str, as_json: bool) -> None:
     """Let a quarantined file be tried again."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         pipeline.replay_file(uow, file_id)
-    click.echo(f"{file_id}: it will be tried again")
+    tell({"file": file_id}, f"{file_id}: it will be tried again", as_json=as_json)
 
 
 @tracker_group.command("skip")
 @click.argument("file_id")
 @click.option("--reason", required=True, help="Why; kept in the trail.")
+@json_option
 @click.pass_obj
-def skip_command(context: CliContext, file_id: str, reason: str) -> None:
+def skip_command(context: CliContext, file_id: str, reason: str, as_json: bool) -> None:
     """Go on without a quarantined file: its changes are lost."""
     with context.open() as runtime, runtime.begin(context.actor(runtime)) as uow:
         pipeline.skip_file(uow, file_id, reason=reason)
-    click.echo(f"{file_id}: skipped")
+    tell({"file": file_id}, f"{file_id}: skipped", as_json=as_json)
 
 
 class _SomeWorker:

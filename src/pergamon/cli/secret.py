@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pergamon.cli.context import CliContext, echo_json, json_option
+from pergamon.cli.context import CliContext, echo_json, json_option, tell
 from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
@@ -24,15 +24,17 @@ def secret_group() -> None:
 @secret_group.command("set")
 @click.argument("name")
 @click.option("--from-file", type=click.Path(), help="Read the value from this file; `-` is standard input.")
+@json_option
 @click.pass_obj
-def set_command(context: CliContext, name: str, from_file: str | None) -> None:
+def set_command(context: CliContext, name: str, from_file: str | None, as_json: bool) -> None:
     """Keep the value of NAME, one line, in a 0600 file of the installation. Without --from-file it is asked for."""
     with context.open() as runtime:
         begin = partial(runtime.begin, context.actor(runtime))
         with begin() as uow:
             deploy.may_manage_secret(uow, name)
         deploy.set_secret(begin, runtime.settings, name, _asked(name) if from_file is None else _read(from_file))
-    click.echo(f"{name}: kept in {context.settings.secrets / name}, readable by you alone")
+    kept = context.settings.secrets / name
+    tell({"name": name, "file": str(kept)}, f"{name}: kept in {kept}, readable by you alone", as_json=as_json)
 
 
 @secret_group.command("ls")
@@ -51,12 +53,13 @@ def ls_command(context: CliContext, as_json: bool) -> None:
 
 @secret_group.command("rm")
 @click.argument("name")
+@json_option
 @click.pass_obj
-def rm_command(context: CliContext, name: str) -> None:
+def rm_command(context: CliContext, name: str, as_json: bool) -> None:
     """Remove the file of NAME. What needs it fails from the next start on."""
     with context.open() as runtime:
         deploy.remove_secret(partial(runtime.begin, context.actor(runtime)), runtime.settings, name)
-    click.echo(f"{name}: removed")
+    tell({"name": name}, f"{name}: removed", as_json=as_json)
 
 
 def _asked(name: str) -> str:
@@ -78,6 +81,11 @@ def _read(from_file: str) -> str:
         with Path(from_file).open("rb") as file:
             return file.read(most).decode()
     except OSError as error:
-        raise Invalid(f"{from_file} cannot be read: {error.strerror}") from None
+        raise Invalid(
+            f"{from_file} cannot be read: {error.strerror}",
+            hint="give a file of one line of text, or `-` for standard input",
+        ) from None
     except UnicodeDecodeError:
-        raise Invalid("the value is not text in UTF-8") from None
+        raise Invalid(
+            "the value is not text in UTF-8", hint="give a file of one line of text, or `-` for standard input"
+        ) from None

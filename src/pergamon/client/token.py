@@ -59,7 +59,10 @@ def token_in(path: Path) -> str:
                 raise NoToken(f"the token file {path} can be read by others", hint=f"chmod 600 {path}")
             return file.read(1000).strip()
     except OSError as error:
-        raise NoToken(f"the token file {path} cannot be read ({type(error).__name__})") from None
+        raise NoToken(
+            f"the token file {path} cannot be read ({type(error).__name__})",
+            hint="`pergamon login` gets one, or the operator: `pergamon token issue`",
+        ) from None
 
 
 def _address(server: str) -> str:

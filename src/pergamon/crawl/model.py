@@ -23,6 +23,7 @@ PURPOSE = "crawl"
 
 class UnknownCrawler(NotFound):
     code = "crawl.unknown_crawler"
+    usual_hint = "`pergamon crawl ls` lists them"
 
 
 class UnknownCrawledFile(NotFound):

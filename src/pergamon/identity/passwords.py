@@ -28,6 +28,7 @@ class BadPassword(Invalid):
     """A password is longer than 1024 characters, or holds what is not text."""
 
     code = "identity.bad_password"
+    usual_hint = "choose another one"
 
 
 def set_password(uow: UnitOfWork, principal_id: str, password: str) -> int:

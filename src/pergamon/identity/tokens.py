@@ -34,7 +34,7 @@ def issue_token(uow: UnitOfWork, principal_id: str, *, label: str, lifetime: tim
         Invalid: the lifetime is not between a second and 366 days.
     """
     if not timedelta(seconds=1) <= lifetime <= LONGEST_LIFE:
-        raise Invalid("a token lives between a second and 366 days")
+        raise Invalid("a token lives between a second and 366 days", hint="ask for fewer days")
     if uow.row("SELECT 1 AS one FROM principal WHERE id = %s AND active", (principal_id,)) is None:
         raise no_such_principal(principal_id)
     secret, token_id, valid_until = f"pgm_{new_secret()}", new_id("tok"), uow.now + lifetime
@@ -54,7 +54,7 @@ def revoke_token(uow: UnitOfWork, token_id: str) -> None:
         (uow.now, token_id),
     )
     if row is None:
-        raise NotFound(f"no live token {token_id}")
+        raise NotFound(f"no live token {token_id}", hint="`pergamon token ls` lists them")
     uow.record(TokenRevoked(subject=row["principal_id"], token=token_id))
 
 

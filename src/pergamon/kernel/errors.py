@@ -22,11 +22,13 @@ class PergamonError(Exception):
 
     code: ClassVar[str] = "pergamon.error"
     kind: ClassVar[Kind] = Kind.INVALID
+    usual_hint: ClassVar[str | None] = None
+    """What to do about it, where whoever raises it knows nothing better."""
 
     def __init__(self, message: str, *, hint: str | None = None, decision: Decision | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = self.usual_hint if hint is None else hint
         self.decision = decision
         """The refusal behind this error, recorded in the trail although the act is rolled back."""
 
@@ -38,6 +40,7 @@ class AccessDenied(PergamonError):
     """The policy does not allow this act."""
 
     code, kind = "access.denied", Kind.DENIED
+    usual_hint = "none of your roles allows it; ask whoever gives them"
 
 
 class NotFound(PergamonError):

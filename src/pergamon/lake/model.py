@@ -23,14 +23,17 @@ LEASE_PREFIX = "lease_"
 
 class UnknownBucket(NotFound):
     code = "lake.unknown_bucket"
+    usual_hint = "buckets stand in the configuration: module type datalake"
 
 
 class UnknownDatabase(NotFound):
     code = "lake.unknown_database"
+    usual_hint = "databases stand in the configuration: module type catalog-databases"
 
 
 class UnknownTable(NotFound):
     code = "lake.unknown_table"
+    usual_hint = "`pergamon tables` lists those that you may read"
 
 
 class UnknownLease(NotFound):
@@ -45,6 +48,7 @@ class InUse(Conflict):
 
 class TableExists(Conflict):
     code = "lake.table_exists"
+    usual_hint = "take another name, or drop the one that is there"
 
 
 class TableLeased(Conflict):

@@ -19,6 +19,7 @@ class ConditionFailed(Conflict):
 
 class BadCondition(Invalid):
     code = "objects.bad_condition"
+    usual_hint = 'write "*", or the etag as it was answered'
 
 
 def require_condition(current_etag: str | None, *, if_match: str | None, if_none_match: str | None) -> None:

@@ -19,6 +19,7 @@ LONGEST_SHOWN_BYTES = 2_000
 
 class UnknownDropDirectory(NotFound):
     code = "objects.unknown_drop_directory"
+    usual_hint = "drop directories stand in the configuration: module type datalake"
 
 
 class NotTaken(PergamonError):

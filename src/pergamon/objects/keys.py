@@ -41,6 +41,7 @@ class BadKey(Invalid):
 
 class BadTags(Invalid):
     code = "objects.bad_tags"
+    usual_hint = "tags are pairs of a name and a value, each once"
 
 
 class BadContentType(Invalid):

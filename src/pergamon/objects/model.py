@@ -22,6 +22,7 @@ class UnknownObject(NotFound):
     """No such object, or the actor may not know of it."""
 
     code = "objects.unknown"
+    usual_hint = "`pergamon object ls` lists those that you may read"
 
 
 class RawClosed(AccessDenied):
@@ -38,6 +39,7 @@ class ContentMismatch(Invalid):
 
 class ContentTooLarge(Invalid):
     code = "objects.content_too_large"
+    usual_hint = "send it in several objects, or ask the operator for a higher limit"
 
 
 class ContentGone(Conflict):

@@ -17,6 +17,7 @@ LARGEST_PAGE = 1000
 
 class BadPage(Invalid):
     code = "objects.bad_page"
+    usual_hint = "ask for fewer at once, and go on with `after`"
 
 
 def describe_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None = None) -> ObjectVersion:

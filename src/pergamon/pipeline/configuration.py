@@ -17,6 +17,7 @@ class NotConfigured(NotFound):
     """No such raw table, tracker, batch, job or workflow is deployed."""
 
     code = "pipeline.not_configured"
+    usual_hint = "`pergamon ls` lists what the configuration has"
 
 
 class BadKeys(Invalid):

@@ -22,6 +22,7 @@ from pergamon.store import UnitOfWork
 
 class UnknownRun(NotFound):
     code = "pipeline.unknown_run"
+    usual_hint = "`pergamon runs` lists them"
 
 
 @dataclass(frozen=True)

@@ -34,22 +34,26 @@ class BadManifest(Invalid):
     """A manifest in the landing zone cannot be read."""
 
     code = "pipeline.bad_manifest"
+    usual_hint = "`pergamon tracker replay` tries it again, `skip` goes on without it"
 
 
 class BadLandedFile(Invalid):
     """A landed file is not what its manifest says, or cannot be read."""
 
     code = "pipeline.bad_landed_file"
+    usual_hint = "`pergamon tracker replay` tries it again, `skip` goes on without it"
 
 
 class UnknownFile(NotFound):
     code = "pipeline.unknown_file"
+    usual_hint = "`pergamon tracker ls` lists them"
 
 
 class NotQuarantined(Conflict):
     """Only a quarantined file can be replayed or skipped."""
 
     code = "pipeline.not_quarantined"
+    usual_hint = "only what was set aside is tried again or skipped: `pergamon tracker ls`"
 
 
 @dataclass(frozen=True)

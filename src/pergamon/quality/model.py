@@ -27,6 +27,7 @@ class BadRule(Invalid):
     """A rule is not as it can be; the message says which and why."""
 
     code = "quality.bad_rule"
+    usual_hint = "docs/how-to/measure-quality.md shows how rules are written"
 
 
 class RulesMovedOn(Conflict):

@@ -42,6 +42,7 @@ class QueryNotParsed(Invalid):
     """The text is not SQL that the engine's parser understands."""
 
     code = "query.syntax_error"
+    usual_hint = "write one SELECT over tables that `pergamon tables` lists"
 
 
 class UnknownQueryTable(NotFound):

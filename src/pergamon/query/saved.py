@@ -30,6 +30,7 @@ class BadSavedQuery(Invalid):
     """A saved query's name or text is not one."""
 
     code = "query.bad_saved_query"
+    usual_hint = "`pergamon query save --help` says how"
 
 
 class TooManySavedQueries(Conflict):

@@ -30,12 +30,14 @@ class QueryCancelled(Conflict):
     """The query was cancelled while it ran."""
 
     code = "query.cancelled"
+    usual_hint = "run it again if you want its rows"
 
 
 class QueryNotRunning(Conflict):
     """The query has ended already, so it cannot be cancelled."""
 
     code = "query.not_running"
+    usual_hint = "`pergamon query status` says where it is"
 
 
 class ResultWithdrawn(PergamonError):

@@ -66,6 +66,7 @@ class WrongSearch(Invalid):
     """The search cannot be understood: what, and what may stand there."""
 
     code = "search.wrong_search"
+    usual_hint = "select fewer, or search for a word"
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_an_asset_is_described_published_and_found(world: World, pergamon: Perga
     assert "Person" not in pergamon("asset", "versions", asset_id, "--diff", "1", "3")
     assert "+ title: Patients" in pergamon("asset", "versions", asset_id, "--diff", "1", "3")
     assert "edit" in pergamon("asset", "versions", asset_id)
-    pergamon("asset", "unpublish", asset_id)
+    assert told(pergamon, "asset", "unpublish", asset_id) == {"id": asset_id}
     assert told(pergamon, "asset", "ls", by="bea") == []
 
 
@@ -118,7 +118,8 @@ def test_members_come_and_go_at_the_owners_word(pergamon: Pergamon) -> None:
     pergamon("project", "add-member", "heart", "person:bea", "contributor")
     assert "contributor  person:bea  (added by person:olga)" in pergamon("project", "show", "heart", by="bea")
     assert "heart" in pergamon("project", "ls", by="bea")
-    pergamon("project", "remove-member", "heart", "person:bea", "contributor")
+    ended = told(pergamon, "project", "remove-member", "heart", "person:bea", "contributor")
+    assert ended == {"project": "heart", "principal": "person:bea", "role": "contributor"}
     assert told(pergamon, "project", "ls", by="bea") == []
 
 
@@ -138,7 +139,7 @@ def test_a_term_is_suggested_seen_by_few_approved_and_seen_by_all(pergamon: Perg
         pergamon("glossary", "edit", "arrhythmia", "--title", "Arrhythmia", "--is-a", "af", by="steff")
     with pytest.raises(PergamonError, match="speak of it"):
         pergamon("glossary", "rm", "arrhythmia", by="steff")
-    pergamon("glossary", "rm", "af", by="uma")
+    assert told(pergamon, "glossary", "rm", "af", by="uma") == {"name": "af"}
 
 
 def test_a_data_source_is_run_and_its_runs_are_listed(world: World, pergamon: Pergamon) -> None:

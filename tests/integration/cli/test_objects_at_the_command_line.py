@@ -62,7 +62,9 @@ def test_a_folder_goes_up_and_comes_down_again(pergamon: Pergamon, folder: Path,
     assert "open/medical/" in pergamon("object", "ls", "shelf/open/")
     assert pergamon("object", "ls") == "shelf/\n"
     assert pergamon("ls", "shelf/open/") == pergamon("object", "ls", "shelf/open/")
-    pergamon("get", "shelf/open/medical/", str(tmp_path / "down"), by="rea")
+    got = json.loads(pergamon("get", "shelf/open/medical/", str(tmp_path / "down"), "--json", by="rea"))
+    assert [one["key"] for one in got["objects"]] == [one["key"] for one in listed]
+    assert got["failed"] == 0
     assert (tmp_path / "down" / "year=2024" / "ct 😀.csv").read_bytes() == b"id\n2\n"
     assert list((tmp_path / "down").rglob("*.part")) == []
 

@@ -1,5 +1,6 @@
 """`pergamon token issue` for one and for several: each in a 0600 file of its own, all or none."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_each_gets_a_private_file_that_is_their_token(people: Runtime, tmp_path:
         file = tmp_path / "tokens" / f"{name}.token"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert people.authenticate(file.read_text()).id == f"person:{name}"
+
+
+def test_a_program_is_told_whose_token_it_is(people: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    issue("person:ada", "person:ulla", "--json")
+    issued = json.loads(capsys.readouterr().out)
+    for one in issued:
+        assert people.authenticate(one["token"]).id == one["principal"]
 
 
 def test_when_one_does_not_exist_nobody_gets_one(people: Runtime, operator: Actor, tmp_path: Path) -> None:

@@ -83,4 +83,9 @@ def test_the_command_line_says_what_the_api_says(world: GovernedLake, server: st
     ).json()
     assert [(point["lag_bytes"], point["rows"]) for point in lag["points"]] == [(3_000, 11), (2_000, 11), (1_000, 11)]
     assert pergamon(world, "replication", "lag", "hospital").stdout.count("11 rows landed") == 3
+    there = ("--json", "--server", server)
+    told_there = pergamon(world, "replication", "lag", "hospital", *there, token=tokens["replication.control"])
+    told_here = pergamon(world, "replication", "lag", "hospital", "--json")
+    assert json.loads(told_there.stdout) == json.loads(told_here.stdout)
+    assert len(json.loads(told_here.stdout)) == 3
     assert pergamon(world, "replication", "lag", "nothing").returncode == 4
