@@ -306,8 +306,8 @@ def shown_assets(uow: UnitOfWork, asset_ids: Collection[str]) -> list[tuple[Asse
 def kept_by_projects(uow: UnitOfWork, projects: Collection[str]) -> list[DictRow]:
     """By project, the tables that it offers: how many, of how many files and bytes in their newest state."""
     return uow.rows(
-        "SELECT project, count(*) AS tables, coalesce(sum((facts ->> 'files')::bigint), 0)::bigint AS files, "
-        "coalesce(sum((facts ->> 'size_bytes')::bigint), 0)::bigint AS table_bytes FROM catalog_asset "
+        "SELECT project, count(*) AS tables, coalesce(sum(files), 0)::bigint AS files, "
+        "coalesce(sum(size_bytes), 0)::bigint AS table_bytes FROM catalog_asset "
         "WHERE project = ANY (%s) AND kind = 'table' AND retired_at IS NULL GROUP BY project",
         (list(projects),),
     )

@@ -19,7 +19,8 @@ CREATE TABLE object_version (
 CREATE UNIQUE INDEX object_version_current ON object_version (bucket, key) WHERE is_current;
 -- Listing: by key, without what was removed.
 CREATE INDEX object_version_listed ON object_version (bucket, key) WHERE is_current AND NOT is_deletion;
-CREATE INDEX object_version_history ON object_version (bucket, key, id);
+-- Also what is kept below a prefix, which is added up from here alone.
+CREATE INDEX object_version_history ON object_version (bucket, key, id) INCLUDE (size_bytes, is_current, is_deletion);
 -- What a bucket's rule may let go, oldest first.
 CREATE INDEX object_version_superseded ON object_version (bucket, superseded_at) WHERE NOT is_current;
 CREATE UNIQUE INDEX object_version_path ON object_version (path) WHERE path IS NOT NULL;

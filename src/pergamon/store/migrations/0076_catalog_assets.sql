@@ -8,6 +8,8 @@ CREATE TABLE catalog_asset (
     table_database    text,
     table_name        text,
     facts             jsonb NOT NULL DEFAULT '{}',    -- as the table stands now: rows, size, formats; not versioned
+    size_bytes        bigint GENERATED ALWAYS AS ((facts ->> 'size_bytes')::bigint) STORED,
+    files             bigint GENERATED ALWAYS AS ((facts ->> 'files')::bigint) STORED,
     quality_score     double precision,
     working_version   integer NOT NULL,
     published_version integer,
@@ -24,6 +26,9 @@ CREATE UNIQUE INDEX catalog_asset_name ON catalog_asset (project, name, kind);
 CREATE INDEX catalog_asset_of_table ON catalog_asset (table_database, table_name) WHERE kind = 'table';
 CREATE INDEX catalog_asset_by_name ON catalog_asset (name);
 CREATE INDEX catalog_asset_page ON catalog_asset (project, name, id);
+-- What a project keeps is added up from here alone.
+CREATE INDEX catalog_asset_kept ON catalog_asset (project) INCLUDE (size_bytes, files)
+    WHERE kind = 'table' AND retired_at IS NULL;
 CREATE INDEX catalog_asset_of_source ON catalog_asset (data_source, table_database, table_name);
 CREATE TABLE catalog_asset_version (
     asset_id text NOT NULL REFERENCES catalog_asset (id),
