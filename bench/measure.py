@@ -9,6 +9,7 @@ Results are JSON lines in `bench/results/<question>.jsonl`, each with commit and
 `BENCH_RUNS` sets the number of runs; fewer than five are a trial, marked as such in the results.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -17,8 +18,8 @@ import statistics
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -67,6 +68,8 @@ class Steps:
 
 Prepared = Callable[[], AbstractContextManager[Steps]]
 """What makes ready, in the measured process, and hands out the work that is timed."""
+Round = dict[str, float]
+"""Seconds, by contender."""
 
 
 def measure(name: str, work: Callable[[], Any], *, warm_up: int = 1) -> Measured:
@@ -100,6 +103,28 @@ def measure_warm(name: str, prepared: Prepared, *, warm_up: int = 1) -> list[Mea
     runs, parts, peak = _in_a_process(lambda: _runs(prepared, warm_up + runs_wanted()))
     whole = _measured(name, runs[warm_up:], peak)
     return [whole, *(timings(part, seconds[warm_up:], peak) for part, seconds in parts.items())]
+
+
+def measure_in_turns(warm: Mapping[str, Prepared], fresh: Mapping[str, Prepared]) -> tuple[list[Measured], list[Round]]:
+    """A run of each, and again, round by round: what slows the machine for a while slows all of them alike.
+
+    warm: all runs of one in one process, with a warm-up, as in `measure_warm`. fresh: each run in a process of its own,
+    as in `measure_prepared`. Returns: the figures of each, in this order, and its seconds in each round.
+    """
+    rounds: list[dict[str, tuple[float, Any]]] = []
+    peaks = dict.fromkeys((*warm, *fresh), 0.0)
+    with ExitStack() as stack:
+        kept = {name: stack.enter_context(_kept(prepared)) for name, prepared in warm.items()}
+        for _ in range(1 + runs_wanted()):
+            answered = {name: _asked(link, "run") for name, link in kept.items()}
+            for name, prepared in fresh.items():
+                (answered[name],), _, peak = _in_a_process(lambda prepared=prepared: _runs(prepared, 1))
+                peaks[name] = max(peaks[name], peak)
+            rounds.append(answered)
+        peaks |= {name: _asked(link, "end") for name, link in kept.items()}
+    counted = rounds[1:]
+    figures = [_measured(name, [answered[name] for answered in counted], peaks[name]) for name in peaks]
+    return figures, [{name: seconds for name, (seconds, _) in answered.items()} for answered in counted]
 
 
 def timings(name: str, seconds: list[float], peak_mib: float, result: Any = None) -> Measured:
@@ -146,11 +171,20 @@ def report(
             f"  {measured.name:<34} {measured.median_s:8.3f} s  ({measured.min_s:.3f}-{measured.max_s:.3f})"
             f"  {ratio:6}x {baseline}  {measured.peak_mib:7.0f} MiB{told}"
         )
+    _keep(question, {"baseline": baseline, "contenders": lines, **facts})
+
+
+def conclude(question: str, facts: dict[str, Any]) -> None:
+    """Print what follows from several reports, and append it to the results."""
+    print(*(f"  {name}: {value}" for name, value in facts.items()), sep="\n")
+    _keep(question, facts)
+
+
+def _keep(question: str, facts: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     trial = {"trial": True} if runs_wanted() < 5 else {}
-    entry = {"question": question, "baseline": baseline, "contenders": lines, **facts, **trial, **machine()}
     with (RESULTS / f"{question}.jsonl").open("a") as file:
-        file.write(json.dumps(entry, default=str) + "\n")
+        file.write(json.dumps({"question": question, **facts, **trial, **machine()}, default=str) + "\n")
 
 
 def machine() -> dict[str, Any]:
@@ -169,19 +203,68 @@ def machine() -> dict[str, Any]:
 
 def _runs(prepared: Prepared, count: int) -> tuple[list[tuple[float, Any]], dict[str, list[float]], float]:
     """([(seconds, result)], the parts' seconds, peak MiB of this process and of all that it started)."""
-    found = []
     with prepared() as steps:
         _forget_peak()
-        for number in range(count):
-            steps.before(number)
-            started = time.perf_counter()
-            result = steps.timed()
-            found.append((time.perf_counter() - started, result))
-            steps.after(number)
-        living = sum(_peak_mib(pid) for pid in _descendants(os.getpid()))
-        gone = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        peak = _peak_mib(os.getpid()) + max(living, gone)
+        found = [_run(steps, number) for number in range(count)]
+        peak = _peak_of_all_mib()
     return found, steps.parts, peak
+
+
+def _run(steps: Steps, number: int) -> tuple[float, Any]:
+    """(seconds, result)."""
+    steps.before(number)
+    started = time.perf_counter()
+    result = steps.timed()
+    seconds = time.perf_counter() - started
+    steps.after(number)
+    return seconds, result
+
+
+@contextmanager
+def _kept(prepared: Prepared) -> Iterator[Connection]:
+    """A process that makes a run whenever it is asked, to the end."""
+    context = get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(prepared, theirs))
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        process.join()
+
+
+def _serve(prepared: Prepared, asked: Connection) -> None:
+    def answered() -> Iterator[Any]:
+        with prepared() as steps:
+            _forget_peak()
+            for number in itertools.count():
+                if asked.recv() == "end":
+                    yield _peak_of_all_mib()
+                    return
+                yield _run(steps, number)
+
+    with suppress(EOFError, BrokenPipeError):  # whoever asked has failed
+        try:
+            for answer in answered():
+                asked.send(("done", answer))
+        except EOFError:
+            raise
+        except Exception:
+            asked.send(("failed", traceback.format_exc()))
+
+
+def _asked(link: Connection, what: str) -> Any:
+    """Raises: RuntimeError: it failed there."""
+    link.send(what)
+    try:
+        outcome, value = link.recv()
+    except EOFError:
+        outcome, value = "failed", "the process died"
+    if outcome == "failed":
+        raise RuntimeError(value)
+    return value
 
 
 def _in_a_process(work: Callable[[], Any]) -> Any:
@@ -215,6 +298,13 @@ def _forget_peak() -> None:
     """A forked process begins with its parent's peak; 5 resets it (proc(5))."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_of_all_mib() -> float:
+    """Of this process and of all that it started."""
+    living = sum(_peak_mib(pid) for pid in _descendants(os.getpid()))
+    gone = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return _peak_mib(os.getpid()) + max(living, gone)
 
 
 def _peak_mib(pid: int) -> float:
