@@ -143,6 +143,7 @@ CHANGES_THAT_NO_TABLE_TAKES: dict[str, Callable[[Any], list[Body]]] = {
     "a bucket of nothing": lambda m: [spec_of("bucket[0]")],
     "a transform that nobody knows": lambda m: [spec_of("fold")],
     "a partition by a column that is not there": lambda m: [spec_of("identity", 77)],
+    "a partition on whose name engines end": lambda m: [spec_of("identity", name="größe")],
     "a name mapping that is none": lambda m: [properties(**{"schema.name-mapping.default": "{"})],
     "our own property": lambda m: [properties(**{"pergamon.position": "1"})],
     "an unknown action": lambda m: [{"action": "enable-row-lineage"}],
@@ -159,8 +160,8 @@ def ref(metadata: Any, name: str, kind: str) -> Body:
     return {"action": "set-snapshot-ref", "ref-name": name, "type": kind, "snapshot-id": metadata.current_snapshot_id}
 
 
-def spec_of(transform: str, source: int = 1) -> Body:
-    field = {"source-id": source, "field-id": 1000, "name": "p", "transform": transform}
+def spec_of(transform: str, source: int = 1, name: str = "p") -> Body:
+    field = {"source-id": source, "field-id": 1000, "name": name, "transform": transform}
     return {"action": "add-spec", "spec": {"spec-id": 1, "fields": [field]}}
 
 
