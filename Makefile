@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE  # what many processes load is compiled once
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo test check soak up bench clean lock docs
+.PHONY: help browser demo test check soak up bench clean lock docs pictures
 
 help: ## List the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ bench: $(STAMP) ## Run the benchmarks against their baselines and write bench/re
 
 browser: ## Install the distribution's Chromium, for the tests of the portal (needs root)
 	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+
+pictures: $(STAMP) ## Take the pictures of the portal anew, into docs/pictures
+	@rm -f docs/pictures/*.webp
+	@PERGAMON_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/journeys/test_the_portal_looks.py -k every_page
 
 docs: $(STAMP) ## Draw the generated pages of the documentation anew
 	@$(BIN)/python docs/generate.py

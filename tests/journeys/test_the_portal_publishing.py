@@ -4,16 +4,16 @@ import os
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Route, expect
+import pytest
+from playwright.sync_api import Route, expect
 
 from pergamon import objects
-from tests.integration.web.pages.conftest import address, made_portal, portal, visit
 from tests.integration.web.pages.test_describing_and_publishing import demand_ethics
 from tests.integration.web.pages.test_files_that_are_sent import crawled, open_files
-from tests.journeys.test_the_portal import Open, browser, open_as, pytestmark
-from tests.reference.portal import PASSWORD, Portal
+from tests.journeys.browsing import Open, sign_in, with_a_browser
+from tests.reference.portal import Portal
 
-__all__ = ["address", "browser", "made_portal", "open_as", "portal", "pytestmark", "visit"]
+pytestmark = with_a_browser
 
 BEDS = "ward,beds\ncardiology,12\nsurgery,30\n"
 DROP = """(zone, [name, text]) => {
@@ -25,8 +25,13 @@ DROP = """(zone, [name, text]) => {
 }"""
 
 
-def test_an_owner_from_a_file_to_a_published_asset(open_as: Open, portal: Portal) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def incoming(portal: Portal) -> None:
+    """Hana may send files."""
     open_files(portal)
+
+
+def test_an_owner_from_a_file_to_a_published_asset(open_as: Open, portal: Portal) -> None:
     demand_ethics(portal)
     hana = open_as("hana")
     hana.get_by_role("link", name="Publish", exact=True).click()
@@ -65,7 +70,6 @@ def test_an_owner_from_a_file_to_a_published_asset(open_as: Open, portal: Portal
 
 
 def test_a_file_goes_on_where_it_was(open_as: Open, portal: Portal, tmp_path: Path) -> None:
-    open_files(portal)
     file = tmp_path / "large.bin"
     file.write_bytes(os.urandom(9_000_000))
     hana = open_as("hana")
@@ -97,20 +101,15 @@ def test_a_file_goes_on_where_it_was(open_as: Open, portal: Portal, tmp_path: Pa
     assert kept.path.read_bytes() == file.read_bytes()
 
 
-def test_a_file_is_sent_without_scripts(browser: Browser, address: str, portal: Portal, tmp_path: Path) -> None:
-    open_files(portal)
-    file = tmp_path / "beds.csv"
+def test_a_file_is_sent_without_scripts(open_as: Open, portal: Portal, tmp_path: Path) -> None:
+    file = tmp_path / "rooms.csv"
     file.write_text(BEDS)
-    context = browser.new_context(base_url=address, java_script_enabled=False)
-    page = context.new_page()
+    page = open_as(scripts=False)
     page.goto("/publish")
-    page.get_by_label("Name").fill("hana")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "hana")
     page.get_by_label("Drop files here, or choose").set_input_files(file)
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("The file has come, whole.", exact=False)).to_be_visible()
     crawled(portal)
     page.get_by_role("link", name="Look again").click()
     expect(page.get_by_text("in its table", exact=True)).to_be_visible()
-    context.close()

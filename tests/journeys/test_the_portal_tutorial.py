@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.docs.test_code_blocks_run import ROOT, Terminals, blocks_of, terminals
-from tests.journeys.test_the_portal import DESK, browser, pytestmark
+from tests.journeys.browsing import DESK, with_a_browser
 
-__all__ = ["browser", "pytestmark"]
-
+pytestmark = with_a_browser
 PAGE = ROOT / "docs" / "tutorial" / "the-portal.md"
 STEP = re.compile(r"<!-- (does|sees): (.+?) -->")
 PASSWORD = "nobody guesses this"

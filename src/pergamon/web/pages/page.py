@@ -72,13 +72,18 @@ class Look:
     def now(self) -> datetime:
         return self.rt.clock.now()
 
+    @property
+    def is_part_asked(self) -> bool:
+        """Does a script of ours ask, for a part of the page?"""
+        return "x-fragment" in self.request.headers
+
     def text(self, message: str) -> str:
         """A marked text in the page's language."""
         return self.language.text(message)
 
     def show(self, template: str, *, status: int = 200, fragment: str | None = None, **values: Any) -> Response:
         """The page. fragment: what a script of ours that asks for a part of it gets instead."""
-        is_part = fragment is not None and "x-fragment" in self.request.headers
+        is_part = fragment is not None and self.is_part_asked
         name = fragment if is_part and fragment is not None else template
         response = HTMLResponse(rendered(self.language.code, name, self._around() | values), status_code=status)
         response.headers.update(PAGE_HEADERS)

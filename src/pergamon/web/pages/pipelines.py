@@ -17,6 +17,7 @@ from pergamon.web.pages.language import marked
 from pergamon.web.pages.navigation import CRAWLERS, LANDED, REPLICATION, RUNS
 from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pages.runs_drawing import drawn_runs, drawn_steps, took_ms
+from pergamon.web.pages.workflow_drawing import drawn_workflow
 from pergamon.web.pagination import After, cursor, place_in
 
 router = page_router()
@@ -88,6 +89,7 @@ def runs(page: PageDep, workflow: Annotated[str | None, Query(max_length=200)] =
         chosen=chosen,
         runs=[one | {"took_ms": took_ms(one["requested_at"], one["ended_at"], page.now)} for one in found],
         drawing=drawn_runs(found, page.now),
+        flow=drawn_workflow(workflows[chosen].steps) if chosen else None,
     )
 
 
@@ -110,6 +112,7 @@ def run(run_id: Name, page: PageDep) -> Response:
         parts=parts,
         caused=caused,
         drawing=drawn_steps(found.parts, page.now),
+        flow=drawn_workflow(spec.steps, {part["name"]: part["state"] for part in found.parts}),
     )
 
 

@@ -3,13 +3,15 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
+from pergamon import catalog
 from pergamon import query as query_room
 from pergamon.kernel import PergamonError
 from pergamon.query import Column, HistoryEntry, ResultPage, StatementState, TableName
@@ -37,6 +39,7 @@ TABLES_DESCRIBED = 4
 """So many tables are told with their columns at once, those first that the text names; of the others they are told when
 one is opened."""
 HISTORY_SHOWN = 100
+RESULT = "query/_result.html"
 PATIENCE_S = 1.5
 """How long a run is waited for before the page is shown: most are done by then."""
 
@@ -56,7 +59,7 @@ class Nothing(Form):
 
 @dataclass(frozen=True)
 class Described:
-    """A table with its columns, as whoever looks is told of them."""
+    """A table with its columns, as whoever looks is told of them, and its asset, where they may find that."""
 
     name: TableName
     columns: Sequence[Column]
@@ -76,6 +79,14 @@ class Schema:
         """The workgroup that is chosen when the page opens: the wanted one, the usual one, or the first."""
         usual = (wanted, query_room.DEFAULT_WORKGROUP, *self.workgroups)
         return next((name for name in usual if name in self.workgroups), None)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Under which name a text is to be kept when the page opens, and for whose members too."""
+
+    name: str = ""
+    project: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +115,14 @@ class Shown:
 
 def asked_for(
     row: Annotated[int, Query(ge=0, le=2**40)] = 0,
+    number: Annotated[int | None, Query(ge=1, le=2**40)] = None,
     chart: Kind | None = None,
     x: Place | None = None,
     y: Annotated[list[Place] | None, Query(max_length=100)] = None,
 ) -> Asked:
-    """What the address asks. x: the column along. y: those that are measured."""
-    return Asked(row, chart, x, tuple(y or ()))
+    """What the address asks. row: the first, counted from 0. number: the same as people count. x: the column along. y:
+    those that are measured."""
+    return Asked(row if number is None else number - 1, chart, x, tuple(y or ()))
 
 
 AskedDep = Annotated[Asked, Depends(asked_for)]
@@ -123,12 +136,16 @@ def editor(
     owner: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """The editor; with a table's first rows, or with a saved text, in it."""
+    text, kept = "", Kept()
     with page.begin() as uow:
-        text = query_room.saved_query(uow, saved, owner=owner).sql if saved else ""
+        if saved:
+            found = query_room.saved_query(uow, saved, owner=owner)
+            text, is_own = found.sql, found.owner == page.actor.id
+            kept = Kept(found.name, found.project) if is_own else kept
         schema = _schema(page, uow, text or table or "")
     if table is not None and table in map(str, schema.names):
         text = f"SELECT * FROM {_spelt(table)} LIMIT 100"  # noqa: S608 - shown to a person, who may run it
-    return _edited(page, schema, text)
+    return _edited(page, schema, text, kept=kept)
 
 
 @router.get("/query/tables/{database}/{table}")
@@ -160,9 +177,13 @@ def one(query_id: QueryId, page: PageDep, asked: AskedDep) -> Response:
     """A statement of one's own: its text, where it is, its rows; or a picture of them."""
     with page.begin() as uow:
         entry = query_room.own_statement(uow, query_id)
-        schema = _schema(page, uow, entry.sql or "")
-    shown = _with_rows(page, entry, asked)
-    return _edited(page, schema, entry.sql or "", shown=shown, workgroup=entry.workgroup)
+        schema = None if page.is_part_asked else _schema(page, uow, entry.sql or "")
+        spec = query_room.usable_workgroups(uow).get(entry.workgroup)
+    result = result_told(_with_rows(page, entry, asked), page.language)
+    result |= {"elapsed_s": _elapsed_s(entry, page.now), "longest_s": spec.limits.timeout_s if spec else None}
+    if schema is None:
+        return page.show(RESULT, fragment=RESULT, result=result)
+    return _edited(page, schema, entry.sql or "", result=result, workgroup=entry.workgroup)
 
 
 @router.get("/query/{query_id}/events")
@@ -219,7 +240,8 @@ def save(page: PageDep) -> Response:
     except PergamonError as error:
         with page.begin() as uow:
             schema = _schema(page, uow, asked.sql)
-        return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup)
+        kept = Kept(asked.name, asked.project)
+        return _edited(page, schema, asked.sql, failure=error, workgroup=asked.workgroup, kept=kept)
     return page.go("/queries", said="query-saved")
 
 
@@ -237,21 +259,22 @@ def _edited(
     schema: Schema,
     sql: str,
     *,
-    shown: Shown | None = None,
+    result: dict[str, Any] | None = None,  # Any: for a template
     failure: PergamonError | None = None,
     workgroup: str | None = None,
+    kept: Kept = Kept(),
 ) -> Response:
-    status = 422 if failure else 200
     return page.show(
         "query/editor.html",
-        fragment="query/_result.html",
-        status=status,
+        status=422 if failure else 200,
         schema=schema,
         listed=TABLES_LISTED,
         workgroup=schema.chosen(workgroup),
         sql=sql,
-        result=result_told(shown, page.language) if shown else None,
+        result=result,
         failure=failure,
+        kept=kept,
+        projects=sorted(catalog.projects_of_roles(page.actor.roles, *catalog.PROJECT_ROLES)),
     )
 
 
@@ -272,6 +295,7 @@ def result_told(shown: Shown, language: Language) -> dict[str, Any]:  # Any: for
         "first": asked.row,
         "next": behind if rows and is_table and behind < rows.total else None,
         "previous": max(0, asked.row - ROWS_SHOWN) if asked.row and is_table else None,
+        "last": max(0, (rows.total - 1) // ROWS_SHOWN * ROWS_SHOWN) if rows else 0,
         "has_rows": rows is not None,
         "withheld": shown.withheld,
         "kind": asked.chart,
@@ -284,10 +308,16 @@ def result_told(shown: Shown, language: Language) -> dict[str, Any]:  # Any: for
     }
 
 
+def _elapsed_s(entry: HistoryEntry, now: datetime) -> int | None:
+    """How long it has been running, s; None: its turn has not come."""
+    return int((now - entry.started_at).total_seconds()) if entry.started_at else None
+
+
 def _with_rows(page: Page, entry: HistoryEntry, asked: Asked) -> Shown:
     """The rows of a statement that is done. Why there are none to show is told at its place."""
     if entry.status != StatementState.DONE:
         return Shown(entry, asked)
+    asked = replace(asked, row=min(asked.row, max(0, (entry.rows or 0) - 1)))
     first, most = (0, MOST_POINTS) if asked.chart else (asked.row, ROWS_SHOWN)
     try:
         return Shown(entry, asked, page.rt.result_page(page.actor, entry.id, first_row=first, limit=most))

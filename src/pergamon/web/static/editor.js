@@ -1,5 +1,6 @@
-// The SQL editor: the text area stays the text area; behind it the same text is shown in colours. Names of the tables and
-// columns beside it complete what is typed. Ctrl+Enter runs it; a click on a name puts it where the cursor is.
+// The SQL editor: the text area stays the text area; behind it the same text is shown in colours. It completes the tables
+// beside it, the columns of those that the text names, and after an alias and a dot the columns of that table. Ctrl+Enter
+// runs it; a click on a name puts it where the cursor is.
 document.documentElement.classList.add("scripted");
 
 const KEYWORDS = new Set(("select from where group by order having limit offset as and or not in is null like ilike between case when then " +
@@ -7,6 +8,8 @@ const KEYWORDS = new Set(("select from where group by order having limit offset 
   "rows range asc desc cast try_cast exists filter values true false interval date timestamp qualify nulls first last").split(" "));
 const TOKENS = /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^']|'')*'?)|("(?:[^"]|"")*"?)|(\b\d+(?:\.\d+)?(?:e[+-]?\d+)?\b)|([A-Za-z_]\w*)|([\s\S])/gi;
 const KINDS = [null, "comment", "text", "name", "number"];
+const NAMED = /\b(?:from|join)\s+("?\w+"?\."?\w+"?)(?:\s+(?:as\s+)?([a-z_]\w*))?/gi;
+const MOST_OFFERED = 8;
 
 const area = document.querySelector("textarea[data-editor]");
 if (area) start(area);
@@ -35,17 +38,49 @@ function start(area) {
     shown.parentElement.scrollLeft = area.scrollLeft;
   };
 
-  const words = () => [...document.querySelectorAll("[data-name]")].map((one) => one.dataset.name);
+  const tables = new Map([...document.querySelectorAll("[data-table]")].map((one) => [one.dataset.table.toLowerCase(), one]));
+  const columnsOf = (table) => [...table.querySelectorAll("li [data-name]")].map((one) => one.dataset.name);
+  const load = async (table) => {
+    const place = table.querySelector("[data-columns]");
+    if (!place || place.dataset.asked) return;
+    place.dataset.asked = "1";
+    const answer = await fetch(place.dataset.columns, { headers: { "X-Fragment": "1", Accept: "text/html" } });
+    if (!answer.ok) return delete place.dataset.asked;
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+    place.replaceWith(...made.body.childNodes);
+  };
+  // Which tables the text names: by their names and by their aliases.
+  const named = () => {
+    const found = new Map();
+    for (const [, name, alias] of area.value.matchAll(NAMED)) {
+      const table = tables.get(name.replaceAll('"', "").toLowerCase());
+      if (!table) continue;
+      load(table);
+      found.set(table.dataset.table.split(".").pop().toLowerCase(), table);
+      if (alias && !KEYWORDS.has(alias.toLowerCase())) found.set(alias.toLowerCase(), table);
+    }
+    return found;
+  };
   const typed = () => area.value.slice(0, area.selectionStart).match(/[A-Za-z_][\w.]*$/)?.[0] ?? "";
 
+  const fitting = (begun) => {
+    const used = named();
+    const dot = begun.lastIndexOf(".");
+    const owner = used.get(begun.slice(0, dot).toLowerCase());
+    const begins = (word, start) => word.toLowerCase().startsWith(start.toLowerCase());
+    if (dot > 0 && owner) {
+      return columnsOf(owner).filter((name) => begins(name, begun.slice(dot + 1))).map((name) => begun.slice(0, dot + 1) + name);
+    }
+    if (begun.length < 2) return [];
+    const columns = [...(used.size ? used : tables).values()].flatMap(columnsOf).filter((name) => begins(name, begun));
+    const names = [...tables.values()].map((one) => one.dataset.table);
+    return [...columns, ...names.filter((name) => begins(name, begun) || begins(name.split(".").pop(), begun))];
+  };
   const offer = () => {
-    const begun = typed().toLowerCase();
-    const fitting = begun.length < 2 ? [] : [...new Set(words())].filter((word) => {
-      const lower = word.toLowerCase();
-      return lower !== begun && (lower.startsWith(begun) || lower.split(".").pop().startsWith(begun));
-    }).slice(0, 8);
-    chosen = fitting.length ? 0 : -1;
-    list.replaceChildren(...fitting.map((word, place) => {
+    const begun = typed();
+    const words = [...new Set(fitting(begun))].filter((word) => word.toLowerCase() !== begun.toLowerCase()).slice(0, MOST_OFFERED);
+    chosen = words.length ? 0 : -1;
+    list.replaceChildren(...words.map((word, place) => {
       const item = document.createElement("li");
       item.id = `completion-${place}`;
       item.role = "option";
@@ -53,17 +88,34 @@ function start(area) {
       item.addEventListener("mousedown", (event) => { event.preventDefault(); take(word); });
       return item;
     }));
-    list.hidden = fitting.length === 0;
-    area.setAttribute("aria-expanded", String(!list.hidden));
-    status.textContent = fitting.length ? `${fitting.length}` : "";
+    list.hidden = words.length === 0;
+    if (!list.hidden) moveTo(area.selectionStart - begun.length);
+    status.textContent = words.length ? `${status.dataset.said} ${words.length}` : "";
     mark();
+  };
+  // Below the place where the word begins: the coloured text lies exactly where the text area's does.
+  const moveTo = (offset) => {
+    const texts = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    let rest = offset;
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+      if (rest < node.length) {
+        range.setStart(node, rest);
+        range.setEnd(node, rest + 1);
+        break;
+      }
+      rest -= node.length;
+    }
+    const [word, around] = [range.getBoundingClientRect(), area.getBoundingClientRect()];
+    list.style.left = `${Math.max(0, Math.min(word.left - around.left - 10, around.width - list.offsetWidth - 4))}px`;
+    list.style.top = `${word.bottom - around.top + 4}px`;
   };
   const mark = () => {
     [...list.children].forEach((item, place) => item.setAttribute("aria-selected", String(place === chosen)));
     if (chosen >= 0) area.setAttribute("aria-activedescendant", `completion-${chosen}`);
     else area.removeAttribute("aria-activedescendant");
   };
-  const close = () => { list.hidden = true; chosen = -1; area.setAttribute("aria-expanded", "false"); mark(); };
+  const close = () => { list.hidden = true; chosen = -1; mark(); };
   const take = (word) => { area.setRangeText(word, area.selectionStart - typed().length, area.selectionStart, "end"); close(); paint(); };
 
   area.addEventListener("input", () => { paint(); offer(); });
@@ -83,12 +135,7 @@ function start(area) {
     const name = event.target.closest("button[data-name]")?.dataset.name;
     if (name) { area.focus(); area.setRangeText(name, area.selectionStart, area.selectionEnd, "end"); paint(); }
   });
-  document.addEventListener("toggle", async (event) => {
-    const place = event.target.querySelector?.("[data-columns]");
-    if (!place || !event.target.open) return;
-    const answer = await fetch(place.dataset.columns, { headers: { "X-Fragment": "1", Accept: "text/html" } });
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
-    place.replaceWith(...made.body.childNodes);
-  }, true);
+  document.addEventListener("toggle", (event) => { if (event.target.open && event.target.dataset?.table) load(event.target); }, true);
   paint();
+  named();
 }

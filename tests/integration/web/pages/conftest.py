@@ -43,10 +43,17 @@ def made_portal(
 
 @pytest.fixture
 def portal(postgres_server: EmbeddedPostgres, made_portal: Made) -> Iterator[Portal]:
-    name, home, assets = made_portal
+    with opened(postgres_server, made_portal) as portal:
+        yield portal
+
+
+@contextmanager
+def opened(server: EmbeddedPostgres, made: Made) -> Iterator[Portal]:
+    """A copy of the portal that nobody has used."""
+    name, home, assets = made
     shutil.rmtree(home / "search", ignore_errors=True)  # it is of the copy before, which began as this one does
     with (
-        copied(postgres_server, name) as url,
+        copied(server, name) as url,
         open_runtime(Settings(home=home, database_url=url)) as rt,
     ):
         portal = Portal(rt, dict(assets))
@@ -66,6 +73,13 @@ def copied(server: EmbeddedPostgres, original: str) -> Iterator[str]:
 
 @pytest.fixture
 def address(portal: Portal) -> Iterator[str]:
+    with reached(portal) as address:
+        yield address
+
+
+@contextmanager
+def reached(portal: Portal) -> Iterator[str]:
+    """Serve it. Returns: its address."""
     with portal.rt.searching.following(), served(create_app(portal.rt)) as address:
         yield address
 
