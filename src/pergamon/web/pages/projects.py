@@ -181,6 +181,7 @@ def _shown(
         sources=sources,
         outcomes=OUTCOMES,
         subscriptions=subscriptions,
+        given_database=access.subscription_database(project),
         titles=titles,
         may_query=page.may(Action.TABLE_READ, _subscribed(project)),
         products=[one.summary() for one in products],

@@ -23,6 +23,7 @@ def test_what_it_was_given_is_shown_with_its_end_its_asset_and_its_request(porta
     ):
         assert f'href="{address}"' in given
     assert "Hospital stays" in given
+    assert "<code>heart_study_sub</code>" in page
     assert "in 1 month" in given or "in 29 days" in given
     with portal.by("hana") as uow:
         catalog.unpublish_asset(uow, portal.assets["encounters"])
