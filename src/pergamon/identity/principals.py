@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from pergamon.identity.events import PrincipalChanged
 from pergamon.identity.model import PrincipalSpec
 from pergamon.kernel import Actor, ActorKind, Invalid, NotFound
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 EVERYONE = "everyone"
 """The role of every active person and service account. Nobody is given it, and no policy hangs on it."""
@@ -61,6 +61,7 @@ def put_principal(uow: UnitOfWork, principal_id: str, spec: PrincipalSpec, tags:
     )
 
 
+@asked_once
 def read_principals(uow: UnitOfWork) -> dict[str, PrincipalSpec]:
     rows = uow.rows(
         "SELECT p.id, p.kind, p.display_name, p.active, p.attributes, "
