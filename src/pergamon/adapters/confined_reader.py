@@ -7,7 +7,6 @@ process ends over a file, that file has failed, and another process goes on with
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import stat
@@ -15,7 +14,7 @@ import tempfile
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -67,7 +66,7 @@ class LandlockedReader:
     lake: the directory below which every file and every output lies. log: where faults are written, 0600.
     namespaces: use bubblewrap where the host allows it. without_landlock: read although the kernel has no Landlock.
     least_wall_s: a file may take so long, and a second more for each MiB. patience_s: when looking into files has taken
-    so long, those that are left are for another call.
+    so long, or writing them and one has ended its process or took too long, those that are left are for another call.
     """
 
     lake: Path
@@ -88,22 +87,44 @@ class LandlockedReader:
             for one in files
         ]
         with self._scratch() as scratch:
-            answers = self._all_done("inspect", scratch, tasks, patience_s=self.patience_s)
+            until = time.monotonic() + self.patience_s
+            answers = self._all_done("inspect", scratch, tasks, lambda _: time.monotonic() > until)
         return [_inspected(request, answer) for request, answer in zip(files, answers, strict=False)]
 
     def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
         """See `formats.ConfinedReader`. Requests beside each other with one directory share a process."""
+        return self._all_written(parts, time.monotonic() + self.patience_s)
+
+    def _all_written(self, parts: Sequence[WriteRequest], until: float) -> list[WrittenPart | Failed]:
+        """What became of each part, in order, or of the first ones when one of them has failed."""
         done: list[WrittenPart | Failed] = []
-        for directory, some in groupby(parts, key=lambda one: one.out.parent):
-            groups = [list(group) for _, group in groupby(some, key=lambda one: one.out)]
-            answers = self._all_done("write", directory, [_write_task(group) for group in groups])
-            for group, answer in zip(groups, answers, strict=True):
-                done += [_written(group[0], answer)] if len(group) == 1 else self._shared(group, answer)
-            self._tidy(directory)
-            fsync_directory(directory)
+        while len(done) < len(parts) and not any(isinstance(one, Failed) for one in done):
+            done += self._some_written(parts[len(done) :], until)
         return done
 
-    def _shared(self, group: list[WriteRequest], answer: Answer) -> list[WrittenPart | Failed]:
+    def _some_written(self, parts: Sequence[WriteRequest], until: float) -> list[WrittenPart | Failed]:
+        """What became of the first parts, up to a file over which a process ended when the time is over."""
+        done: list[WrittenPart | Failed] = []
+
+        def is_over(answers: Sequence[Answer]) -> bool:
+            return time.monotonic() > until and any(answer is _TOO_SLOW or answer is _ENDED for answer in answers)
+
+        for directory, some in groupby(parts, key=lambda one: one.out.parent):
+            groups = [list(group) for _, group in groupby(some, key=lambda one: one.out)]
+            answers = self._all_done("write", directory, [_write_task(group) for group in groups], is_over)
+            wanted = len(done) + sum(map(len, groups))
+            for group, answer in zip(groups, answers, strict=False):
+                written = [_written(group[0], answer)] if len(group) == 1 else self._shared(group, answer, until)
+                done += written
+                if len(written) < len(group):
+                    break
+            self._tidy(directory)
+            fsync_directory(directory)
+            if len(done) < wanted:
+                break
+        return done
+
+    def _shared(self, group: list[WriteRequest], answer: Answer, until: float) -> list[WrittenPart | Failed]:
         """What became of parts that share a file. When that failed as a whole, each eighth is tried by itself, and so
         on: one file that ends the process ends alone, and few of the others are apart."""
         answers = answer.get("answers")
@@ -115,12 +136,11 @@ class LandlockedReader:
         out = group[0].out
         out.unlink(missing_ok=True)
         size = -(-len(group) // 8)
-        return self.write(
-            [
-                replace(one, out=out.with_name(f"{out.stem}-{place // size}{out.suffix}"))
-                for place, one in enumerate(group)
-            ]
-        )
+        apart = [
+            replace(one, out=out.with_name(f"{out.stem}-{place // size}{out.suffix}"))
+            for place, one in enumerate(group)
+        ]
+        return self._all_written(apart, until)
 
     def prewarm(self) -> None:
         """Load what reads files, unless that is done."""
@@ -168,14 +188,16 @@ class LandlockedReader:
     # --- private: the conversation ---
 
     def _all_done(
-        self, mode: str, directory: Path, tasks: list[Answer], *, patience_s: float = math.inf
+        self, mode: str, directory: Path, tasks: list[Answer], is_over: Callable[[Sequence[Answer]], bool]
     ) -> list[Answer]:
-        """An answer for each task, in order, or for the first ones; a new process after each one that ended."""
+        """An answer for each task, in order, or for the first ones; a new process after each one that ended.
+
+        is_over: asked of the answers so far, one at least, whether the rest is for another call.
+        """
         self._require_confinement()
         answers: list[Answer] = []
         chances: Counter[int] = Counter()
-        until = time.monotonic() + patience_s
-        while len(answers) < len(tasks) and not (answers and time.monotonic() > until):
+        while len(answers) < len(tasks) and not (answers and is_over(answers)):
             answers += self._some_done(mode, directory, tasks[len(answers) :])
             last = len(answers) - 1
             chances[last] += 2 if answers[last] is _ENDED else 1

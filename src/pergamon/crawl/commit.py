@@ -290,7 +290,10 @@ def _target(opened: _Opened, columns: lake.NewColumns) -> pa.Schema:
 def _write(
     place: Place, opened: _Opened, target: pa.Schema, divided_by: Sequence[str]
 ) -> tuple[list[_Written], list[tuple[Part, Unreadable | Misfit]]]:
-    """The data files of a batch: those that stay where they lie, and those that are converted, small ones together."""
+    """The data files of a batch: those that stay where they lie, and those that are converted, small ones together.
+
+    Once one has failed, others may be left undone: the batch is made anew without it, in the folder's next turn.
+    """
     stay, convert = list[Part](), list[Part]()
     for part in opened.batch.come:
         fits = part.part.in_place and part.rows is not None
@@ -301,11 +304,14 @@ def _write(
     failed: list[tuple[Part, Unreadable | Misfit]] = []
     held: dict[Path, list[tuple[Part, WrittenPart]]] = {}
     convert = [part for group in groups for part in group]
-    for part, said in zip(convert, place.reader.write(requests) if requests else [], strict=True):
+    answers = place.reader.write(requests) if requests else []
+    for part, said in zip(convert, answers, strict=False):
         if isinstance(said, Failed):
             failed.append((part, said.error))
         else:
             held.setdefault(said.path, []).append((part, said))
+    if len(answers) < len(convert) and not failed:
+        raise FilesChanged(f"{opened.batch.id}: {len(answers)} of {len(convert)} files were written")
     return [
         *(_in_place(part, target, divided_by) for part in stay),
         *(_converted(each, target, divided_by) for each in held.values()),

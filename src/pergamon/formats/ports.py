@@ -28,7 +28,8 @@ class ConfinedReader(Protocol):
         """Write each part to its `out`. Files and their directories are synced to disk when this returns.
 
         Parts that share a file: one that fails is not in it, and the others are. When the process ends over one of
-        them, the others are in several files instead; `WrittenPart.path` and `first_row` say where.
+        them, the others are in several files instead; `WrittenPart.path` and `first_row` say where. The answers may be
+        those of the first parts alone, when it has taken long and one of these has failed.
 
         Raises:
             Unavailable: the host cannot confine a process.

@@ -8,7 +8,7 @@ import pytest
 from pergamon import crawl
 from pergamon.crawl import Limits
 from pergamon.crawl.follow import list_next_page
-from pergamon.formats import Failed, Inspected, ReadRequest
+from pergamon.formats import Failed, Inspected, ReadRequest, Unreadable, WriteRequest, WrittenPart
 from tests.reference.plain_reader import PlainReader
 
 from .conftest import AT_ONCE, World
@@ -81,6 +81,30 @@ def test_what_a_slow_reader_has_left_is_looked_into_in_another_turn(world: World
     folders = [did.folder for did in world.crawl()]
     assert folders.index("in/wards/") < len(folders) - 1 - folders[::-1].index("in/slow/")
     assert (world.column("slow"), world.column("wards")) == ([0, 1, 2, 3], [7])
+
+
+def test_files_made_to_take_long_to_convert_are_set_aside_one_in_a_turn(world: World) -> None:
+    """The reader gives up after the first of them, and others come before the rest."""
+
+    class Slow(PlainReader):
+        def write(self, parts: Sequence[WriteRequest]) -> list[WrittenPart | Failed]:
+            slow = [place for place, one in enumerate(parts) if b"slow" in one.path.read_bytes()]
+            if not slow:
+                return super().write(parts)
+            found: list[WrittenPart | Failed] = list(super().write(parts[: slow[0]]))
+            return [*found, Failed(parts[slow[0]], Unreadable("reading it takes too long", hint="split it"))]
+
+    world.reader, world.limits = Slow(), replace(AT_ONCE, turn_s=0)
+    world.deploy()
+    for number in range(4):
+        world.put_csv(f"in/mixed/{number}.csv", "id,note", f"{number},{'slow' if number % 2 else 'plain'}")
+    world.put_csv("in/wards/a.csv", "id", "7")
+    did = world.crawl()
+    folders = [one.folder for one in did]
+    assert [one.files for one in did if one.what == "set aside"] == [1, 1]
+    assert folders.index("in/wards/") < len(folders) - 1 - folders[::-1].index("in/mixed/")
+    assert sorted(world.states().values()) == ["added"] * 3 + ["quarantined"] * 2
+    assert (world.column("mixed"), world.column("wards")) == ([0, 2], [7])
 
 
 def test_listings_take_turns_too(world: World) -> None:

@@ -144,6 +144,31 @@ def test_files_that_take_long_leave_the_rest_for_another_call(tmp_path: Path) ->
     assert [one.request.path.name for one in found] == ["a.csv"]
 
 
+def test_a_file_that_takes_long_to_write_leaves_the_rest_for_another_call(tmp_path: Path) -> None:
+    """Alone, or among those that share a file; what takes no time is all written, however long it takes together."""
+    reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS)
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
+    found = reader.inspect([ReadRequest(tmp_path / f"{name}.csv", f"{name}.csv") for name in "abc"])
+    parts = [one.parts[0] for one in found if isinstance(one, Inspected)]
+    out = tmp_path / "out"
+    out.mkdir()
+    for names in (("1", "2", "3"), ("one", "one", "one")):
+        wanted = [
+            WriteRequest(tmp_path / f"{name}.csv", part, part.schema, out / to, {})
+            for name, part, to in zip("abc", parts, names, strict=True)
+        ]
+        slow = replace(reader, least_wall_s=0.001, patience_s=0)
+        (failed,) = slow.write(wanted)
+        slow.close()
+        assert isinstance(failed, Failed)
+        assert "takes too long" in str(failed.error)
+        patient = replace(reader, patience_s=0)
+        assert [type(one) for one in patient.write(wanted)] == [WrittenPart] * 3
+        patient.close()
+    reader.close()
+
+
 @pytest.mark.parametrize(("deaths", "told"), [(1, Inspected), (2, Failed)])
 def test_only_a_file_over_which_two_children_die_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, told: type
