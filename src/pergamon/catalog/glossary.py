@@ -219,7 +219,8 @@ def list_terms(uow: UnitOfWork, *, after: str = "", limit: int = 100) -> list[Te
     """The terms that the actor may see, by name: what is approved, and drafts of units that the actor writes for."""
     terms = _all_terms(uow)
     seen = _seen(uow, terms)
-    return [_told(terms[name], set(seen)) for name in seen if name > after][:limit]
+    known = set(seen)
+    return [_told(terms[name], known) for name in [name for name in seen if name > after][:limit]]
 
 
 def read_term(uow: UnitOfWork, name: str) -> TermView:
