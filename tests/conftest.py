@@ -18,6 +18,9 @@ from pergamon.runtime import Runtime, open_runtime
 from pergamon.settings import Settings
 from pergamon.store import apply_migrations
 from tests.in_memory import keep_files_in_memory, keep_what_is_there
+from tests.made_portal import made_portal
+
+__all__ = ["made_portal"]
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is slow, and that is no fault of what is tested

@@ -11,10 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 from pergamon.adapters.embedded_postgres import EmbeddedPostgres
-from tests.integration.web.pages.conftest import Made, made_portal, opened, reached
+from tests.integration.web.pages.conftest import reached
+from tests.made_portal import Made, opened
 from tests.reference.portal import PASSWORD, Portal
-
-__all__ = ["made_portal"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 with_a_browser = pytest.mark.skipif(

@@ -26,10 +26,10 @@ from pergamon.adapters.embedded_postgres import EmbeddedPostgres
 from pergamon.runtime import Runtime, embedded_postgres, open_runtime, sample_source
 from pergamon.settings import Settings
 from pergamon.store import UnitOfWork
-from tests.journeys.browsing import address, browser, made_portal, open_as, portal, sessions
+from tests.journeys.browsing import address, browser, open_as, portal, sessions
 from tests.prepared_processes import Command
 
-__all__ = ["address", "browser", "made_portal", "open_as", "portal", "sessions"]
+__all__ = ["address", "browser", "open_as", "portal", "sessions"]
 
 TABLES = """
 CREATE SCHEMA ward;

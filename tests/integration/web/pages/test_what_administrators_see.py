@@ -86,7 +86,7 @@ def test_storage_is_told_by_project_in_words_and_as_bars(run: Portal, visit: Vis
     page = visit("keeper").get("/administration/storage").text
     rows = [row for row in page.split("<tr>") if 'scope="row"' in row]
     assert [row.split("</th>")[0].rpartition(">")[2] for row in rows] == ["clinic-data", "heart-study"], "largest first"
-    assert '<td class="num">3</td>' in rows[0]
+    assert 'data-label="Tables">3</td>' in rows[0]
     assert 'width="100.0"' in rows[0]
     assert "kB" in rows[0], "the number stands beside its bar"
 
