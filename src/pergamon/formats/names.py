@@ -2,8 +2,9 @@
 
 The rule: Unicode in its composed form, no blanks around; control characters, line ends, quotes, backquotes, dots,
 backslashes and what cannot be printed (no-break blanks, soft hyphens) become `_`; an empty name becomes
-`column_<place>`; more than 120 characters are cut; a name that differs from an earlier one only in case gets `_2`,
-`_3`, … The name in the file stays in the field's metadata.
+`column_<place>`; a colon before ` optional ` or ` required `, with which a name would read like a type, becomes `_`;
+more than 120 characters are cut; a name that differs from an earlier one only in case gets `_2`, `_3`, … The name
+in the file stays in the field's metadata.
 """
 
 import re
@@ -15,7 +16,9 @@ import pyarrow as pa
 from pergamon.formats.model import ORIGINAL_NAME
 
 LONGEST = 120
-_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f-\x9f\"'`\\.\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]")
+_NOT_CARRIED = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\"'`\\.\u2028\u2029\ufeff\ufffe\uffff]|[\ud800-\udfff]|:(?= (?:optional|required) )"
+)
 
 
 def safe_names(originals: Sequence[str]) -> list[str]:

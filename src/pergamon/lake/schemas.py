@@ -3,6 +3,7 @@
 Columns are known by field id: a dropped and re-added name is a new column (Iceberg specification, "Schema Evolution").
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import Final
@@ -35,6 +36,8 @@ NOT_IN_SPARK_SQL = (UUIDType, TimeType, FixedType)
 """Sail refuses to write text into these; the mapping from a source's types avoids them."""
 
 LONGEST_NAME: Final = 255
+TYPE_WORDS: Final = re.compile(": (optional|required) ")
+"""What stands between the name and the type of a struct's field where a type is written."""
 
 
 def iceberg_schema(columns: pa.Schema | Schema, identifiers: Sequence[str] = ()) -> Schema:
@@ -159,15 +162,19 @@ def refuse_doubtful_columns(fields: Sequence[NestedField]) -> None:
     """
     if not fields:
         raise BadSchema("a table needs at least one column")
-    names = [field.name.casefold() for field in fields]
-    _refuse_names_alike("columns", names)
-    if any(not name or not name.isprintable() or len(name) > LONGEST_NAME for name in names):
-        raise BadSchema("a column has no name, a very long one, or one that cannot be printed")
+    _refuse_doubtful_names("columns", [field.name for field in fields])
     for field in fields:
         _refuse_doubtful_type(field.name, field.field_type)
 
 
-def _refuse_names_alike(what: str, folded: Sequence[str]) -> None:
+def _refuse_doubtful_names(what: str, names: Sequence[str]) -> None:
+    """Types are told as text, and rights are bound to what is read there: no name may pass for more than itself."""
+    folded = [name.casefold() for name in names]
+    if any(not name or not name.isprintable() or len(name) > LONGEST_NAME or TYPE_WORDS.search(name) for name in names):
+        raise BadSchema(
+            f"one of the {what} has no name, a very long one, or one that cannot be printed or reads like a type",
+            hint="rename it",
+        )
     doubled = sorted({name for name in folded if folded.count(name) > 1})
     if doubled:
         raise BadSchema(
@@ -184,7 +191,7 @@ def _refuse_doubtful_type(name: str, kind: IcebergType) -> None:
         _refuse_doubtful_type(name, kind.key_type)
         _refuse_doubtful_type(name, kind.value_type)
     if isinstance(kind, StructType):
-        _refuse_names_alike(f"fields of {name}", [field.name.casefold() for field in kind.fields])
+        _refuse_doubtful_names(f"fields of {name}", [field.name for field in kind.fields])
         for field in kind.fields:
             _refuse_doubtful_type(f"{name}.{field.name}", field.field_type)
 

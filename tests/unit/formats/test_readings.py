@@ -13,6 +13,8 @@ import pytest
 from pergamon.formats import FormatHints, Limits, Misfit, inspect_file, write_part
 from pergamon.formats.engine import engine
 from pergamon.formats.readings import DateForm, Reading, fits, reading_from_text, surely_fits, value
+from pergamon.lake.schemas import iceberg_schema
+from pergamon.policy import PolicyColumn, row_fields
 
 D = datetime.date
 LIMITS = Limits(threads=1)
@@ -194,3 +196,12 @@ def test_rows_beyond_the_sample_decide_as_those_in_it(tmp_path: Path, text: str,
     again, _told = read(tmp_path, text)
     assert (got[0], got[-1]) == (first, last)
     assert again == got
+
+
+def test_no_key_of_a_file_passes_for_a_field_with_an_id_of_its_choice(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('{"id": 1, "consent": true, "s": {"a: optional boolean, 2: consent": false}}\n', encoding="utf-8")
+    (part,) = inspect_file(path, "x.json", FormatHints(), LIMITS, this_year=2026)
+    schema = iceberg_schema(part.schema)
+    told = PolicyColumn(3, "s", str(schema.find_field("s").field_type))
+    assert [column.field_id for column, _ in row_fields(told)] == [4]

@@ -31,6 +31,8 @@ def test_field_ids_begin_at_one_and_identifiers_are_required() -> None:
         (pa.schema([("x", pa.binary(4))]), []),
         (pa.schema([("inner", pa.list_(pa.struct([("t", pa.time64("us"))])))]), []),
         (pa.schema([("inner", pa.list_(pa.struct([("a", pa.string()), ("A", pa.string())])))]), []),
+        (pa.schema([("inner", pa.struct([("", pa.string()), ("b", pa.string())]))]), []),
+        (pa.schema([("inner", pa.list_(pa.struct([("a: optional boolean, 2: consent", pa.bool_())])))]), []),
         (pa.schema([("month", pa.month_day_nano_interval())]), []),
         (pa.schema([("a", pa.string())]), ["b"]),
         (pa.schema([("a", pa.float64())]), ["a"]),
