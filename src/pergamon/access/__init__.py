@@ -55,7 +55,7 @@ from pergamon.access.model import (
 from pergamon.access.open_acts import may_revoke, open_acts
 from pergamon.access.request import amend_request, comment_on, request_access, withdraw_request
 from pergamon.access.review import approve_request, ask_for_changes, outlook_of, reject_request
-from pergamon.access.subscription import granted_rights, is_live, list_subscriptions
+from pergamon.access.subscription import granted_rights, is_live, list_subscriptions, names_given
 
 __all__ = [
     "TRANSITIONS",
@@ -100,6 +100,7 @@ __all__ = [
     "list_requests",
     "list_subscriptions",
     "may_revoke",
+    "names_given",
     "open_acts",
     "outlook_of",
     "read_grant",

@@ -33,6 +33,11 @@ def list_subscriptions(uow: UnitOfWork) -> list[Subscription]:
     ]
 
 
+def names_given(uow: UnitOfWork, asset_id: str) -> list[str]:
+    """Under which names projects have, or had, what was granted of an asset. For rooms above, which ask the policy."""
+    return tables.names_given(uow, asset_id)
+
+
 def is_live(uow: UnitOfWork, grant_ids: Collection[str]) -> bool:
     """Do all of these grants still give what they gave? Asked again and again while a query runs on them."""
     wanted = set(grant_ids)

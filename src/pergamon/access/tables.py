@@ -362,6 +362,15 @@ def subscriptions_of_projects(uow: UnitOfWork, projects: Collection[str]) -> lis
     )
 
 
+def names_given(uow: UnitOfWork, asset_id: str) -> list[str]:
+    rows = uow.rows(
+        "SELECT DISTINCT s.database || '.' || s.table_name AS name FROM access_grant g "
+        "JOIN access_subscription s USING (project, asset_id) WHERE g.asset_id = %s ORDER BY 1",
+        (asset_id,),
+    )
+    return [row["name"] for row in rows]
+
+
 def count_that_give(uow: UnitOfWork, grant_ids: Collection[str]) -> int:
     """How many of these grants give something at this moment."""
     row = uow.row(

@@ -28,11 +28,12 @@ from pergamon.cli.context import counted, echo_json, json_option, tell
 from pergamon.kernel import Invalid, LoadedWhenUsed
 
 if TYPE_CHECKING:
-    from pergamon import catalog
+    from pergamon import catalog, query
     from pergamon.catalog import AssetEdit
     from pergamon.store import UnitOfWork
 else:
     catalog = LoadedWhenUsed("pergamon.catalog")
+    query = LoadedWhenUsed("pergamon.query")
 
 
 WIDEST = 200
@@ -204,6 +205,20 @@ def _versions(door: Door, asset: str, limit: int) -> list[Json]:
         return [version.as_json() for version in catalog.list_versions(uow, asset, limit=limit)]
 
     return door.pages(f"/api/v1/assets/{in_path(asset)}/versions", "versions", limit, here)
+
+
+@asset_group.command("uses")
+@click.argument("asset")
+@click.option("--weeks", type=click.IntRange(1, 520), default=26, show_default=True, help="So many, this one too.")
+@answering(lambda found: echo_table(("week", "queries", "people"), (one.values() for one in found)))
+def uses_command(door: Door, *, asset: str, weeks: int) -> list[Json]:
+    """How much an ASSET is queried by week, under whatever name; for those who give it to others."""
+
+    def here(uow: UnitOfWork) -> Json:
+        return {"weeks": [one.as_json() for one in query.uses_of(uow, asset, weeks=weeks)]}
+
+    told: list[Json] = door.get(f"/api/v1/assets/{in_path(asset)}/uses?weeks={weeks}", here)["weeks"]
+    return told
 
 
 @click.group("product")

@@ -68,6 +68,7 @@ from pergamon.query.statements import (
 from pergamon.query.states import StatementAct, StatementState
 from pergamon.query.stop import QueryCancelled, QueryNotRunning, QueryStopped, ResultWithdrawn, cancel_query
 from pergamon.query.turns import Turns
+from pergamon.query.uses import WEEKS, WeekOfUse, uses_of
 from pergamon.query.visible_tables import describe_table, readable_table, table_columns, visible_tables
 from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgroups
 
@@ -75,6 +76,7 @@ __all__ = [
     "DEFAULT_WORKGROUP",
     "FORMS",
     "MEDIA_TYPES",
+    "WEEKS",
     "AssetBehind",
     "Column",
     "GovernedTable",
@@ -123,6 +125,7 @@ __all__ = [
     "UnknownQueryTable",
     "UnknownSavedQuery",
     "UnknownWorkgroup",
+    "WeekOfUse",
     "WorkgroupNotNamed",
     "WorkgroupSpec",
     "assets_behind",
@@ -158,6 +161,7 @@ __all__ = [
     "text_literal",
     "usable_workgroup",
     "usable_workgroups",
+    "uses_of",
     "visible_tables",
     "workgroup_queries",
 ]

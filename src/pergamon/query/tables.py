@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -329,3 +329,14 @@ def kept_results(uow: UnitOfWork, query_ids: Collection[str]) -> set[str]:
         (list(query_ids),),
     )
     return {row["id"] for row in rows}
+
+
+def uses(uow: UnitOfWork, names: Collection[str], since: date) -> list[DictRow]:
+    """By week: how many queries on one of these tables were answered, and of how many people."""
+    return uow.rows(
+        "SELECT date_trunc('week', submitted_at AT TIME ZONE 'UTC')::date AS week, count(*) AS queries, "
+        "count(DISTINCT actor) AS people FROM query_history "
+        "WHERE tables && %s::text[] AND submitted_at >= %s::date::timestamp AT TIME ZONE 'UTC' AND status = 'done' "
+        "GROUP BY 1",
+        (sorted(names), since),
+    )

@@ -34,6 +34,7 @@ from pergamon.web.iceberg_errors import IcebergErrors
 from pergamon.web.openapi import document_of
 from pergamon.web.pages import (
     administration,
+    asset_use,
     assets,
     audit,
     catalog,
@@ -89,6 +90,7 @@ PAGE_MODULES = (
     home,
     catalog,
     assets,
+    asset_use,
     requests,
     grants,
     query,

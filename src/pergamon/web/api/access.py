@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from pergamon import access
+from pergamon import access, query
 from pergamon.access import GrantState, RequestState
 from pergamon.catalog import MOST_DAYS, ColumnName, FormValue, Line, Text
 from pergamon.store import UnitOfWork
@@ -19,6 +19,8 @@ router = APIRouter()
 
 IdPath = Annotated[str, Path(min_length=1, max_length=100)]
 AssetQuery = Annotated[str | None, Query(min_length=1, max_length=300, description="An asset's id, or its name.")]
+AssetPath = Annotated[str, Path(min_length=1, max_length=300, description="An asset's id, or its name.")]
+Weeks = Annotated[int, Query(ge=1, le=520)]
 ProjectQuery = Annotated[str | None, Query(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9-]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Columns = tuple[ColumnName, ...]
@@ -243,6 +245,13 @@ def one_grant(grant_id: IdPath, rt: RuntimeDep, actor: ActorDep) -> dict[str, An
     """One grant: what it gives, under which table's name, until when."""
     with rt.begin(actor) as uow:
         return access.grant_as_told(access.read_grant(uow, grant_id), uow)
+
+
+@router.get("/api/v1/assets/{asset}/uses")
+def uses(asset: AssetPath, rt: RuntimeDep, actor: ActorDep, weeks: Weeks = query.WEEKS) -> dict[str, Any]:
+    """How much an asset is queried under whatever name, by week, for who gives it: counts of queries and of people."""
+    with rt.begin(actor) as uow:
+        return {"weeks": [one.as_json() for one in query.uses_of(uow, asset, weeks=weeks)]}
 
 
 @router.post("/api/v1/grants/{grant_id}/revoke")

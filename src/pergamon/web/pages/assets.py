@@ -48,7 +48,7 @@ def overview(asset: AssetPath, page: PageDep, version: Version = None) -> Respon
     with page.begin() as uow:
         view = assets_room.read_asset(uow, asset, version=version)
         standing = standing_of(uow, view)
-    return page.show("assets/overview.html", **_around(page, view), standing=standing, asked_version=version)
+    return page.show("assets/overview.html", **around(page, view), standing=standing, asked_version=version)
 
 
 @router.get("/assets/{asset}/quality")
@@ -63,7 +63,7 @@ def quality(asset: AssetPath, page: PageDep) -> Response:
             profile = quality_room.visible_profile(uow, table).as_json() if history else None
     scores = [(point["at"], point["score"]) for point in reversed(history) if point["score"] is not None]
     return page.show(
-        "assets/quality.html", **_around(page, view), profile=profile, scores=scores, trend=score_chart(page, scores)
+        "assets/quality.html", **around(page, view), profile=profile, scores=scores, trend=score_chart(page, scores)
     )
 
 
@@ -79,7 +79,7 @@ def lineage(asset: AssetPath, page: PageDep) -> Response:
     edges = [edge for graph in graphs for edge in graph.edges]
     return page.show(
         "assets/lineage.html",
-        **_around(page, view),
+        **around(page, view),
         drawing=drawn(graphs[0].start, edges) if graphs else None,
         columns=[edge for edge in edges if edge.output_field],
         is_cut=any(graph.cut for graph in graphs),
@@ -96,7 +96,7 @@ def versions(asset: AssetPath, page: PageDep, of: Version = None) -> Response:
         changes: list[Any] = []
         if of in numbers and of - 1 in numbers:
             changes = [one.as_json() for one in assets_room.version_differences(uow, view.asset.id, of - 1, of)]
-    return page.show("assets/versions.html", **_around(page, view), versions=found, of=of, changes=changes)
+    return page.show("assets/versions.html", **around(page, view), versions=found, of=of, changes=changes)
 
 
 def score_chart(page: Page, scores: Sequence[tuple[str, float]]) -> Lines | None:
@@ -129,7 +129,7 @@ def standing_of(uow: UnitOfWork, view: AssetView) -> Standing:
     )
 
 
-def _around(page: Page, view: AssetView) -> dict[str, Any]:
+def around(page: Page, view: AssetView) -> dict[str, Any]:
     """What all pages of an asset show."""
     may_curate = page.may(Action.ASSET_CURATE, assets_room.draft_resource(view.asset))
     return {"asset": view.as_json(), "sees_draft": view.sees_draft, "may_curate": may_curate}

@@ -144,7 +144,7 @@ def editor(
             kept = Kept(found.name, found.project) if is_own else kept
         schema = _schema(page, uow, text or table or "")
     if table is not None and table in map(str, schema.names):
-        text = f"SELECT * FROM {_spelt(table)} LIMIT 100"  # noqa: S608 - shown to a person, who may run it
+        text = f"SELECT * FROM {spelt(table)} LIMIT 100"  # noqa: S608 - shown to a person, who may run it
     return _edited(page, schema, text, kept=kept)
 
 
@@ -355,7 +355,7 @@ def _described(page: Page, uow: UnitOfWork, names: Sequence[TableName]) -> list[
     return [Described(name, told, behind.get(name)) for name, told in zip(names, columns, strict=True)]
 
 
-def _spelt(table: str) -> str:
+def spelt(table: str) -> str:
     """A table's name as SQL takes it, whatever stands in it."""
     database, _, name = table.partition(".")
     return ".".join(
