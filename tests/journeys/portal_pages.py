@@ -50,13 +50,11 @@ PAGES = (
         ("nothing-found", "rena", "/catalog?text=zzzzzz", "Nothing found"),
         ("asset", "rena", "/assets/{encounters}", "An asset"),
         ("asset-of-mine", "hana", "/assets/{patients}", "An asset, for its owner"),
-        ("sample", "rena", "/assets/{encounters}/sample", "Some of its rows"),
         ("sample", "rena", "/assets/{encounters}/sample", "Some of its rows, as one may read them"),
         ("quality", "rena", "/assets/{encounters}/quality", "Its quality"),
         ("lineage", "hana", "/assets/{lab_results}/lineage", "Its lineage"),
         ("versions", "hana", "/assets/{encounters}/versions?of=2", "Its versions"),
         ("use", "hana", "/assets/{encounters}/use", "Who has it, and how much it is queried"),
-        ("use", "hana", "/assets/{encounters}/use", "Who uses it"),
     ),
     *_of(
         "Ask and decide",
