@@ -122,9 +122,9 @@ def expire_grants(uow: UnitOfWork) -> int:
 
 
 def end_grants_of_project(uow: UnitOfWork, project: str) -> int:
-    """End what a project was granted and withdraw what it has asked for: it is removed, and another of its name is not
-    it. For whoever removes the project, in the same unit of work, and asks the policy for that."""
-    live = tables.live_grants_of_projects(uow, [project])
+    """End what a project was granted and what it gives, and withdraw what it has asked for: it is removed, and another
+    of its name is not it. For whoever removes the project, in the same unit of work, and asks the policy for that."""
+    live = tables.live_grants_of_project(uow, project)
     for grant in live:
         _revoke(uow, grant, PROJECT_GONE, why=f"the project {project} was removed")
     for request_id in tables.undecided_of_project(uow, project):

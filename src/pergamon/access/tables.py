@@ -344,10 +344,11 @@ def grants_that_give(uow: UnitOfWork, database: str, table: str) -> tuple[list[G
     return [_grant(row) for row in rows], (rows[0]["attributes"] or {}) if rows else {}
 
 
-def live_grants_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[Grant]:
+def live_grants_of_project(uow: UnitOfWork, project: str) -> list[Grant]:
+    """What it was given, and what it gives."""
     rows = uow.rows(
-        _GRANT + "WHERE g.project = ANY (%(projects)s) AND " + _LIVE + "ORDER BY g.id",
-        {"projects": sorted(projects), "now": uow.now},
+        _GRANT + "WHERE (g.project = %(project)s OR g.asset_project = %(project)s) AND " + _LIVE + "ORDER BY g.id",
+        {"project": project, "now": uow.now},
     )
     return [_grant(row) for row in rows]
 

@@ -379,6 +379,20 @@ def test_a_project_that_is_removed_has_nothing_and_its_namesake_neither(world: W
         assert access.read_request(uow, waiting.id).state is access.RequestState.WITHDRAWN
 
 
+def test_what_a_project_gave_is_over_when_it_is_removed_although_its_namesake_has_the_very_asset(world: World) -> None:
+    grant = world.granted()
+    table = lake.TableId("heart_db", "patients")
+    with world.by() as uow:
+        spec = catalog.read_projects(uow)["heart"]
+        access.end_grants_of_project(uow, "heart")
+        catalog.drop_project(uow, "heart")
+        catalog.put_project(uow, "heart", spec, {})
+        assert catalog.table_changed(uow, table, catalog.read_facts(uow, table, cause="crawl")) == [world.asset]
+    assert world.gives() is None
+    with world.by("ada") as uow:
+        assert access.read_grant(uow, grant.id).state(uow.now) is access.GrantState.REVOKED
+
+
 def test_two_assets_of_one_name_are_two_tables_that_keep_their_names(world: World) -> None:
     with world.by() as uow:
         lake.put_database(uow, "lab_db", lake.DatabaseSpec(bucket="raw", prefix="lab"))
