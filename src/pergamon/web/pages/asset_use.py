@@ -16,6 +16,7 @@ from pergamon.query import TableName, UnknownQueryTable, WeekOfUse
 from pergamon.store import UnitOfWork
 from pergamon.web.pages.assets import AssetPath, around, standing_of
 from pergamon.web.pages.charts import Lines, lines
+from pergamon.web.pages.charts_of_results import is_number
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
 from pergamon.web.pages.page import Page, PageDep
@@ -39,6 +40,7 @@ def sample(asset: AssetPath, page: PageDep) -> Response:
         try:
             found = page.rt.run_query(page.actor, f"SELECT * FROM {spelt(str(name))} LIMIT {SAMPLE_ROWS}")  # noqa: S608 - quoted
             shown["rows"] = found.as_json()
+            shown["numbers"] = {one["name"] for one in shown["rows"]["columns"] if is_number(one)}
         except PergamonError as error:
             shown["failure"] = error
     return page.show("assets/sample.html", **around(page, view), sample=shown)
