@@ -210,6 +210,7 @@ def test_an_auditor_searches_the_trail_and_verifies_it(portal: Portal, visit: Vi
     assert "access.see" in denied
     assert "<code>access.request_made</code>" not in olga.get("/audit?by=eve").text
     assert "Nothing of that kind" in olga.get("/audit?since=2001-01-01&until=2001-12-31").text
+    assert "<code>access.request_made</code>" in olga.get("/audit?until=9999-12-31").text, "no day is after that one"
     assert olga.get("/audit?since=2001-99-99").status_code == 422
     first = olga.get("/audit")
     more = re.findall(r'href="(/audit\?after=[^"]+)"', first.text)
