@@ -83,11 +83,25 @@ def test_rows_are_turned_over_and_drawn_where_they_are(open_as: Open) -> None:
     rena.get_by_label("From row").press("Enter")
     expect(rena.get_by_role("cell", name="2500", exact=True)).to_be_visible()
     rena.get_by_role("link", name="Bars").click()
-    rena.get_by_label("How long the bars are").select_option("m")
     expect(rena.get_by_role("row", name="13 6")).to_be_visible()
+    rena.get_by_label("How long the bars are").select_option("n")
+    expect(rena.get_by_role("row", name="13 13")).to_be_visible()
     rena.go_back()
     rena.go_back()
     expect(rena.get_by_role("cell", name="2500", exact=True)).to_be_visible()
+
+
+def test_a_wide_drawing_is_dragged(open_as: Open) -> None:
+    page = open_as("hana", size=PHONE)
+    page.goto("/assets/clinic_db.lab_results/lineage")
+    drawing = page.locator(".drawing")
+    around = drawing.bounding_box()
+    assert around is not None
+    page.mouse.move(around["x"] + 250, around["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(around["x"] + 100, around["y"] + 12, steps=4)
+    page.mouse.up()
+    assert drawing.evaluate("(one) => one.scrollLeft") == 150
 
 
 def test_light_and_dark_language_and_menu_by_keyboard_alone(

@@ -3,20 +3,23 @@
 document.documentElement.classList.add("scripted");
 
 const region = document.querySelector("[data-events], [data-parts]");
-let source;
+let source, newest;
 
 async function show(address, remember) {
+  const mine = newest = {};  // what was asked for before may come later, and is not shown any more
   region.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(address, { headers: { "X-Fragment": "1", Accept: "text/html" } });
+    const text = await answer.text();
+    if (mine !== newest) return;
     if (!answer.ok) return remember ? location.assign(address) : undefined;
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const made = new DOMParser().parseFromString(text, "text/html");
     const focused = region.contains(document.activeElement) && document.activeElement.id;
     region.replaceChildren(...made.body.childNodes);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     if (remember) history.pushState(null, "", address);
   } finally {
-    region.removeAttribute("aria-busy");
+    if (mine === newest) region.removeAttribute("aria-busy");
   }
   if (!region.querySelector("[data-under-way]")) source?.close();
 }
