@@ -121,7 +121,7 @@ def fields_in(body: bytes, content_type: str) -> list[tuple[str, str]]:
     """The names and values of a form, line ends as we write them.
 
     Raises:
-        FormNotReadable: it is none.
+        FormNotReadable: it is none, or has a zero byte, which no database keeps.
     """
     if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise FormNotReadable("only the fields of a form are understood here")
@@ -129,6 +129,8 @@ def fields_in(body: bytes, content_type: str) -> list[tuple[str, str]]:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError:
         raise FormNotReadable("the fields of the form cannot be read") from None
+    if any("\x00" in text for pair in pairs for text in pair):
+        raise FormNotReadable("the fields of the form cannot be read")
     return [(name, value.replace("\r\n", "\n")) for name, value in pairs]
 
 

@@ -71,9 +71,17 @@ def test_a_field_that_no_page_offers_is_refused(visit: Visit) -> None:
     assert rena.get("/").status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain"])
-def test_what_is_no_form_is_told_so(visit: Visit, kind: str) -> None:
-    answer = visit("rena").post("/preferences", {"a": "b"}, Content_Type=kind)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("application/json", "b"),
+        ("multipart/form-data; boundary=x", "b"),
+        ("text/plain", "b"),
+        ("application/x-www-form-urlencoded", "a zero \x00 byte"),
+    ],
+)
+def test_what_is_no_form_is_told_so(visit: Visit, kind: str, value: str) -> None:
+    answer = visit("rena").post("/preferences", {"theme": value}, Content_Type=kind)
     assert (answer.status_code, "web.form_not_readable" in answer.text) == (400, True)
 
 
