@@ -88,13 +88,14 @@ def paths_known(uow: UnitOfWork, paths: Sequence[str]) -> set[str]:
     return {row["path"] for row in uow.rows("SELECT path FROM tracked_file WHERE path = ANY(%s)", (list(paths),))}
 
 
-def list_files(uow: UnitOfWork, state: str | None, limit: int) -> list[DictRow]:
+def list_files(uow: UnitOfWork, state: str | None, after: str, limit: int) -> list[DictRow]:
     return uow.rows(
         "SELECT id, task, path, source_schema, source_table, kind, first_position, last_position, row_count, state, "
-        "reason, "
-        "snapshot_id, changed_at FROM tracked_file WHERE (%s::text IS NULL OR state = %s) "
-        "ORDER BY source_schema, source_table, first_position, path LIMIT %s",
-        (state, state, limit),
+        "reason, snapshot_id, changed_at FROM tracked_file WHERE (%(state)s::text IS NULL OR state = %(state)s) "
+        "AND (%(after)s = '' OR (source_schema, source_table, first_position, path, id) > "
+        "(SELECT source_schema, source_table, first_position, path, id FROM tracked_file WHERE id = %(after)s)) "
+        "ORDER BY source_schema, source_table, first_position, path, id LIMIT %(limit)s",
+        {"state": state, "after": after, "limit": limit},
     )
 
 

@@ -192,9 +192,9 @@ def skip_file(uow: UnitOfWork, file_id: str, *, reason: str) -> None:
     uow.record(FileSkipped(subject=f"file:{file.id}", path=file.path, reason=reason))
 
 
-def list_files(uow: UnitOfWork, *, state: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
-    """Tracked files in the order of their sources, for an operator's eyes."""
-    return [dict(row) for row in tables.list_files(uow, state, limit)]
+def list_files(uow: UnitOfWork, *, state: str | None = None, after: str = "", limit: int = 200) -> list[dict[str, Any]]:
+    """Tracked files in the order of their sources, for an operator's eyes. after: the id of the last one before."""
+    return [dict(row) for row in tables.list_files(uow, state, after, limit)]
 
 
 def check_landed_file(lake_root: Path, file: TrackedFile) -> Path:

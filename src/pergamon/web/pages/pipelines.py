@@ -137,6 +137,7 @@ def replication(page: PageDep) -> Response:
             "lag_bytes": task.lag_bytes,
             "landed": replicate.lsn_text(task.landed_lsn),
             "lag": lag_chart(lags[task.name]),
+            "landing": landing_chart(lags[task.name]),
             "points": lags[task.name],
             "rows_lately": sum(point.rows for point in lags[task.name]),
         }
@@ -146,17 +147,19 @@ def replication(page: PageDep) -> Response:
 
 
 @router.get("/pipelines/landed")
-def landed(page: PageDep, state: Annotated[str, Query(max_length=40)] = "quarantined") -> Response:
+def landed(page: PageDep, state: Annotated[str, Query(max_length=40)] = "quarantined", after: After = None) -> Response:
     """Landed files of one state; those set aside with the reason."""
     page.require(*LANDED)
+    (last,) = place_in(after, str) or ("",)
     shown = state if state in LANDED_STATES else "quarantined"
     with page.begin() as uow:
-        files = pipeline.list_files(uow, state=shown, limit=FILES_SHOWN + 1)
+        files = pipeline.list_files(uow, state=shown, after=last, limit=FILES_SHOWN + 1)
     return _shown(
         page,
         "pipelines/landed.html",
         files=files[:FILES_SHOWN],
-        is_cut=len(files) > FILES_SHOWN,
+        more=cursor(files[FILES_SHOWN - 1]["id"]) if len(files) > FILES_SHOWN else None,
+        after=after,
         state_shown=shown,
         states=LANDED_STATES,
         may_control={
@@ -226,6 +229,14 @@ def lag_chart(points: Sequence[replicate.LagPoint]) -> Lines | None:
     """How far behind a task was, over time; None for fewer than two moments."""
     moments, behind = [point.at.timestamp() for point in points], [float(point.lag_bytes) for point in points]
     return lines([""], moments, [behind], floor=0.0, longest_gap=LONGEST_GAP.total_seconds())
+
+
+def landing_chart(points: Sequence[replicate.LagPoint]) -> Lines | None:
+    """How many rows landed, over time; None for fewer than two moments, or when none did."""
+    if not any(point.rows for point in points):
+        return None
+    moments, landed = [point.at.timestamp() for point in points], [float(point.rows) for point in points]
+    return lines([""], moments, [landed], floor=0.0, longest_gap=LONGEST_GAP.total_seconds())
 
 
 def counts_in(part: Any) -> dict[str, int]:  # Any: a part of a run

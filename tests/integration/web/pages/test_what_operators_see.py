@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
@@ -160,9 +161,26 @@ def test_a_file_that_was_set_aside_is_tried_again_or_left_out(busy: Portal, visi
     assert "The source is gone." in engineer.get("/pipelines/landed?state=skipped").text
 
 
+def test_files_that_landed_are_told_page_by_page(busy: Portal, visit: Visit) -> None:
+    with busy.by() as uow:
+        uow.execute(
+            "INSERT INTO tracked_file SELECT (jsonb_populate_record(f, jsonb_build_object('id', id || n, 'path', "
+            "'landing/' || lpad(n::text, 3, '0')))).* FROM tracked_file f, generate_series(1, 60) n"
+        )
+    engineer = visit("engineer")
+    first = unescape(engineer.get("/pipelines/landed").text)
+    (address,) = re.findall(r'href="(/pipelines/landed[^"]+after=[^"]+)"', first)
+    second = engineer.get(address).text
+    assert not re.findall(r'href="[^"]+after=', second)
+    found = [name for page in (first, second) for name in re.findall(r"<code[^>]*>(landing/\d+)</code>", page)]
+    assert found == [f"landing/{n:03}" for n in range(1, 61)]
+    assert engineer.get("/pipelines/landed?after=xyz").status_code == 400
+
+
 def test_lag_is_kept_by_the_minute_and_drawn(busy: Portal, visit: Visit) -> None:
     page = visit("engineer").get("/pipelines/replication").text
     assert "at most 18 MB" in page
+    assert re.search(r"How many rows landed in four minutes: at most (11|22|33)", page)
     assert "chart-line" in page
     assert "33" in page, "rows of the last day"
     with busy.by() as uow:
