@@ -12,7 +12,7 @@ from pergamon.kernel import AccessDenied, Decision, require
 from pergamon.objects import drop_tables, tables
 from pergamon.objects.model import ObjectVersion, RawClosed, UnknownObject
 from pergamon.policy import NO_TAGS, AccessRule, Action, Resource, decide, resource_for_path
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def bucket_rules(uow: UnitOfWork, bucket: str) -> tuple[AccessRule, ...]:
@@ -94,14 +94,20 @@ def require_raw(uow: UnitOfWork, version: ObjectVersion) -> None:
             )
 
 
+@asked_once
+def tables_holding(uow: UnitOfWork, version_id: str) -> list[lake.TableId]:
+    """The tables of which a version holds data, or once held; those that were dropped are not among them."""
+    named = [lake.TableId.parse(name) for name in tables.referring(uow, version_id, also_past=True)]
+    return sorted(lake.keys_of_tables(uow, named), key=str) if named else []
+
+
 def _governing(uow: UnitOfWork, version: ObjectVersion) -> list[Resource]:
     """The tables whose data lies in a version, or once lay; and each database that it has not become a table of.
 
     Also once: else whoever may write could supersede what they may not read, wait for the crawl, and read the version.
     A table that was dropped governs nothing.
     """
-    named = [lake.TableId.parse(name) for name in tables.referring(uow, version.id, also_past=True)]
-    holding = sorted(lake.keys_of_tables(uow, named), key=str) if named else []
+    holding = tables_holding(uow, version.id)
     to_come = set(tables.governing_databases(uow, version.bucket, version.key)) - {table.database for table in holding}
     of_tables = [lake.table_resource(uow, table) for table in holding]
     return of_tables + [lake.database_resource(uow, database) for database in sorted(to_come)]

@@ -1,5 +1,6 @@
 """What objects tell the trail. A key is a name and may stand here; nothing of a content does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,8 +19,12 @@ class ObjectPut(Event):
 
 @dataclass(frozen=True)
 class ObjectRead(Event):
+    """The content was handed out. tables: those whose data lies in it, or once lay."""
+
     code: ClassVar[str] = "objects.read"
+    speaks_of: ClassVar[Mapping[str, str]] = {"tables": "table"}
     version: str
+    tables: list[str]
 
 
 @dataclass(frozen=True)

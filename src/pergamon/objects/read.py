@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pergamon.kernel import Invalid
 from pergamon.objects import tables
-from pergamon.objects.access import bucket_rules, is_audited, require_raw, require_read
+from pergamon.objects.access import bucket_rules, is_audited, require_raw, require_read, tables_holding
 from pergamon.objects.events import ObjectRead, ObjectsListed
 from pergamon.objects.keys import require_key, require_prefix
 from pergamon.objects.model import ObjectListing, ObjectVersion, UnknownObject
@@ -34,7 +34,8 @@ def describe_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | No
 
 
 def read_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None = None) -> ObjectVersion:
-    """An object whose content may be served to this actor; a read of an audited bucket stands in the trail.
+    """An object whose content may be served to this actor. A read of an audited bucket stands in the trail, and a read
+    of a table's data, wherever it lies, under the table too.
 
     Raises:
         UnknownObject: as `describe_object`.
@@ -42,8 +43,9 @@ def read_object(uow: UnitOfWork, bucket: str, key: str, *, version: str | None =
     """
     found = describe_object(uow, bucket, key, version=version)
     require_raw(uow, found)
-    if is_audited(uow, bucket):
-        uow.record(ObjectRead(subject=found.subject, version=found.id))
+    held = [str(table) for table in tables_holding(uow, found.id)]
+    if held or is_audited(uow, bucket):
+        uow.record(ObjectRead(subject=found.subject, version=found.id, tables=held))
     return found
 
 

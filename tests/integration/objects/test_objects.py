@@ -7,7 +7,7 @@ from typing import Unpack
 import pyarrow as pa
 import pytest
 
-from pergamon import lake, objects
+from pergamon import audit, lake, objects
 from pergamon.kernel import AccessDenied, Actor, Kind, PergamonError
 from pergamon.runtime import Runtime
 from tests.reference.stacks import (
@@ -15,6 +15,7 @@ from tests.reference.stacks import (
     KEEPER,
     OPERATOR,
     READER,
+    RULES,
     STRANGER,
     VISITOR,
     WRITER,
@@ -325,12 +326,16 @@ def test_what_a_table_refers_to_is_served_raw_only_to_whom_the_table_is_open(rt:
     with rt.begin(OPERATOR) as uow:
         rules = [{"prefix": "db/t", "ReadRoles": ["keeper", "writer"]}, {"prefix": "db/u", "ReadRoles": ["keeper"]}]
         lake.put_bucket(uow, "curated", lake.BucketSpec.model_validate({"access_rules": rules}))
+        lake.put_bucket(uow, BUCKET, RULES.model_copy(update={"audited": False}))
         lake.put_database(uow, "db", lake.DatabaseSpec(bucket="curated"))
         lake.create_table(uow, rt.settings.lake, table, pa.schema([("id", pa.int64())]))
         objects.refer(uow, table, [version.id])
         objects.refer(uow, table, [version.id])
         assert objects.referring_tables(uow, version.id) == [table]
     assert get(rt, "open/t/a.parquet", by=KEEPER) == get(rt, "open/t/a.parquet", by=WRITER) == b"x"
+    with rt.begin(OPERATOR) as uow:
+        read = [entry for entry in audit.read_trail(uow, subject="table:db.t") if entry.code == "objects.read"]
+    assert [entry.actor for entry in read] == ["person:writer", "person:keeper"]
     with pytest.raises(objects.RawClosed) as caught:
         get(rt, "open/t/a.parquet", by=READER)
     assert caught.value.kind is Kind.DENIED
