@@ -74,6 +74,7 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
         (PERSON, lambda dice, size: f"/catalog?project=p{dice.randrange(grants.PROJECTS)}&sort=name"),
     ],
     "/assets/{asset}": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}")],
+    "/assets/{asset}/use": [(PERSON, lambda dice, size: f"/assets/{_own_asset(dice, size)}/use")],
     "/assets/{asset}/quality": [(PERSON, lambda dice, size: f"/assets/{_measured_asset(dice, size)}/quality")],
     "/assets/{asset}/lineage": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/lineage")],
     "/assets/{asset}/versions": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/versions")],
