@@ -124,15 +124,15 @@ def expire_grants(uow: UnitOfWork) -> int:
 def end_grants_of_project(uow: UnitOfWork, project: str) -> int:
     """End what a project was granted and what it gives, and withdraw what it has asked for: it is removed, and another
     of its name is not it. For whoever removes the project, in the same unit of work, and asks the policy for that."""
-    live = tables.live_grants_of_project(uow, project)
-    for grant in live:
-        _revoke(uow, grant, PROJECT_GONE, why=f"the project {project} was removed")
     for request_id in tables.undecided_of_project(uow, project):
         request = tables.request(uow, request_id, lock=True)
         if request is not None and request.state in (RequestState.OPEN, RequestState.CHANGES_ASKED):
             state = state_after(request.state, RequestAct.WITHDRAW)
             tables.save_request(uow, closed(request, state, by=uow.actor.id, at=uow.now))
             uow.record(RequestWithdrawn(subject=request.subject, project=project))
+    live = tables.live_grants_of_project(uow, project)  # after the requests: one may just have become a grant
+    for grant in live:
+        _revoke(uow, grant, PROJECT_GONE, why=f"the project {project} was removed")
     return len(live)
 
 

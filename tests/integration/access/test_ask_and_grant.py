@@ -379,6 +379,23 @@ def test_a_project_that_is_removed_has_nothing_and_its_namesake_neither(world: W
         assert access.read_request(uow, waiting.id).state is access.RequestState.WITHDRAWN
 
 
+def test_what_is_approved_while_the_project_is_removed_is_over_too(world: World) -> None:
+    request = world.ask()
+
+    def remove() -> int:
+        with world.by() as uow:
+            return access.end_grants_of_project(uow, "study")
+
+    with ThreadPoolExecutor(1) as aside:
+        with world.by("olga") as uow:
+            access.approve_request(uow, request.id, note="as agreed")
+            removing = aside.submit(remove)
+            with pytest.raises(TimeoutError):
+                removing.result(timeout=0.5)
+        assert removing.result(timeout=30) == 1
+    assert world.gives() is None
+
+
 def test_what_a_project_gave_is_over_when_it_is_removed_although_its_namesake_has_the_very_asset(world: World) -> None:
     grant = world.granted()
     table = lake.TableId("heart_db", "patients")
