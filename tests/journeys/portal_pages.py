@@ -120,7 +120,7 @@ PAGES = (
 
 NO_PAGES = frozenset({
     "/static/{name}", "/query/{query_id}/events", "/query/{query_id}/download", "/publish/{bucket}/events/{key:path}",
-    "/lake/{bucket}/content/{key:path}", "/audit/export",
+    "/pipelines/events", "/pipelines/runs/{run_id}/events", "/lake/{bucket}/content/{key:path}", "/audit/export",
 })  # fmt: skip
 """Addresses that give a file or a stream of events."""
 

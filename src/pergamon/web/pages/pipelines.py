@@ -1,5 +1,6 @@
 """`/pipelines`: what ran and how long it took, how far behind their sources tasks are, which files were set aside."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -7,13 +8,16 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import Field
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from pergamon import crawl, pipeline, replicate
+from pergamon.kernel import canonical_bytes, sha256_hex
 from pergamon.policy import Action, Resource
+from pergamon.web.errors import NEVER_STORED
 from pergamon.web.pages.charts import Lines, lines
 from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import marked
+from pergamon.web.pages.live import told_as_it_changes
 from pergamon.web.pages.navigation import CRAWLERS, LANDED, REPLICATION, RUNS
 from pergamon.web.pages.page import Form, Page, PageDep
 from pergamon.web.pages.runs_drawing import drawn_runs, drawn_steps, took_ms
@@ -23,6 +27,8 @@ from pergamon.web.pagination import After, cursor, place_in
 router = page_router()
 
 RUNS_SHOWN = 40
+UNDER_WAY = frozenset({"requested", "running"})
+"""States of a run that is not over."""
 FILES_SHOWN = 50
 LAG_SHOWN = timedelta(days=1)
 LAG_STEP = timedelta(minutes=4)
@@ -90,7 +96,22 @@ def runs(page: PageDep, workflow: Annotated[str | None, Query(max_length=200)] =
         runs=[one | {"took_ms": took_ms(one["requested_at"], one["ended_at"], page.now)} for one in found],
         drawing=drawn_runs(found, page.now),
         flow=drawn_workflow(workflows[chosen].steps) if chosen else None,
+        under_way=any(one["state"] in UNDER_WAY for one in found),
     )
+
+
+@router.get("/pipelines/events")
+def runs_events(page: PageDep) -> Response:
+    """Tells of each change of the newest runs, until none of them is under way."""
+    page.require(*RUNS)
+
+    def state() -> tuple[str, bool]:
+        with page.begin() as uow:
+            states = {one["id"]: one["state"] for one in pipeline.list_runs(uow, RUNS_SHOWN)}
+        told = sha256_hex(canonical_bytes(states))
+        return told, not UNDER_WAY.intersection(states.values())
+
+    return StreamingResponse(told_as_it_changes(state), media_type="text/event-stream", headers=NEVER_STORED)
 
 
 @router.get("/pipelines/runs/{run_id}")
@@ -107,13 +128,30 @@ def run(run_id: Name, page: PageDep) -> Response:
     return _shown(
         page,
         "pipelines/run.html",
+        fragment="pipelines/_run.html",
         run=found,
+        under_way=not found.has_ended,
         retries=spec.retries,
         parts=parts,
         caused=caused,
         drawing=drawn_steps(found.parts, page.now),
         flow=drawn_workflow(spec.steps, {part["name"]: part["state"] for part in found.parts}),
     )
+
+
+@router.get("/pipelines/runs/{run_id}/events")
+def run_events(run_id: Name, page: PageDep) -> Response:
+    """Tells of each step of a run that begins or ends, until the run has ended."""
+    page.require(*RUNS)
+
+    def state() -> tuple[str, bool]:
+        with page.begin() as uow:
+            found = pipeline.read_run(uow, run_id)
+        steps = Counter(part["state"] for part in found.parts)
+        return f"{found.state} {dict(sorted(steps.items()))}", found.has_ended
+
+    state()
+    return StreamingResponse(told_as_it_changes(state), media_type="text/event-stream", headers=NEVER_STORED)
 
 
 @router.post("/pipelines/workflows/{workflow}/run")

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from threading import Thread
+from time import sleep
 
 import pytest
 
@@ -127,6 +129,34 @@ def test_what_ran_is_shown_with_its_steps_attempts_and_reason(busy: Portal, visi
     assert not any(EVIL in text for text in texts)
     assert engineer.get("/pipelines/runs/run_nothing").status_code == 404
     assert "report" in engineer.get("/pipelines?workflow=report").text
+
+
+def test_what_is_under_way_is_told_as_it_moves(busy: Portal, visit: Visit) -> None:
+    engineer = visit("engineer")
+    assert "data-events" not in engineer.get("/pipelines").text, "all runs are over"
+    all_of_them = engineer.get("/pipelines/events", Accept="text/event-stream").text
+    assert len(re.findall(r"event: state\ndata: [0-9a-f]{64}\n\n", all_of_them)) == 1
+    with busy.by() as uow:
+        run = pipeline.request_run(uow, "nightly")
+    page = engineer.get(f"/pipelines/runs/{run}").text
+    assert f'data-events="/pipelines/runs/{run}/events"' in page
+    assert 'data-events="/pipelines/events"' in engineer.get("/pipelines").text
+    told: list[str] = []
+    listening = Thread(target=lambda: told.append(engineer.get(f"/pipelines/runs/{run}/events").text))
+    listening.start()
+    sleep(1)
+    with busy.by() as uow:
+        pipeline_tables.save_part(uow, run, "job:vitals", "succeeded", {})
+        pipeline.finish_run(uow, run, [])
+    listening.join(30)
+    (events,) = told
+    assert re.findall(r"data: (\w+)", events) == ["requested", "succeeded"]
+    part = engineer.get(f"/pipelines/runs/{run}", **{"X-Fragment": "1"}).text
+    assert "job:vitals" in part
+    assert "<html" not in part
+    assert "data-under-way" not in part
+    assert visit("landing").get(f"/pipelines/runs/{run}/events").status_code == 403
+    assert engineer.get("/pipelines/runs/run_nothing/events").status_code == 404
 
 
 def test_a_run_is_started_by_who_may_and_by_nobody_else(busy: Portal, visit: Visit) -> None:
