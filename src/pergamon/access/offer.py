@@ -80,7 +80,7 @@ def offer_of(uow: UnitOfWork, asset: Asset) -> Offer:
         listing_version=asset.published_version,
         conditions=listing.conditions,
         columns=tuple(
-            PolicyColumn(column.field_id, column.name, str(column.field_type), column.required)
+            PolicyColumn(column.field_id, column.name, lake.type_text(column.field_type), column.required)
             for column in schema.columns
         ),
         listed=_listed(listing),

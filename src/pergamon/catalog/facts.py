@@ -44,7 +44,7 @@ def facts_of(
     spec = metadata.spec()
     return TableFacts(
         columns=tuple(
-            Column(name=_shown(field.name), type=str(field.field_type), required=field.required)
+            Column(name=_shown(field.name), type=lake.type_text(field.field_type), required=field.required)
             for field in schema.columns
         ),
         partitions=tuple(_shown(field.name) for field in spec.fields),

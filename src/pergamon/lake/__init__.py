@@ -89,6 +89,7 @@ from pergamon.lake.read import (
     snapshot_history,
     table_files,
 )
+from pergamon.lake.schemas import type_text
 
 __all__ = [
     "LEASE_PREFIX",
@@ -177,6 +178,7 @@ __all__ = [
     "table_location",
     "table_resource",
     "table_resources",
+    "type_text",
     "unclosed_leases",
     "writable",
 ]

@@ -127,6 +127,21 @@ def is_widening(current: IcebergType, target: IcebergType) -> bool:
             return False
 
 
+def type_text(kind: IcebergType) -> str:
+    """A type as text, as rights and the catalog know it: without what somebody has said of the fields in it."""
+    match kind:
+        case StructType():
+            said = ((field, "required" if field.required else "optional") for field in kind.fields)
+            fields = (f"{field.field_id}: {field.name}: {need} {type_text(field.field_type)}" for field, need in said)
+            return f"struct<{', '.join(fields)}>"
+        case ListType():
+            return f"list<{type_text(kind.element_type)}>"
+        case MapType():
+            return f"map<{type_text(kind.key_type)}, {type_text(kind.value_type)}>"
+        case plain:
+            return str(plain)
+
+
 def _new_fields(add: Sequence[pa.Field], last_column_id: int) -> list[NestedField]:
     if not add:
         return []

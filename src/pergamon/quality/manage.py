@@ -99,7 +99,7 @@ def _as_it_is(uow: UnitOfWork, table: TableId) -> MeasuredTable:
     """The table's columns; nothing is read."""
     record = lake.read_table(uow, table)
     schema = lake.read_metadata(record.metadata_location).schema()
-    columns = tuple(TableColumn(column.name, str(column.field_type)) for column in schema.columns)
+    columns = tuple(TableColumn(column.name, lake.type_text(column.field_type)) for column in schema.columns)
     return MeasuredTable(table, record.snapshot_id, record.metadata_location, (), columns, 0)
 
 

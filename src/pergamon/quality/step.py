@@ -156,7 +156,9 @@ def measured_table(record: lake.TableRecord, metadata: TableMetadata) -> Measure
         snapshot_id=files.snapshot_id,
         metadata=files.metadata,
         files=files.paths,
-        columns=tuple(TableColumn(column.name, str(column.field_type)) for column in metadata.schema().columns),
+        columns=tuple(
+            TableColumn(column.name, lake.type_text(column.field_type)) for column in metadata.schema().columns
+        ),
         about_rows=max(0, sum(file.rows for file in files.data) - deleted),
     )
 

@@ -122,7 +122,9 @@ def columns_at(metadata_location: str) -> tuple[Column, ...]:
 
 
 def _columns(metadata: TableMetadata) -> tuple[Column, ...]:
-    return tuple(Column(field.name, str(field.field_type), field.field_id) for field in metadata.schema().columns)
+    return tuple(
+        Column(field.name, lake.type_text(field.field_type), field.field_id) for field in metadata.schema().columns
+    )
 
 
 def _parquet_alone(files: lake.TableFiles, metadata: TableMetadata) -> tuple[str, ...]:

@@ -3,10 +3,24 @@
 import pyarrow as pa
 import pytest
 from pyiceberg.schema import Schema
-from pyiceberg.types import BinaryType, DateType, DecimalType, IntegerType, LongType, NestedField, StringType, UUIDType
+from pyiceberg.types import (
+    BinaryType,
+    DateType,
+    DecimalType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    NestedField,
+    StringType,
+    StructType,
+    UUIDType,
+)
 
 from pergamon import lake
-from pergamon.lake.schemas import evolved_schema, iceberg_schema, widened_type
+from pergamon.lake.schemas import evolved_schema, iceberg_schema, type_text, widened_type
+from pergamon.policy.column_types import parsed_type
 
 COLUMNS = pa.schema([("ID", pa.int32()), ("name", pa.string()), ("amount", pa.decimal128(10, 2))])
 
@@ -105,3 +119,12 @@ def test_only_a_widening_keeps_every_value(current, wanted, is_widening: bool) -
     else:
         with pytest.raises(lake.BadSchema):
             widened_type(current, wanted)
+
+
+def test_a_type_is_told_without_what_is_said_of_its_fields() -> None:
+    def typed(doc: str | None) -> IcebergType:
+        inner = StructType(NestedField(4, "a", StringType(), doc=doc, required=True), NestedField(5, "b", LongType()))
+        return ListType(1, MapType(2, DecimalType(9, 2), 3, inner))
+
+    assert type_text(typed("a word of it")) == type_text(typed(None)) == str(typed(None))
+    assert parsed_type(type_text(typed("a word of it"))) == parsed_type(str(typed(None)))
