@@ -35,6 +35,16 @@ def test_a_result_is_drawn_as_bars_and_lines_and_still_exported(visit: Visit) ->
     assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=", bars + lines)
 
 
+def test_a_number_stands_below_the_name_of_its_column(visit: Visit) -> None:
+    page = run(
+        visit("rena"), "SELECT sum(x) AS whole, 1.5::DECIMAL(9, 2) AS exact, 'a' AS word FROM (VALUES (6), (7)) t(x)"
+    )
+    cells = re.findall(r'<t[hd](?: scope="col")?( class="num")? title="[^"]*">(whole|13|exact|1.50|word|a)<', page.text)
+    assert cells == [
+        (' class="num"' * (one not in ("word", "a")), one) for one in ("whole", "exact", "word", "13", "1.50", "a")
+    ]
+
+
 def test_what_cannot_be_drawn_says_so(visit: Visit) -> None:
     rena = visit("rena")
     texts = address(run(rena, "SELECT 'a' AS b").text)
