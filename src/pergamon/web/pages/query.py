@@ -341,8 +341,11 @@ def _schema(page: Page, uow: UnitOfWork, text: str) -> Schema:
     names = query_room.visible_tables(uow, page.rt.query_catalog)
     named = {found.replace('"', "").casefold() for found in NAMES.findall(text)}
 
-    def place(name: TableName) -> tuple[bool, bool, str]:
-        return str(name).casefold() not in named, not name.database.endswith("_sub"), str(name)
+    tables = {one.rpartition(".")[2] for one in named}
+
+    def place(name: TableName) -> tuple[bool, bool]:  # among thousands that are in order; few are named
+        is_named = name.table.casefold() in tables and str(name).casefold() in named
+        return not is_named, not name.database.endswith("_sub")
 
     in_order = sorted(names, key=place)
     described = {str(one.name): one for one in _described(page, uow, in_order[:TABLES_DESCRIBED])}
