@@ -169,6 +169,11 @@ TABLE: list[tuple[tuple[str, ...], dict[str, Kind | None]]] = [
     (("asset", "edit", "ASSET", "--tag", "by=PERSON"), dict.fromkeys(PEOPLE, NO) | dict.fromkeys(PEOPLE[:3], YES)),
     (("asset", "publish", "ASSET"), dict.fromkeys(PEOPLE, NO) | {"olga": YES, "steff": YES}),
     (("asset", "unpublish", "ASSET"), dict.fromkeys(PEOPLE, NO) | {"olga": YES, "steff": YES, "uma": YES}),
+    (("asset", "uses", "ASSET"), dict.fromkeys(PEOPLE, NO) | {"olga": YES, "steff": YES, "uma": YES}),
+    (
+        ("asset", "uses", "HIDDEN"),
+        {"olga": YES, "steff": YES, "carl": NO, "connie": NO, "uma": HIDDEN, "bea": HIDDEN},
+    ),
     (
         ("product", "create", "heart", "p-PERSON"),
         dict.fromkeys(PEOPLE[:3], YES) | {"uma": NO, "connie": NO, "bea": HIDDEN},
