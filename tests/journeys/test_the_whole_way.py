@@ -1,6 +1,8 @@
 """The demo, as a newcomer runs it; then the hospital's own tables held against what stands in raw, row by row."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -52,6 +54,19 @@ def test_the_demo_tells_every_stage_and_how_to_go_on(demo: tuple[Path, str]) -> 
     assert "To go on" in said
 
 
+def test_the_hospital_of_the_demo_is_kept_alive_as_the_demo_says(demo: tuple[Path, str]) -> None:
+    directory, said = demo
+    assert re.search(r"sample serve \S*hospital --live 5", said)
+    command = [sys.executable, "-m", "pergamon.cli", "sample", "serve", str(directory / "hospital")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as served:
+        assert served.stdout is not None
+        told = served.stdout.readline()
+        served.send_signal(signal.SIGINT)
+        told += served.stdout.read()
+    assert served.returncode == 0, told
+    assert "The hospital is open" in told
+
+
 def test_what_a_person_may_not_see_is_answered_as_not_there(demo: tuple[Path, str]) -> None:
     _, said = demo
     refused = said[said.index("[7/12]") : said.index("[8/12]")]
@@ -61,7 +76,7 @@ def test_what_a_person_may_not_see_is_answered_as_not_there(demo: tuple[Path, st
 
 def test_every_raw_table_holds_exactly_what_the_hospital_holds(demo: tuple[Path, str], installation: Runtime) -> None:
     """Nothing lost, nothing twice, nothing changed on the way: through full load, live changes, TOAST, key swaps."""
-    source = sample_source(demo[0] / "hospital")
+    source = sample_source(demo[0] / "hospital" / "server")
     with installation.begin(installation.operator()) as uow:
         specs = [spec for spec in pipeline.read_raw_tables(uow).values() if spec.versioning == "S"]
     assert len(specs) == 12
@@ -76,7 +91,7 @@ def test_every_raw_table_holds_exactly_what_the_hospital_holds(demo: tuple[Path,
 def test_the_history_tables_hold_every_insert_of_a_table_without_a_key(
     demo: tuple[Path, str], installation: Runtime
 ) -> None:
-    source = sample_source(demo[0] / "hospital")
+    source = sample_source(demo[0] / "hospital" / "server")
     with source.in_use(), psycopg.connect(source.conninfo) as connection:
         found = connection.execute("SELECT count(*) FROM vital.gateway_event").fetchone()
     assert found is not None

@@ -85,12 +85,12 @@ def prepare_directory(directory: Path) -> Path:
 
 
 class Demo:
-    """One run of the demo in its directory: `home/` (data), `config/` (documents), `hospital/` (the source)."""
+    """One run of the demo in its directory: `home/` (data), `config/` (documents), `hospital/` (a `sample serve`)."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.home, self.config = directory / "home", directory / "config"
-        self.source = sample_source(directory / "hospital")
+        self.source = sample_source(directory / "hospital" / "server")
         self.port = free_port()
         self.stage = 0
         self.up: subprocess.Popen[bytes] | None = None
@@ -102,11 +102,13 @@ class Demo:
         """The hospital's own PostgreSQL, a cluster apart from the platform's."""
         self.title("A hospital: a PostgreSQL database of its own")
         with self.source.in_use():
-            durable_write(self.directory / "hospital.url", self.source.conninfo.encode())
+            durable_write(self.directory / "hospital" / "hospital.url", self.source.conninfo.encode())
             yield
 
     def fill_the_hospital(self, patients: int) -> None:
-        self.pergamon("sample", "hospital", "--database-url-file", self.path("hospital.url"), "--patients", patients)
+        self.pergamon(
+            "sample", "hospital", "--database-url-file", self.path("hospital/hospital.url"), "--patients", patients
+        )
 
     def deploy(self) -> None:
         self.title("A configuration: from a starter kit to a deployed platform")
@@ -158,7 +160,7 @@ class Demo:
 
     def change_the_hospital(self, changes: int) -> None:
         self.title("Life goes on: changes in the hospital, visible in curated")
-        url = self.path("hospital.url")
+        url = self.path("hospital/hospital.url")
         self.pergamon("sample", "hospital", "--database-url-file", url, "--live", 10_000, "--changes", changes)
         self.pergamon("replication", "start", "hospital", "--until-caught-up")
         self.pergamon("run", "file-processor", "--with-dependents")
@@ -178,8 +180,8 @@ class Demo:
         program, home = self.shown(Path(sys.argv[0]).absolute()), self.shown(self.home)
         click.secho(f"\nDone in {seconds:.0f} s. To go on:", bold=True)
         for what, how in (
-            ("keep the hospital alive", f"{program} sample serve {self.path('hospital')} --live 5"),
-            ("start the platform on this data", f"{program} --home {home} up"),
+            ("first, to stay: the hospital, alive", f"{program} sample serve {self.path('hospital')} --live 5"),
+            ("in another terminal: the platform", f"{program} --home {home} up"),
             ("what runs, what is deployed", f"{program} --home {home} status"),
             ("change the configuration, and deploy it", f"{self.path('config')}/"),
             ("the tables themselves (Iceberg)", f"{home}/lake/"),
