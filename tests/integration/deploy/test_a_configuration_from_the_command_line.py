@@ -97,9 +97,9 @@ def test_deploy_shows_progress_and_a_second_time_changes_nothing(pergamon: Perga
     code, out, _ = pergamon("deploy", "-C", kit)
     assert code == 0
     progress = [line for line in out.splitlines() if line.startswith("[")]
-    assert len(progress) == len(shown) == 45
+    assert len(progress) == len(shown) == 48
     assert all(step["subject"] in line for step, line in zip(shown, progress, strict=True))
-    assert pergamon("deploy", "-C", kit) == (0, "no change: 45 resources are as the configuration says\n", "")
+    assert pergamon("deploy", "-C", kit) == (0, "no change: 48 resources are as the configuration says\n", "")
     assert pergamon("diff", "-C", kit)[0] == 0
     assert parsed(pergamon("deploy", "-C", kit, "--json")[1])["steps"] == []
 

@@ -58,6 +58,7 @@ def spoil(kit: Path, change: Callable[[str, str, str], None], rule: str) -> None
         return
     change(file, old, new)
     if rule == "PGM-H1":
+        change(file, "- id: generated-role-id:platform-engineer", "- id: generated-role-id:data-user")
         change(
             file,
             "- id: generated-role-id:data-admin",
@@ -131,7 +132,8 @@ def test_a_rule_that_leaves_out_no_role_is_open_to_everyone(
     kit: Path, change: Spoil, role: str, rules: list[str]
 ) -> None:
     """The roles of programs aside. Rules for the folders above count too: the admin need not stand in this one."""
-    change("datalake/datalake.yaml", "role-id:data-user\n", f"role-id:data-user\n    - id: generated-role-id:{role}\n")
+    roles = "".join(f"    - id: generated-role-id:{name}\n" for name in (role, "platform-engineer"))
+    change("datalake/datalake.yaml", "role-id:data-user\n", f"role-id:data-user\n{roles}")
     assert rules_of(kit) == rules
 
 
