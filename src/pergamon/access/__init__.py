@@ -15,6 +15,7 @@ from pergamon.access.grant import (
 from pergamon.access.look import (
     asking_projects,
     ending_grants,
+    given_lately,
     grant_as_told,
     grants_as_told,
     list_grants,
@@ -92,6 +93,7 @@ __all__ = [
     "end_grants_of_project",
     "ending_grants",
     "expire_grants",
+    "given_lately",
     "grant_as_told",
     "granted_rights",
     "grants_as_told",

@@ -124,6 +124,11 @@ def undecided_requests(uow: UnitOfWork, *, limit: int = 100) -> list[AccessReque
     return tables.newest_undecided(uow, _using(uow), min(limit, MOST_AT_ONCE))
 
 
+def given_lately(uow: UnitOfWork, within: timedelta, *, limit: int = 100) -> list[Grant]:
+    """What the actor's own projects were given in the time before now and have, the newest first."""
+    return tables.newest_given(uow, _using(uow), uow.now - within, min(limit, MOST_AT_ONCE))
+
+
 def ending_grants(uow: UnitOfWork, within: timedelta, *, limit: int = 100) -> list[Grant]:
     """Live grants to the actor's own projects that end within this time, the first to end first."""
     return tables.first_to_end(uow, _using(uow), uow.now + within, min(limit, MOST_AT_ONCE))

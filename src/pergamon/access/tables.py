@@ -332,6 +332,18 @@ def first_to_end(uow: UnitOfWork, projects: Collection[str], before: datetime, l
     return [_grant(row) for row in rows]
 
 
+def newest_given(uow: UnitOfWork, projects: Collection[str], since: datetime, limit: int) -> list[Grant]:
+    """Grants to these projects since a moment that give something now, the newest first."""
+    rows = uow.rows(
+        _GRANT
+        + "WHERE g.project = ANY (%(projects)s) AND g.granted_at >= %(since)s AND "
+        + _GIVES
+        + "ORDER BY g.granted_at DESC, g.id DESC LIMIT %(limit)s",
+        {"projects": sorted(projects), "since": since, "now": uow.now, "limit": limit},
+    )
+    return [_grant(row) for row in rows]
+
+
 def grants_that_give(uow: UnitOfWork, database: str, table: str) -> tuple[list[Grant], Mapping[str, str]]:
     """Those that give a subscription's table at this moment, and the actor's attributes. Cost: index lookups."""
     rows = uow.rows(

@@ -1,4 +1,4 @@
-"""`/`: what waits for me, what became of what I asked for, what I did last, what ends soon, what is new."""
+"""`/`: what waits for me, what asks to be looked at, what became of what I asked for, what I did last, what is new."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,20 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pergamon import access, query
+from pergamon import access, pipeline, query
 from pergamon import catalog as assets_room
 from pergamon.search import SearchRequest, Sort
 from pergamon.store import UnitOfWork
+from pergamon.web.pages.alerts import MOST_COUNTED, alerts_for
 from pergamon.web.pages.genuine import page_router
+from pergamon.web.pages.navigation import RUNS
 from pergamon.web.pages.page import PageDep
 
 router = page_router()
 
 SHOWN = 5
 ENDS_SOON = timedelta(days=30)
+LATELY = timedelta(days=14)
 
 Told = Sequence[dict[str, Any]]  # Any: JSON
 
@@ -28,6 +31,7 @@ class Desk:
 
     waiting: Told
     asked: Told
+    given: Told
     ending: Told
     queries: Told
     projects: Sequence[str]
@@ -38,8 +42,17 @@ def home(page: PageDep) -> Response:
     """The first page of whoever has signed in."""
     with page.begin() as uow:
         desk = desk_of(uow)
+        runs = pipeline.list_runs(uow, SHOWN) if page.may(*RUNS) else None
     fresh = page.rt.search_catalog(page.actor, SearchRequest(sort=Sort.UPDATED, limit=3))
-    return page.show("home.html", desk=desk, fresh=[hit.document for hit in fresh.hits], offered=fresh.total)
+    return page.show(
+        "home.html",
+        desk=desk,
+        alerts=alerts_for(page),
+        most_counted=MOST_COUNTED,
+        runs=runs,
+        fresh=[hit.document for hit in fresh.hits],
+        offered=fresh.total,
+    )
 
 
 def desk_of(uow: UnitOfWork) -> Desk:
@@ -48,6 +61,7 @@ def desk_of(uow: UnitOfWork) -> Desk:
     return Desk(
         waiting=[one.summary() for one in waiting],
         asked=[one.summary() for one in access.undecided_requests(uow, limit=SHOWN)],
+        given=access.grants_as_told(access.given_lately(uow, LATELY, limit=SHOWN), uow),
         ending=access.grants_as_told(access.ending_grants(uow, ENDS_SOON, limit=SHOWN), uow),
         queries=[one.as_json() for one in query.own_queries(uow, limit=SHOWN)],
         projects=sorted(assets_room.projects_of_roles(uow.actor.roles, *assets_room.PROJECT_ROLES)),

@@ -30,3 +30,16 @@ def test_what_ends_first_stands_first_and_what_is_undecided_newest_first(portal:
     with portal.by("remy") as uow:
         access.withdraw_request(uow, waiting.id)
         assert access.undecided_requests(uow) == []
+
+
+def test_what_was_given_lately_is_one_step_from_its_rows(portal: Portal, visit: Visit) -> None:
+    assert "Given to your projects lately" not in visit("rena").get("/").text
+    request = portal.approve(portal.ask().id)
+    home = visit("remy").get("/").text
+    given = home[home.index("Given to your projects lately") :].split("</section>")[0]
+    assert 'href="/query?table=heart_study_sub.encounters"' in given
+    for other in ("hana", "eve"):
+        assert "heart_study_sub" not in visit(other).get("/").text
+    with portal.by("hana") as uow:
+        access.revoke_grant(uow, str(request.grant_id), "It is over.")
+    assert "Given to your projects lately" not in visit("rena").get("/").text

@@ -131,6 +131,26 @@ def test_what_ran_is_shown_with_its_steps_attempts_and_reason(busy: Portal, visi
     assert "report" in engineer.get("/pipelines?workflow=report").text
 
 
+def test_home_says_what_ran_and_what_is_to_be_looked_at_to_who_looks_after_it(busy: Portal, visit: Visit) -> None:
+    with busy.by() as uow:
+        replicate_tables.set_state(uow, "hospital", replicate.TaskState.PARKED, "its slot is gone", ())
+    home = visit("engineer").get("/").text
+    alerts = unescape(home[home.index("To be looked at") :].split("</section>")[0])
+    for told, path in (
+        ("nightly did not go through", "/pipelines/runs/"),
+        ("1 landed file is set aside", "/pipelines/landed"),
+        ("Replication hospital does not go on by itself", "/pipelines/replication"),
+    ):
+        assert re.search(rf'href="{path}[^"]*">{told}<', alerts), told
+    assert "Last runs" in home
+    assert EVIL not in home
+    landing = visit("landing").get("/").text
+    assert "1 landed file is set aside" in landing
+    assert "nightly" not in landing
+    assert "Replication hospital" not in landing
+    assert "To be looked at" not in visit("rena").get("/").text
+
+
 def test_what_is_under_way_is_told_as_it_moves(busy: Portal, visit: Visit) -> None:
     engineer = visit("engineer")
     assert "data-events" not in engineer.get("/pipelines").text, "all runs are over"
