@@ -24,6 +24,7 @@ from pergamon.crawl.release import release_name
 from pergamon.crawl.status import (
     crawled_files,
     crawler_status,
+    files_set_aside,
     list_crawlers,
     replay_files,
     request_crawl,
@@ -51,6 +52,7 @@ __all__ = [
     "crawled_files",
     "crawler_status",
     "drop_crawler",
+    "files_set_aside",
     "follow",
     "list_crawlers",
     "maker_of",

@@ -45,6 +45,16 @@ def list_crawlers(uow: UnitOfWork) -> list[CrawlerStatus]:
     return [_status(row) for row in tables.how_they_stand(uow)]
 
 
+def files_set_aside(uow: UnitOfWork) -> dict[str, int]:
+    """How many files of each crawler are set aside, where there are any.
+
+    Raises:
+        AccessDenied: the actor may not run crawlers.
+    """
+    require_may_run(uow, "all")
+    return {row["name"]: row["files"] for row in tables.files_set_aside(uow) if row["files"]}
+
+
 def crawler_status(uow: UnitOfWork, name: str) -> CrawlerStatus:
     """One crawler, with its tables and what failed.
 

@@ -812,6 +812,14 @@ def how_they_stand(uow: UnitOfWork, only: str | None = None) -> list[DictRow]:
     )
 
 
+def files_set_aside(uow: UnitOfWork) -> list[DictRow]:
+    """Crawlers by name, each with how many of its files are set aside. Cost: the index entries of those files."""
+    return uow.rows(
+        "SELECT c.name, (SELECT count(*) FROM crawl_file f WHERE f.crawler = c.name AND f.state = 'quarantined') "
+        "AS files FROM crawler c ORDER BY c.name"
+    )
+
+
 def files(uow: UnitOfWork, crawler: str, state: str | None, after: str, limit: int) -> list[DictRow]:
     return uow.rows(
         "SELECT f.key, f.folder, f.version_id, f.size_bytes, f.state, f.reason, f.warnings, f.changed_at, "

@@ -44,6 +44,7 @@ from pergamon.pipeline.runs import (
 from pergamon.pipeline.tracker import (
     BadLandedFile,
     BadManifest,
+    count_files,
     list_files,
     register_from_manifest,
     register_surviving,
@@ -79,6 +80,7 @@ __all__ = [
     "Workplace",
     "beat",
     "check_keys",
+    "count_files",
     "drop_batch",
     "drop_job",
     "drop_raw_table",

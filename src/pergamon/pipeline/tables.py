@@ -99,6 +99,13 @@ def list_files(uow: UnitOfWork, state: str | None, after: str, limit: int) -> li
     )
 
 
+def count_files(uow: UnitOfWork, state: str, most: int) -> int:
+    row = uow.row(
+        "SELECT count(*) AS number FROM (SELECT FROM tracked_file WHERE state = %s LIMIT %s) f", (state, most)
+    )
+    return int(row["number"]) if row else 0
+
+
 def set_state(
     uow: UnitOfWork,
     file_ids: Sequence[str],

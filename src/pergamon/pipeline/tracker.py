@@ -197,6 +197,11 @@ def list_files(uow: UnitOfWork, *, state: str | None = None, after: str = "", li
     return [dict(row) for row in tables.list_files(uow, state, after, limit)]
 
 
+def count_files(uow: UnitOfWork, *, state: str, most: int) -> int:
+    """How many tracked files are in a state, counted up to `most`."""
+    return tables.count_files(uow, state, most)
+
+
 def check_landed_file(lake_root: Path, file: TrackedFile) -> Path:
     """The path of a landed file that is byte for byte what its manifest says.
 

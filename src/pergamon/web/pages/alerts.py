@@ -51,12 +51,11 @@ def _of_work(page: Page) -> Iterator[Alert]:
             for task in replicate.status_of_tasks(uow):
                 if task.state in STANDS:
                     yield Alert(Trouble.TASK, "/pipelines/replication", task.name)
-        if page.may(*LANDED) and (count := len(pipeline.list_files(uow, state="quarantined", limit=MOST_COUNTED))):
+        if page.may(*LANDED) and (count := pipeline.count_files(uow, state="quarantined", most=MOST_COUNTED)):
             yield Alert(Trouble.LANDED, "/pipelines/landed", count=count)
         if page.may(*CRAWLERS):
-            for one in crawl.list_crawlers(uow):
-                if count := one.files.get("quarantined", 0):
-                    yield Alert(Trouble.CRAWLED, f"/pipelines/crawlers/{one.name}", one.name, count, is_bad=False)
+            for name, count in crawl.files_set_aside(uow).items():
+                yield Alert(Trouble.CRAWLED, f"/pipelines/crawlers/{name}", name, count, is_bad=False)
 
 
 def _of_parts(page: Page) -> Iterator[Alert]:
