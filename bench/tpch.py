@@ -5,8 +5,8 @@ where everything is given; the same where of orders and lineitem only a part is 
 same Parquet files, for the part with the same predicate and masks in its text. 2 threads each. Plain DuckDB
 has a process of its own for each answer, and beside it, without a bound, one that has answered the same before.
 Bounds, beyond the fixed cost of a statement (`bench.governed`): all given at most 1.15 times; a part at most 1.5 times,
-where 5 million rows and more are read (lineitem has 6). A query here takes 0.05 to 0.5 s, and the same query by hand
-differs by half from run to run, so the bounds are on the geometric mean of the queries that read lineitem.
+where 5 million rows and more are read (lineitem has 6). They hold for each query; those above are named at the end,
+beside the geometric mean.
 Checked: both sides answer the same rows before the clock is believed (TPC-H counts in decimals, floats do not differ).
 
 Data and queries: DuckDB's own generator (the extension `tpch`; TPC-H specification 3.0.1), written as Iceberg tables.
@@ -30,6 +30,7 @@ from pergamon.query import GrantedTable
 TABLES = ("lineitem", "orders", "customer", "part", "partsupp", "supplier", "nation", "region")
 GIVEN = {"lineitem": "l_shipmode <> 'TRUCK' and l_quantity > 2", "orders": "o_orderpriority <> '5-LOW'"}
 MASKED = {"l_comment": "replace-with-null", "o_clerk": "show-last-4"}
+BOUNDS = {"whole": 1.15, "in part": 1.5}
 ENDS_FROM = {"where", "group", "order", "select", "having", ")"}
 
 
@@ -49,8 +50,11 @@ def main() -> None:
                 ratios[kind][number] = compare("tpch", f"query {number}, {kind}", lake, ours, theirs, query, facts)
         read = [number for number in ratios["whole"] if "{lineitem}" in queries[number]]
         means = {kind: _mean(found[number] for number in read) for kind, found in ratios.items()}
-        worst = {kind: max(found[number] for number in read) for kind, found in ratios.items()}
-        conclude("tpch", {"scale": scale, "of_queries": read, "geometric_mean": means, "worst": worst})
+        above = {
+            kind: {number: found[number] for number in read if found[number] > BOUNDS[kind]}
+            for kind, found in ratios.items()
+        }
+        conclude("tpch", {"scale": scale, "of_queries": read, "geometric_mean": means, "above_their_bound": above})
 
 
 def _mean(ratios: Iterable[float]) -> float:
