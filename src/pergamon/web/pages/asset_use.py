@@ -1,6 +1,6 @@
 """`/assets/{asset}/sample` and `/use`: rows as one may read them; who was given it, and how much it is queried."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -70,14 +70,20 @@ def _name_to_read(page: Page, uow: UnitOfWork, view: AssetView) -> TableName | N
     """Its own name, for who may read all of it; else the first by which a project of theirs was given it."""
     if view.asset.kind is not AssetKind.TABLE:
         return None
-    table = catalog.table_of(view.asset)
-    given = (TableName(grant.database, grant.table) for grant in standing_of(uow, view).grants)
-    for name in (TableName(table.database, table.name), *given):
+    for name in _names(uow, view):
         try:
             return query_room.readable_table(uow, page.rt.query_catalog, name).name
         except UnknownQueryTable:
             continue
     return None
+
+
+def _names(uow: UnitOfWork, view: AssetView) -> Iterator[TableName]:
+    """What projects were given is asked only of whom its own name does not open."""
+    table = catalog.table_of(view.asset)
+    yield TableName(table.database, table.name)
+    for grant in standing_of(uow, view).grants:
+        yield TableName(grant.database, grant.table)
 
 
 def _chart(page: Page, weeks: Sequence[WeekOfUse]) -> Lines | None:
