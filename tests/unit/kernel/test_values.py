@@ -1,5 +1,7 @@
 """Decisions, canonical bytes, identifiers, events."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,10 +50,21 @@ def test_a_float_is_refused_because_its_text_differs_between_writers(value: obje
         canonical_bytes(value)
 
 
-def test_identifiers_sort_by_the_time_of_their_making() -> None:
-    ids = [new_id("x") for _ in range(100)]
-    assert len(set(ids)) == 100
-    assert sorted(ids, key=lambda text: text[:14]) == ids
+def test_identifiers_sort_by_their_making_also_where_the_clock_stands_still_or_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = [new_id("x") for _ in range(10_000)]
+    assert sorted(set(ids)) == ids
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    later = [new_id("x") for _ in range(100)]
+    assert sorted(set(ids + later)) == ids + later
+    assert {len(made) for made in ids + later} == {34}
+
+
+def test_identifiers_of_many_threads_are_all_different() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(new_id, ["x"] * 10_000))
+    assert len(set(ids)) == 10_000
 
 
 def test_an_event_code_is_never_used_twice() -> None:
