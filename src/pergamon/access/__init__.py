@@ -23,6 +23,7 @@ from pergamon.access.look import (
     read_grant,
     read_request,
     request_as_told,
+    requests_as_lines,
     undecided_requests,
 )
 from pergamon.access.model import (
@@ -110,6 +111,7 @@ __all__ = [
     "reject_request",
     "request_access",
     "request_as_told",
+    "requests_as_lines",
     "revoke_grant",
     "subscription_database",
     "table_identifier",

@@ -134,6 +134,15 @@ def ending_grants(uow: UnitOfWork, within: timedelta, *, limit: int = 100) -> li
     return tables.first_to_end(uow, _using(uow), uow.now + within, min(limit, MOST_AT_ONCE))
 
 
+def requests_as_lines(requests: Sequence[AccessRequest], uow: UnitOfWork) -> list[dict[str, Any]]:  # Any: JSON
+    """Lines of a list of requests that the actor may see, each with its asset's title where they may find that asset.
+
+    Cost: one query.
+    """
+    titles = catalog.titles_found(uow, {one.asset_id for one in requests})
+    return [one.summary() | {"title": titles.get(one.asset_id)} for one in requests]
+
+
 def asking_projects(uow: UnitOfWork) -> list[str]:
     """The projects for which the actor may ask for access, by name."""
     resources = [asking_resource(place.project) for place in catalog.standing_places(uow)]
@@ -147,9 +156,11 @@ def grant_as_told(grant: Grant, uow: UnitOfWork) -> dict[str, Any]:  # Any: JSON
 
 
 def grants_as_told(grants: Sequence[Grant], uow: UnitOfWork) -> list[dict[str, Any]]:  # Any: JSON
-    """Grants that the actor may see, each with who asked for it and why. Cost: one query."""
+    """Grants that the actor may see, each with who asked for it and why, and its asset's title where they may find that
+    asset. Cost: two queries."""
     why = tables.reasons(uow, {grant.request_id for grant in grants})
-    return [_as_told(grant, uow, why[grant.request_id]) for grant in grants]
+    titles = catalog.titles_found(uow, {grant.asset_id for grant in grants})
+    return [_as_told(one, uow, why[one.request_id]) | {"title": titles.get(one.asset_id)} for one in grants]
 
 
 def _as_told(grant: Grant, uow: UnitOfWork, why: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON, a row
@@ -184,7 +195,8 @@ def _as_told(grant: Grant, uow: UnitOfWork, why: Mapping[str, Any]) -> dict[str,
 def request_as_told(request: AccessRequest, uow: UnitOfWork) -> dict[str, Any]:  # Any: JSON
     """All of a request that the actor may see, with the grant that it became, as JSON."""
     granted = tables.grant(uow, request.grant_id) if request.grant_id is not None else None
-    return request.as_json() | {"grant": grant_as_told(granted, uow) if granted else None}
+    (line,) = requests_as_lines([request], uow)
+    return line | request.as_json() | {"grant": grant_as_told(granted, uow) if granted else None}
 
 
 def visible_request(uow: UnitOfWork, request_id: str, *, lock: bool = False) -> AccessRequest:

@@ -11,7 +11,7 @@ from pergamon.access.model import Grant, SubscribedTable, Subscription
 from pergamon.access.rules import USERS
 from pergamon.catalog import project_roles, projects_of_roles
 from pergamon.policy import resolved_rights, united
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def granted_rights(uow: UnitOfWork, database: str, table: str) -> SubscribedTable | None:
@@ -23,6 +23,7 @@ def granted_rights(uow: UnitOfWork, database: str, table: str) -> SubscribedTabl
     return _table(grants, attributes) if grants else None
 
 
+@asked_once
 def list_subscriptions(uow: UnitOfWork) -> list[Subscription]:
     """The tables that live grants give to projects whose data the actor uses, by database and table."""
     projects = projects_of_roles(uow.actor.roles, *USERS)

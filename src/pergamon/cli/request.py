@@ -137,7 +137,7 @@ def list_command(
             waiting_for_me=waiting_for_me,
             limit=limit,
         )
-        return [one.summary() for one in found]
+        return access.requests_as_lines(found, uow)
 
     waiting = "true" if waiting_for_me else None
     return door.pages(AT, "requests", limit, here, project=project, asset=asset, state=state, waiting_for_me=waiting)

@@ -109,6 +109,12 @@ def drop_principal(uow: UnitOfWork, principal_id: str) -> None:
     uow.record(PrincipalChanged(subject=principal_id, roles=[], active=False, attributes=[]))
 
 
+def display_name_of(uow: UnitOfWork, principal_id: str) -> str:
+    """What a principal is called by people; empty: the configuration says nothing else than the identifier."""
+    row = uow.row("SELECT display_name FROM principal WHERE id = %s", (principal_id,))
+    return str(row["display_name"]).strip() if row else ""
+
+
 def attributes_of(uow: UnitOfWork, principal_id: str) -> dict[str, str]:
     """What the configuration says of a principal; nothing of one that is not active, or that there is not."""
     row = uow.row("SELECT attributes FROM principal WHERE id = %s AND active", (principal_id,))

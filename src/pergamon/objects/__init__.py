@@ -5,7 +5,7 @@ reader's way: `list_objects`, `read_object`, then the file at `path`. A follower
 """
 
 from pergamon.objects.access import bucket_rules
-from pergamon.objects.buckets import visible_buckets, writable_folders
+from pergamon.objects.buckets import visible_buckets, writable_folders, writes_somewhere
 from pergamon.objects.conditions import BadCondition, ConditionFailed, matches
 from pergamon.objects.content import adopt_content, content_path, discard_content, receive_content
 from pergamon.objects.drop_directories import (
@@ -156,4 +156,5 @@ __all__ = [
     "upload",
     "visible_buckets",
     "writable_folders",
+    "writes_somewhere",
 ]

@@ -1,8 +1,8 @@
 """Which buckets may this actor see anything in? The same rules that listing goes by."""
 
 from pergamon import lake
-from pergamon.objects.scopes import readable_rules
-from pergamon.policy import Action, decide, resource_for_path
+from pergamon.objects.scopes import readable_rules, resource_of
+from pergamon.policy import Action, decide, resource_for_path, visible
 from pergamon.store import UnitOfWork
 
 
@@ -22,3 +22,9 @@ def writable_folders(uow: UnitOfWork) -> list[tuple[str, str]]:
             if not rule.tags and decide(uow.actor, Action.OBJECT_WRITE, resource).allowed:
                 found.add((name, rule.prefix))
     return sorted(found)
+
+
+def writes_somewhere(uow: UnitOfWork) -> bool:
+    """Is there a folder at all in which the actor may put files of no tags? Every page asks: no folder is looked at."""
+    rules = [rule for spec in lake.read_buckets(uow).values() for rule in lake.access_rules(spec) if not rule.tags]
+    return bool(visible(uow.actor, Action.OBJECT_WRITE, map(resource_of, rules)))

@@ -50,7 +50,13 @@ class Folding:
 
 def readable_rules(actor: Actor, rules: Iterable[AccessRule]) -> list[AccessRule]:
     """The rules that let this actor read what they reach."""
-    return [rule for rule in rules if visible(actor, Action.OBJECT_READ, [_reading(rule)])]
+    return [rule for rule in rules if visible(actor, Action.OBJECT_READ, [resource_of(rule)])]
+
+
+def resource_of(rule: AccessRule) -> Resource:
+    """What a rule reaches, as far as it alone gives rights to it."""
+    writers = rule.writers | rule.supers
+    return Resource("object", "", readers=rule.readers | writers, writers=writers, supers=rule.supers)
 
 
 def scopes(rules: Iterable[AccessRule], prefix: str) -> list[Scope]:
@@ -70,11 +76,6 @@ def set_of(found: list[Scope]) -> list[Scope]:
 def whole(prefix: str) -> list[Scope]:
     """Everything below a prefix, for the platform's own services."""
     return [Scope(prefix, prefix)]
-
-
-def _reading(rule: AccessRule) -> Resource:
-    writers = rule.writers | rule.supers
-    return Resource("object", "", readers=rule.readers | writers, writers=writers, supers=rule.supers)
 
 
 def _cut(rule: AccessRule, prefix: str) -> Scope | None:

@@ -6,6 +6,7 @@ read theirs themselves, after they have asked the policy, and count for themselv
 
 import hashlib
 
+import anyio.to_thread
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,7 +80,8 @@ class BodyLimit:
         messages = await _whole_body(receive, bound) if claimed_size(scope) <= bound else None
         if messages is None:
             refusal = BodyTooLarge(f"a request's body may have {bound} bytes here", hint="send less at once")
-            await answer(scope, told(refusal))(scope, receive, send)
+            response = await anyio.to_thread.run_sync(answer, scope, told(refusal))
+            await response(scope, receive, send)
             return
         digest = hashlib.sha256(b"".join(message.get("body", b"") for message in messages)).hexdigest()
         scope.setdefault("state", {})["body_sha256"] = digest

@@ -170,7 +170,8 @@ class Incidents:
             incident = await anyio.to_thread.run_sync(keep_incident, self._logs, bug)
             if scope["type"] == "http" and not begun:
                 bug_told = ErrorTold(500, "pergamon.bug", "something went wrong here", incident=incident)
-                await _as_well_as_can_be(scope, bug_told)(scope, receive, send)
+                response = await anyio.to_thread.run_sync(_as_well_as_can_be, scope, bug_told)
+                await response(scope, receive, send)
 
 
 def _as_well_as_can_be(scope: Scope, error: ErrorTold) -> Response:

@@ -138,7 +138,8 @@ def requests(
             after=last_id,
             limit=limit + 1,
         )
-    return page("requests", [one.summary() for one in found], limit, lambda last: cursor(last["id"]))
+        told = access.requests_as_lines(found, uow)
+    return page("requests", told, limit, lambda last: cursor(last["id"]))
 
 
 @router.get("/api/v1/requests/{request_id}")

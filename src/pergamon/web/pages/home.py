@@ -43,11 +43,12 @@ def home(page: PageDep) -> Response:
     with page.begin() as uow:
         desk = desk_of(uow)
         runs = pipeline.list_runs(uow, SHOWN) if page.may(*RUNS) else None
+        alerts = alerts_for(page, uow)
     fresh = page.rt.search_catalog(page.actor, SearchRequest(sort=Sort.UPDATED, limit=3))
     return page.show(
         "home.html",
         desk=desk,
-        alerts=alerts_for(page),
+        alerts=alerts,
         most_counted=MOST_COUNTED,
         runs=runs,
         fresh=[hit.document for hit in fresh.hits],
@@ -57,10 +58,9 @@ def home(page: PageDep) -> Response:
 
 def desk_of(uow: UnitOfWork) -> Desk:
     """What is the actor's to do, and what became of what they did."""
-    waiting = access.list_requests(uow, waiting_for_me=True, limit=SHOWN)
     return Desk(
-        waiting=[one.summary() for one in waiting],
-        asked=[one.summary() for one in access.undecided_requests(uow, limit=SHOWN)],
+        waiting=access.requests_as_lines(access.list_requests(uow, waiting_for_me=True, limit=SHOWN), uow),
+        asked=access.requests_as_lines(access.undecided_requests(uow, limit=SHOWN), uow),
         given=access.grants_as_told(access.given_lately(uow, LATELY, limit=SHOWN), uow),
         ending=access.grants_as_told(access.ending_grants(uow, ENDS_SOON, limit=SHOWN), uow),
         queries=[one.as_json() for one in query.own_queries(uow, limit=SHOWN)],

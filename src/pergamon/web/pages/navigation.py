@@ -49,6 +49,7 @@ ENTRIES = (HOME, CATALOG, REQUESTS, QUERY, PROJECTS, PUBLISH, LAKE, PIPELINES, A
 """In order."""
 
 
-def entries_for(may: Callable[[Action, Resource], bool]) -> tuple[Entry, ...]:
-    """The entries for somebody. may: what the policy says of them."""
-    return tuple(entry for entry in ENTRIES if not entry.opens_for or any(may(*asked) for asked in entry.opens_for))
+def entries_for(may: Callable[[Action, Resource], bool], *, writes: bool) -> tuple[Entry, ...]:
+    """The entries for somebody. may: what the policy says of them. writes: there is a folder that they may write to."""
+    entries = [entry for entry in ENTRIES if writes or entry is not PUBLISH]
+    return tuple(entry for entry in entries if not entry.opens_for or any(may(*asked) for asked in entry.opens_for))

@@ -26,7 +26,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pergamon import identity
+from pergamon import identity, objects
 from pergamon.kernel import Actor, require
 from pergamon.policy import Action, Resource, decide
 from pergamon.runtime import Runtime
@@ -38,7 +38,7 @@ from pergamon.web.pages.genuine import form_token, secret_of
 from pergamon.web.pages.headers import PAGE_HEADERS
 from pergamon.web.pages.language import LANGUAGES, Language, language_of
 from pergamon.web.pages.navigation import Entry, entries_for
-from pergamon.web.pages.rendering import rendered
+from pergamon.web.pages.rendering import person, rendered
 from pergamon.web.pages.said import SAID
 
 FormT = TypeVar("FormT", bound="Form")
@@ -58,6 +58,7 @@ class Look:
     request: Request
     rt: Runtime
     actor: Actor | None = None
+    called: str = ""
 
     @property
     def navigation(self) -> tuple[Entry, ...]:
@@ -123,6 +124,7 @@ class Look:
         query = self.request.url.query
         return {
             "actor": self.actor,
+            "called": self.called or person(self.actor.id if self.actor else None),
             "weak_confinement": self.rt.weak_confinement,
             "path": self.request.url.path,
             "here": self.request.url.path + (f"?{query}" if query else ""),
@@ -138,14 +140,20 @@ class Look:
 
 @dataclass(frozen=True)
 class Page(Look):
-    """A page for somebody who has signed in. held: what the policies of their roles allow."""
+    """A page for somebody who has signed in.
+
+    held: what the policies of their roles allow. called: their own name, where they have one. writes: is there a folder
+    that they may write to?
+    """
 
     actor: Actor = field(kw_only=True)
     held: frozenset[str] = field(kw_only=True)
+    called: str = field(kw_only=True)
+    writes: bool = field(kw_only=True)
 
     @property
     def navigation(self) -> tuple[Entry, ...]:
-        return entries_for(self.may)
+        return entries_for(self.may, writes=self.writes)
 
     def may(self, action: Action, resource: Resource) -> bool:
         """Would the policy let them? For what is shown at all; who acts is asked again."""
@@ -169,7 +177,8 @@ def current_page(request: Request, rt: RuntimeDep, actor: ActorDep) -> Page:
     """The page of whoever has signed in, with what they may go to."""
     with rt.begin(actor) as uow:
         held = identity.actions_of_roles(uow, actor.roles) if actor.roles else frozenset[str]()
-    return Page(request, rt, actor=actor, held=held)
+        called, writes = identity.display_name_of(uow, actor.id), objects.writes_somewhere(uow)
+    return Page(request, rt, actor=actor, held=held, called=called, writes=writes)
 
 
 def current_look(request: Request, rt: RuntimeDep) -> Look:

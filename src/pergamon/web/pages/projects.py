@@ -170,7 +170,6 @@ def _shown(
         sources = catalog.list_data_sources(uow, project=project, limit=SHOWN, runs=RUNS_SHOWN)
         grants = access.list_grants(uow, project=project, state=access.GrantState.ACTIVE, limit=SHOWN)
         subscriptions = sorted(access.grants_as_told(grants, uow), key=_end)
-        titles = catalog.titles_found(uow, {one.asset_id for one in grants})
         products = catalog.list_assets(uow, project=project, kind=catalog.AssetKind.PRODUCT, limit=SHOWN)
         storage = catalog.read_storage(uow, project)
     drafts = catalog.resource_at(found.place, project, is_published=False)
@@ -182,7 +181,6 @@ def _shown(
         outcomes=OUTCOMES,
         subscriptions=subscriptions,
         given_database=access.subscription_database(project),
-        titles=titles,
         may_query=page.may(Action.TABLE_READ, _subscribed(project)),
         products=[one.summary() for one in products],
         storage=storage,

@@ -150,7 +150,7 @@ def requests(
             found = access.list_requests(
                 uow, state=state, waiting_for_me=tab == "waiting", after=last_id, limit=SHOWN + 1
             )
-    shown = [one.summary() for one in found[:SHOWN]]
+        shown = access.requests_as_lines(found[:SHOWN], uow)
     more = cursor(shown[-1]["id"]) if len(found) > SHOWN else None
     return page.show("requests/list.html", requests=shown, tab=tab, tabs=TABS, more=more, after=after)
 

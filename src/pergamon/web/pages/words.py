@@ -186,7 +186,7 @@ MASKS: Mapping[str, str] = {
     "truncate-to-month": marked("the month only"),
     "sha-256-global": marked("a hash"),
     "sha-256-query-local": marked("a hash, new in each query"),
-    "hmac-sha-256": marked("a pseudonym of your project"),
+    "hmac-sha-256": marked("a pseudonym, another in each project"),
     "age-band": marked("in bands"),
     "shift-date": marked("moved by some days"),
 }

@@ -46,7 +46,7 @@ def test_from_the_search_to_rows_and_back(portal: Portal, visit: Visit) -> None:
     assert f'href="/assets/{asset}"' in found.text
     page = rena.get(f"/assets/{asset}")
     assert "Request access" in page.text
-    assert "a pseudonym of your project" in page.text, "what one will get is said before one asks"
+    assert "a pseudonym, another in each project" in page.text, "what one will get is said before one asks"
     request = asked(rena, asset, days="30", columns=["patient", "days", "ward"])
     said = rena.get(request)
     assert "Your request has been sent." in said.text
