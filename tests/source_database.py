@@ -67,7 +67,8 @@ def source_database(source_server: EmbeddedPostgres) -> Iterator[SourceDatabase]
     yield SourceDatabase(make_conninfo(source_server.conninfo, dbname=name))
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = %s AND active", (name,)
+            "SELECT pg_terminate_backend(active_pid, 30000) FROM pg_replication_slots WHERE database = %s AND active",
+            (name,),  # with a time to wait: a slot cannot be dropped before its reader is gone
         )
         for (slot,) in connection.execute(
             "SELECT slot_name FROM pg_replication_slots WHERE database = %s", (name,)

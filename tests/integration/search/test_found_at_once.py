@@ -96,7 +96,7 @@ def test_what_the_index_does_not_hold_yet_is_left_out_rather_than_shown_as_it_wa
     assert search(world, "bea").total == 2
     with world.by("olga") as uow:
         mark = origin(uow)
-    world.rt.searching.follower.patience_s = 0.05
+    usual_s, world.rt.searching.follower.patience_s = world.rt.searching.follower.patience_s, 0.05
     with SearchIndex(world.rt.settings.home / "search", mark).writing() as stuck:
         assert stuck is not None
         with world.by("olga") as uow:
@@ -106,4 +106,5 @@ def test_what_the_index_does_not_hold_yet_is_left_out_rather_than_shown_as_it_wa
         world.rt.searching.follower.most_left_out = 0
         with pytest.raises(SearchBehind):
             search(world, "bea")
+    world.rt.searching.follower.patience_s = usual_s
     assert search(world, "bea").total == 1
