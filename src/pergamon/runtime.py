@@ -493,13 +493,17 @@ class Runtime:
     def health(self, actor: Actor) -> list[Component]:
         """How each part of the installation is, for who may operate it; tasks, for who may control them."""
         with self.begin(actor) as uow:
-            require(self.decide(uow, Action.PLATFORM_OPERATE, Resource("platform", "main")))
-            found = [self._database_health(uow), self._worker_health(uow), self._trail_health(uow), self._disk_health()]
-            for status in objects.drop_directory_status(uow):
-                troubled = status.problem or (f"{status.not_taken} files cannot be taken" if status.not_taken else "")
-                found.append(Component("drop-directory", status.name, "warn" if troubled else "good", troubled))
-            if self.decide(uow, Action.REPLICATION_CONTROL, Resource("replication_task", "all")).allowed:
-                found += [_task_health(status) for status in replicate.status_of_tasks(uow)]
+            return self.health_in(uow)
+
+    def health_in(self, uow: UnitOfWork) -> list[Component]:
+        """The same, beside what else a unit of work asks."""
+        require(self.decide(uow, Action.PLATFORM_OPERATE, Resource("platform", "main")))
+        found = [self._database_health(uow), self._worker_health(uow), self._trail_health(uow), self._disk_health()]
+        for status in objects.drop_directory_status(uow):
+            troubled = status.problem or (f"{status.not_taken} files cannot be taken" if status.not_taken else "")
+            found.append(Component("drop-directory", status.name, "warn" if troubled else "good", troubled))
+        if self.decide(uow, Action.REPLICATION_CONTROL, Resource("replication_task", "all")).allowed:
+            found += [_task_health(status) for status in replicate.status_of_tasks(uow)]
         return found
 
     def _database_health(self, uow: UnitOfWork) -> Component:

@@ -6,7 +6,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from pergamon.replicate.model import LagPoint, ReplicationTaskSpec, TaskState, TaskStatus
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 
 def upsert_task(uow: UnitOfWork, name: str, spec: ReplicationTaskSpec, tags: dict[str, str]) -> None:
@@ -36,6 +36,7 @@ def task_tags(uow: UnitOfWork) -> dict[str, dict[str, str]]:
     return {row["name"]: row["tags"] for row in uow.rows("SELECT name, tags FROM replication_task ORDER BY name")}
 
 
+@asked_once
 def statuses(uow: UnitOfWork) -> list[TaskStatus]:
     return [_status(row) for row in uow.rows("SELECT * FROM replication_task ORDER BY name")]
 
