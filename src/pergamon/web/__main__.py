@@ -1,6 +1,7 @@
 """The web process: `python -m pergamon.web --home HOME --port PORT`. Loopback only; a proxy speaks to the world."""
 
 import gc
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 import uvicorn
 
+from pergamon.kernel import PergamonError
 from pergamon.runtime import open_runtime
 from pergamon.settings import settings_from_environment
 from pergamon.web import create_app
@@ -22,10 +24,14 @@ def serve(home: Path, port: int, *, without_landlock: bool) -> None:
     """Serve the portal and the API until told to stop."""
     gc.freeze()  # what is loaded stays
     settings = replace(settings_from_environment(home), without_landlock=without_landlock)
-    with open_runtime(settings) as runtime, runtime.searching.following():
-        runtime.query_engine.prewarm()
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(server_config(create_app(runtime), port)).run()
+    try:
+        with open_runtime(settings) as runtime, runtime.searching.following():
+            runtime.query_engine.prewarm()
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(server_config(create_app(runtime), port)).run()
+    except PergamonError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(6)
 
 
 if __name__ == "__main__":

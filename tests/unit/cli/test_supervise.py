@@ -34,6 +34,24 @@ def test_a_part_that_ends_is_started_again_and_all_stop_together(tmp_path: Path)
     assert (tmp_path / "ender.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_why_a_part_ended_is_told_in_a_line_that_holds_no_value(tmp_path: Path) -> None:
+    says = "import sys, os; print('error: an earlier one'); print(sys.argv[1]); os.kill(os.getpid(), int(sys.argv[2]))"
+    told = "error: the source is not\x1b[2J ready"
+    expected = {
+        (told, "0"): "error: the source is not·[2J ready",
+        ("ValueError: Ada Lovelace", "9"): "error: an earlier one",
+    }
+    for (line, number), why in expected.items():
+        part = Part("x", [sys.executable, "-u", "-c", says, line, number], tmp_path / "x.log")
+        part.start()
+        wait_until(lambda part=part: not part.is_running())
+        assert part.why_ended() == why
+    silent = Part("x", [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], tmp_path / "x.log")
+    silent.start()
+    wait_until(lambda: not silent.is_running())
+    assert silent.why_ended() == "signal 9 (Killed)", "what stands in the log is of an earlier life"
+
+
 def test_the_pause_before_a_restart_doubles_up_to_half_a_minute(tmp_path: Path) -> None:
     part = Part("x", python_module("x"), tmp_path / "x.log", started_at=time.monotonic())
     pauses = []
