@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pergamon.web.pages.static_files import FOLDER
 from pergamon.web.permissions import PAGE_PERMISSIONS
 from tests.journeys.portal_pages import GALLERY, NO_PAGES, PAGES, PICTURES, SIZES, gallery
 
@@ -32,6 +33,16 @@ def test_what_is_looked_at_is_there() -> None:
     for one in PAGES:
         assert any(pattern_of(route).fullmatch(one.path.partition("?")[0]) for route in GIVEN), one.name
     assert set(GIVEN) >= NO_PAGES
+
+
+def test_a_theme_changes_colours_and_nothing_else() -> None:
+    """`light-dark()` takes colours alone. What axe says of all else in one theme, it says in the other."""
+    style = (FOLDER / "app.css").read_text(encoding="utf-8")
+    assert "light-dark(" in style
+    assert "prefers-color-scheme" not in style
+    on_screen = style.partition("@media print")[0]
+    themed = re.findall(r"^[^\n]*data-theme[^{]*\{([^}]*)\}", on_screen, re.MULTILINE)
+    assert [rule.strip() for rule in themed] == ["color-scheme: light;", "color-scheme: dark;"]
 
 
 def test_the_pictures_are_those_of_the_pages() -> None:

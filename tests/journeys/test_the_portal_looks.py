@@ -1,6 +1,8 @@
 """Every page in a real browser, at a desk and on a phone, in the light and in the dark: axe finds nothing, all fits.
 
-`make pictures` keeps what is seen in `docs/pictures`.
+A theme changes colours and nothing else (`tests/architecture` holds the style sheet to that), so at each width all
+rules are asked in one theme, and in the other those that look at colours. `make pictures` keeps what is seen in
+`docs/pictures`.
 """
 
 import base64
@@ -13,19 +15,25 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import Open, with_a_browser
-from tests.journeys.portal_pages import GALLERY, PAGES, PICTURES, SIZES, Seen, gallery
+from tests.journeys.portal_pages import GALLERY, PAGES, PICTURES, SIZES, THEME, Seen, gallery
 from tests.reference.lived_in import live_in
 from tests.reference.portal import Portal
 
 pytestmark = with_a_browser
-KEPT = os.environ.get("PERGAMON_PICTURES")
-"""A directory: pictures of all that is seen are kept there. `make pictures` says `docs/pictures`."""
+KEPT = os.environ.get("PERGAMON_PICTURES", "")
+"""A directory: pictures of all that is seen are kept there, at each width in both themes; in `docs/pictures`, which
+`make pictures` names, in one."""
 TALLEST = 1_500
 """Pixels of a page that are in its picture."""
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
+OF_COLOUR = {
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "resultTypes": ["violations"],
+}
+OTHER = {"light": "dark", "dark": "light"}
 BY_KEYBOARD = ("home", "catalog", "asset", "decide", "query", "project", "describe", "landed")
 FOCUSED = """() => {
   const one = document.activeElement, shape = getComputedStyle(one), around = getComputedStyle(one, "::after");
@@ -75,8 +83,8 @@ class Look:
         return page
 
 
-def show(page: Page, size: str) -> None:
-    width, height, theme = SIZES[size]
+def show(page: Page, size: str, theme: str = "light") -> None:
+    width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.evaluate("new Promise((done) => requestAnimationFrame(done))")
@@ -85,34 +93,39 @@ def show(page: Page, size: str) -> None:
 @pytest.mark.timeout(600)
 def test_every_page_fits_and_axe_finds_nothing(seen: Look) -> None:
     faults: list[str] = []
+    is_gallery = bool(KEPT) and Path(KEPT).resolve() == PICTURES
     for one in PAGES:
         page = seen.at(one)
-        for size in SIZES:
-            show(page, size)
+        for size, theme in THEME.items():
+            show(page, size, theme)
             faults += faults_of(page, f"{one.name}, {size}", SIZES[size][0])
             if KEPT:
                 keep(page, Path(KEPT) / one.picture(size), size)
-    if KEPT and Path(KEPT).resolve() == PICTURES:
+            show(page, size, OTHER[theme])
+            faults += faults_of(page, f"{one.name}, {size}, {OTHER[theme]}", SIZES[size][0], OF_COLOUR)
+            if KEPT and not is_gallery:
+                keep(page, Path(KEPT) / one.picture(f"{size}-{OTHER[theme]}"), size)
+    if is_gallery:
         GALLERY.write_text(gallery(), encoding="utf-8")
     assert not faults, "\n".join(faults)
 
 
-def faults_of(page: Page, name: str, width: int) -> list[str]:
+def faults_of(page: Page, name: str, width: int, rules: dict[str, Any] = RULES) -> list[str]:  # Any: as axe reads it
     """What is wrong with a page as it stands: too wide, or something that axe finds."""
     wide = page.evaluate("document.documentElement.scrollWidth")
     faults = [f"{name}: {wide} pixels wide"] if wide > width else []
-    if violations(page):
+    if violations(page, rules):
         page.wait_for_timeout(300)  # a colour may have been on its way
-        for fault in violations(page):
+        for fault in violations(page, rules):
             places = [" ".join(node["target"]) for node in fault["nodes"][:3]]
             faults.append(f"{name}: {fault['id']}: {fault['help']}: {places}")
     return faults
 
 
-def violations(page: Page) -> list[dict[str, Any]]:  # Any: as axe tells them
+def violations(page: Page, rules: dict[str, Any]) -> list[dict[str, Any]]:  # Any: as axe reads and tells them
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
-    return list(page.evaluate("(options) => axe.run(options)", RULES)["violations"])
+    return list(page.evaluate("(options) => axe.run(options)", rules)["violations"])
 
 
 def keep(page: Page, path: Path, size: str) -> None:
