@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 from psycopg import sql
@@ -101,4 +102,9 @@ def test_what_is_given_is_found_by_index_in_one_question(world: World) -> None:
         assert not access.is_live(explained, [grant.id, "grant_7_7"])
         assert [one.table for one in access.list_subscriptions(explained)] == ["patients"]
         assert len(explained.plans) == 6
-        assert {scanned for plan in explained.plans for scanned in _SCANNED.findall(plan)} <= {"catalog_project"}
+        lately = uow.now - timedelta(days=1)
+        given = tables.newest_given(explained, ["study", "p7"], lately, 1)
+        assert [one.id for one in given] == [grant.id], "behind all those that have lost their ground"
+        assert tables.newest_given(explained, ["p7"], lately, 1) == []
+        assert "access_grant_newest" in explained.plans[6]
+        assert {scanned for plan in explained.plans[:7] for scanned in _SCANNED.findall(plan)} <= {"catalog_project"}
