@@ -14,18 +14,23 @@ from tests.reference.portal import CRAWLER, OPERATOR, Portal
 from .conftest import Visit
 
 MOST = {
-    ("rena", "/catalog"): 6,
-    ("rena", "/assets/{asset}"): 12,
-    ("hana", "/assets/{asset}"): 12,
-    ("rena", "/assets/{asset}/lineage"): 21,
-    ("hana", "/assets/{asset}/lineage"): 21,
-    ("rena", "/projects"): 6,
-    ("rena", "/projects/heart-study"): 18,
-    ("rena", "/requests"): 7,
-    ("ada", "/pipelines/crawlers"): 5,
-    ("ada", "/audit"): 5,
+    ("rena", "/"): 18,
+    ("ada", "/"): 28,
+    ("rena", "/catalog"): 8,
+    ("rena", "/assets/{asset}"): 14,
+    ("hana", "/assets/{asset}"): 14,
+    ("rena", "/assets/{asset}/lineage"): 23,
+    ("hana", "/assets/{asset}/lineage"): 23,
+    ("rena", "/projects"): 8,
+    ("rena", "/projects/heart-study"): 20,
+    ("rena", "/requests"): 10,
+    ("rena", "/query"): 14,
+    ("ada", "/pipelines/crawlers"): 7,
+    ("ada", "/administration/drift"): 29,
+    ("ada", "/administration/health"): 12,
+    ("ada", "/audit"): 7,
 }
-"""Who looks at what, and how often it may ask. Opening the session and the navigation take four."""
+"""Who looks at what, and how often it may ask. Opening the session and the navigation take six."""
 
 
 @pytest.fixture
