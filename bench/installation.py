@@ -28,7 +28,7 @@ def scratch() -> Iterator[Path]:
 def platform_database(directory: Path) -> Iterator[Settings]:
     """An installation whose PostgreSQL runs in this process's care, so that a measured process does not start it."""
     home = directory / "home"
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o700, exist_ok=True)
     server = EmbeddedPostgres(home / "postgres")
     server.start()
     try:

@@ -7,7 +7,8 @@ Baseline: `/healthz`, which asks PostgreSQL for a 1; beside it a style sheet, wh
 
 Data (portal.py): BENCH_ASSETS (100,000) assets of 20 columns and BENCH_PEOPLE (1,000) people in five of 100 projects
 each; a grant for every tenth asset and as many that have ended; as many files in the lake and of crawlers as assets;
-200,000 entries in the trail, 2,000 runs, two days of lag, 20 queries a person. Seed 1 for what is opened.
+200,000 entries in the trail, 2,000 runs, two days of lag, 20 queries a person, of which one's rows are kept; each
+granted table has 1,000 rows; all configuration came with a deployment. Seed 1 for what is opened.
 Checked: every answer is the page and no error. Pages that are not measured are named in the result.
 Command: `python -m bench pages` (`BENCH_CALLS`, 40; `BENCH_PAGES=/query,/catalog` for some alone).
 """
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator
 
 from bench import grants
 from bench.measure import Measured, report, rows_wanted, runs_wanted, timings
-from bench.portal import Served, Visitor, served_portal, size_wanted
+from bench.portal import QUERIES_EACH, WORKFLOWS, Served, Visitor, served_portal, size_wanted
 from pergamon.web.pages.static_files import static_path
 from pergamon.web.permissions import PAGE_PERMISSIONS
 
@@ -60,11 +61,21 @@ def _granted(dice: random.Random, size: grants.Size) -> str:
     return f"p0_sub/t{grants.granted_asset(size, 0, dice.randrange(size.grants // grants.PROJECTS))}"
 
 
+def _granted_asset(dice: random.Random, size: grants.Size) -> str:
+    """One of which a project of theirs was granted columns, rows and masks."""
+    return f"asset_{grants.granted_asset(size, 0, dice.randrange(size.grants // grants.PROJECTS)):032x}"
+
+
+def _query(dice: random.Random, size: grants.Size) -> str:
+    return f"query_0_{dice.randrange(1, QUERIES_EACH)}"
+
+
 def _only(path: str) -> Path:
     return lambda dice, size: path
 
 
 PERSON, ADMIN = "n0", "admin"
+NO_ASSET = "/assets/no-such"
 PAGES: dict[str, list[tuple[str, Path]]] = {
     "/sign-in": [(PERSON, _only("/sign-in"))],
     "/": [(PERSON, _only("/")), (ADMIN, _only("/"))],
@@ -73,11 +84,12 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
         (PERSON, lambda dice, size: f"/catalog?text=t{dice.randrange(size.assets)}"),
         (PERSON, lambda dice, size: f"/catalog?project=p{dice.randrange(grants.PROJECTS)}&sort=name"),
     ],
-    "/assets/{asset}": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}")],
+    "/assets/{asset}": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}"), (PERSON, _only(NO_ASSET))],
+    "/assets/{asset}/sample": [(PERSON, lambda dice, size: f"/assets/{_granted_asset(dice, size)}/sample")],
     "/assets/{asset}/use": [(PERSON, lambda dice, size: f"/assets/{_own_asset(dice, size)}/use")],
     "/assets/{asset}/quality": [(PERSON, lambda dice, size: f"/assets/{_measured_asset(dice, size)}/quality")],
     "/assets/{asset}/lineage": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/lineage")],
-    "/assets/{asset}/versions": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/versions")],
+    "/assets/{asset}/versions": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/versions?of=1")],
     "/assets/{asset}/request": [(PERSON, lambda dice, size: f"/assets/{_asset(dice, size)}/request")],
     "/assets/{asset}/edit": [(PERSON, lambda dice, size: f"/assets/{_own_asset(dice, size)}/edit")],
     "/publish": [(PERSON, _only("/publish"))],
@@ -90,16 +102,27 @@ PAGES: dict[str, list[tuple[str, Path]]] = {
         (PERSON, lambda dice, size: f"/requests/request_{2**40 + 95 + 100 * dice.randrange(5):032x}/amend")
     ],
     "/grants": [(PERSON, _only("/grants"))],
-    "/query": [(PERSON, _only("/query"))],
+    "/query": [
+        (PERSON, _only("/query")),
+        (PERSON, lambda dice, size: f"/query?table={_granted(dice, size).replace('/', '.')}"),
+        (PERSON, lambda dice, size: f"/query?saved=text-{dice.randrange(1, QUERIES_EACH)}"),
+    ],
     "/query/tables/{database}/{table}": [(PERSON, lambda dice, size: f"/query/tables/{_granted(dice, size)}")],
-    "/query/{query_id}": [(PERSON, lambda dice, size: f"/query/query_0_{dice.randrange(1, 20)}")],
+    "/query/{query_id}": [
+        (PERSON, lambda dice, size: f"/query/{_query(dice, size)}"),
+        (PERSON, lambda dice, size: f"/query/{_query(dice, size)}?chart=bar"),
+        (PERSON, lambda dice, size: f"/query/{_query(dice, size)}?chart=line"),
+    ],
     "/queries": [(PERSON, _only("/queries"))],
     "/projects": [(PERSON, _only("/projects"))],
     "/projects/{project}": [(PERSON, lambda dice, size: f"/projects/p{dice.choice(sorted(grants.projects_of(0)))}")],
     "/lake": [(PERSON, _only("/lake"))],
     "/lake/{bucket}": [(PERSON, _only("/lake/bucket0")), (PERSON, _only("/lake/bucket0?prefix=p0/f1/"))],
     "/lake/{bucket}/file/{key:path}": [(PERSON, lambda dice, size: f"/lake/bucket0/file/{_own_file(dice, size)}")],
-    "/pipelines": [(ADMIN, _only("/pipelines"))],
+    "/pipelines": [
+        (ADMIN, _only("/pipelines")),
+        (ADMIN, lambda dice, size: f"/pipelines?workflow=w{dice.randrange(WORKFLOWS)}"),
+    ],
     "/pipelines/runs/{run_id}": [(ADMIN, lambda dice, size: f"/pipelines/runs/run_{dice.randrange(1, 2_000)}")],
     "/pipelines/replication": [(ADMIN, _only("/pipelines/replication"))],
     "/pipelines/landed": [(ADMIN, _only("/pipelines/landed"))],
@@ -159,7 +182,10 @@ def _not_measured() -> list[str]:
 
 def _name(route: str, who: str, path: Path, size: grants.Size) -> str:
     """The route, with what the address asks, and whose page it is when it is not the first person's."""
-    asked = path(random.Random(1), size).partition("?")[2]
+    opened = path(random.Random(1), size)
+    if opened in {NO_ASSET, BASELINE}:
+        return opened
+    asked = opened.partition("?")[2]
     words = re.sub(r"\d+", "…", asked)
     return f"{route}{'?' * bool(words)}{words}{' (admin)' if who == ADMIN and route == '/' else ''}"
 
@@ -177,7 +203,7 @@ def _measured(portal: Served, visitor: Visitor, name: str, path: Path) -> Measur
 
 def _opened(visitor: Visitor, path: str) -> float:
     answer = visitor.open(path)
-    if answer.status != 200:
+    if answer.status != (404 if path == NO_ASSET else 200):
         raise RuntimeError(f"{path}: {answer.status}: {answer.body[:2_000]!r}")
     return answer.seconds
 

@@ -8,17 +8,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
 import pyarrow as pa
+from psycopg.types.json import Jsonb
+from pyiceberg.catalog.rest import RestCatalog
 
 from bench import grants
 from bench.installation import OPERATOR, opened, platform_database, scratch
 from bench.measure import rows_wanted
 from pergamon import crawl, identity, lake, pipeline, query, replicate
+from pergamon.catalog_endpoint import create_app, serve
+from pergamon.deploy.kinds import KINDS, plain_spec
+from pergamon.deploy.plan import comparable
+from pergamon.kernel import new_secret
 from pergamon.policy import Action
+from pergamon.query.rights_digest import rights_digest
+from pergamon.query.visible_tables import readable_table
 from pergamon.runtime import Runtime, free_port
 from pergamon.settings import Settings
 from pergamon.store import UnitOfWork
@@ -27,6 +35,7 @@ SESSION = "__Host-pergamon-session"
 WORKFLOWS, CRAWLERS, TASKS = 20, 20, 5
 RUNS, QUERIES_EACH, LANDED, SET_ASIDE, EVENTS = 2_000, 20, 20_000, 1_000, 200_000
 LAG_MINUTES = 2 * 24 * 60
+ROWS = 1_000
 PROFILES = 60
 RULE = {
     "rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include",
@@ -88,20 +97,43 @@ class Served:
 @contextmanager
 def served_portal(size: grants.Size, people: int) -> Iterator[Served]:
     """people: how many of them have signed in, beside `admin`, who may see every page."""
-    with scratch() as directory, platform_database(directory) as settings:
+    with _place(size) as directory, platform_database(directory) as settings:
         with opened(settings) as runtime:
-            grants.fill(runtime, size)
+            filled = directory / "filled"
+            if not filled.exists():
+                _fill(runtime, size)
+                filled.touch()
             with runtime.begin(OPERATOR) as uow:
-                _fill_rights(uow)
-                _fill_what_moves(uow, size)
-                _fill_what_was_said(uow, size)
-            _make_metadata(runtime, directory)
-            with runtime.begin(OPERATOR) as uow:
-                uow.execute("ANALYZE")
                 sessions = {name: _session(uow, name) for name in ("admin", *(f"n{n}" for n in range(people)))}
             runtime.searching.catch_up()
         with _web(settings) as port:
             yield Served(size, port, sessions)
+
+
+@contextmanager
+def _place(size: grants.Size) -> Iterator[Path]:
+    """A directory that is removed afterwards; below BENCH_KEPT one that stays, and is filled the first time only."""
+    kept = os.environ.get("BENCH_KEPT")
+    if kept is None:
+        with scratch() as directory:
+            yield directory
+        return
+    directory = Path(kept) / f"{size.assets}-{size.people}"
+    directory.mkdir(parents=True, exist_ok=True)
+    yield directory
+
+
+def _fill(runtime: Runtime, size: grants.Size) -> None:
+    grants.fill(runtime, size)
+    with runtime.begin(OPERATOR) as uow:
+        _fill_rights(uow)
+        _fill_what_moves(uow, size)
+        _fill_what_was_said(uow, size)
+        _fill_deployed(uow)
+    _fill_tables(runtime)
+    _fill_results(runtime, size)
+    with runtime.begin(OPERATOR) as uow:
+        uow.execute("ANALYZE")
 
 
 def _session(uow: UnitOfWork, name: str) -> str:
@@ -216,6 +248,11 @@ def _fill_what_was_said(uow: UnitOfWork, size: grants.Size) -> None:
         values,
     )
     uow.execute(
+        "INSERT INTO query_saved SELECT 'person:n0', 'text-' || n, NULL, 'SELECT ' || n || ' FROM p0_sub.t1', now() "
+        "FROM generate_series(1, %(each)s) n",
+        values,
+    )
+    uow.execute(
         "INSERT INTO audit_event (id, at, actor, code, subject, facts) SELECT 'evt_' || lpad(n::text, 32, '0'), "
         "now() - n * interval '1 minute', 'person:n' || n %% %(people)s, 'query.finished', 'query:query_' || n, '{}' "
         "FROM generate_series(1, %(events)s) n",
@@ -239,18 +276,69 @@ def _fill_what_was_said(uow: UnitOfWork, size: grants.Size) -> None:
     uow.execute("INSERT INTO catalog_change (asset_id) SELECT id FROM catalog_asset")
 
 
-def _make_metadata(runtime: Runtime, directory: Path) -> None:
-    """Each table that is granted has a file of metadata; all have the same columns."""
-    schema = pa.schema([(f"c{n}", pa.int64()) for n in range(1, grants.COLUMNS + 1)])
+def _fill_deployed(uow: UnitOfWork) -> None:
+    """All that is in force came with one deployment; every fiftieth part was changed since."""
+    uow.execute("INSERT INTO deployment VALUES ('hospital/d/prod', '0', now(), 'operator:bench')")
+    parts = [(kind.name, name, spec) for kind in KINDS.values() for name, spec in kind.read(uow).items()]
+    copying = "COPY deployment_resource (kind, name, deployment_id, module, tags, spec, deployed_at) FROM STDIN"
+    with uow.connection.cursor().copy(copying) as copy:
+        for kind, name, spec in parts:
+            deployed = Jsonb(comparable(plain_spec(spec)))
+            copy.write_row((kind, name, "hospital/d/prod", "d/prod/all", Jsonb({}), deployed, uow.now))
+    uow.execute("UPDATE principal SET display_name = display_name || ' changed' WHERE id LIKE 'person:n%%50'")
+
+
+def _fill_tables(runtime: Runtime) -> None:
+    """Each table that is granted has the same thousand rows: one file of data, and a file of metadata of its own."""
+    columns = {f"c{n}": grants.TYPES[n % len(grants.TYPES)] for n in range(1, grants.COLUMNS + 1)}
+    rows = pa.table({name: _values(kind) for name, kind in columns.items()})
+    original, token = lake.TableId("db0", "original"), new_secret()
     with runtime.begin(OPERATOR) as uow:
-        record = lake.create_table(uow, runtime.settings.lake, lake.TableId("db0", "original"), schema)
-        text = Path(record.metadata_location.removeprefix("file://")).read_text()
-        folder = directory / "metadata"
-        folder.mkdir()
+        lake.create_table(uow, runtime.settings.lake, original, rows.schema)
+        lease = lake.open_lease(uow, original, "load", {})
+    with serve(create_app(runtime, token=token, on_commit=lake.no_hook)) as endpoint:
+        RestCatalog("lake", uri=endpoint.uri, token=token).load_table(lease.alias).append(rows)
+    folder = runtime.settings.lake / "bucket0" / "metadata"
+    folder.mkdir(parents=True)
+    with runtime.begin(OPERATOR) as uow:
+        assert lake.close_lease(uow, lease.id).committed
+        text = Path(lake.read_table(uow, original).metadata_location.removeprefix("file://")).read_text()
         for row in uow.rows("SELECT DISTINCT lake_table FROM access_grant"):
             (folder / f"{row['lake_table']}.metadata.json").write_text(text)
         uow.execute(
             "UPDATE lake_table SET metadata_location = %s || database || '.' || name || '.metadata.json' "
             "WHERE database || '.' || name IN (SELECT lake_table FROM access_grant)",
             (f"file://{folder}/",),
+        )
+
+
+def _values(kind: str) -> pa.Array:
+    """Of one of `grants.TYPES`."""
+    numbers = range(ROWS)
+    match kind:
+        case "string":
+            return pa.array([("north", "south")[n % 2] for n in numbers])
+        case "date":
+            return pa.array([date(2020, 1, 1) + timedelta(days=n) for n in numbers])
+        case "double":
+            return pa.array([n / 7 for n in numbers], pa.float64())
+        case _:
+            return pa.array(numbers, pa.int32() if kind == "int" else pa.int64())
+
+
+def _fill_results(runtime: Runtime, size: grants.Size) -> None:
+    """What the first person's queries gave is kept."""
+    with runtime.begin(OPERATOR) as uow:
+        actor = identity.principal_actor(uow, "person:n0")
+    table = query.TableName("p0_sub", f"t{grants.granted_asset(size, 0, 0)}")
+    rows = runtime.run_query(actor, f"SELECT * FROM {table}").table
+    with runtime.begin(actor) as uow:
+        digest = rights_digest(readable_table(uow, runtime.query_catalog, table).rights)
+    with runtime.begin(OPERATOR) as uow:
+        for n in range(1, QUERIES_EACH + 1):
+            runtime.result_area.keep("default", f"query_0_{n}", rows)
+        uow.execute(
+            "UPDATE query_history SET rows = %s, rights = %s, result_until = now() + interval '30 days' "
+            "WHERE actor = 'person:n0' AND id LIKE 'query_0_%%'",
+            (rows.num_rows, Jsonb({str(table): digest})),
         )
