@@ -52,9 +52,9 @@ def verify_command(context: CliContext, server: str | None, token_file: Path | N
 
 
 @audit_group.command("log")
-@click.option("--subject", help="Only entries about this, as table:raw_db.patients.")
+@click.option("--subject", help="Only entries about this: table:raw_db.patients, or raw_db.patients alone.")
 @click.option("--code", help="Only entries of this kind, as query.ran.")
-@click.option("--by", metavar="ACTOR", help="Only what this one did: a person's name, or service:NAME.")
+@click.option("--by", metavar="ACTOR", help="Only what this one did: a person's name, service:NAME or operator:NAME.")
 @click.option("--since", type=DAY, metavar="DAY", help="Only from this day on, as 2026-01-31; UTC.")
 @click.option("--until", type=DAY, metavar="DAY", help="Only up to the end of this day; UTC.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
@@ -76,18 +76,17 @@ def log_command(
     as_json: bool,
 ) -> None:
     """Print the newest entries, newest first."""
-    who = f"person:{by}" if by is not None and ":" not in by else by
     first = since.replace(tzinfo=UTC) if since else None
     end = until.replace(tzinfo=UTC, hour=23, minute=59, second=59, microsecond=999_999) if until else None
     if server is not None:
         moments = {"since": first.isoformat() if first else None, "until": end.isoformat() if end else None}
-        asked = {"subject": subject, "code": code, "by": who, **moments, "limit": limit}
+        asked = {"subject": subject, "code": code, "by": by, **moments, "limit": limit}
         words = urlencode({name: value for name, value in asked.items() if value is not None})
         entries: list[Told] = client_at(server, token_file).get(f"/api/v1/trail?{words}")["entries"]
     else:
         with context.open() as runtime:
             found = runtime.read_trail(
-                context.actor(runtime), subject=subject, code=code, by=who, since=first, until=end, limit=limit
+                context.actor(runtime), subject=subject, code=code, by=by, since=first, until=end, limit=limit
             )
             entries = [entry.as_json() for entry in found]
     if as_json:

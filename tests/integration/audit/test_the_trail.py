@@ -1,5 +1,6 @@
 """No act without its record, and no change to a record that goes unnoticed."""
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import psycopg
 import pytest
 
 from pergamon import audit
+from pergamon.audit.named import KINDS
 from pergamon.audit.read import search_of
-from pergamon.kernel import AccessDenied, Actor, Decision, Event, require
+from pergamon.kernel import AccessDenied, Actor, ActorKind, Decision, Event, event_class, event_codes, require
 from pergamon.runtime import Runtime
 
 
@@ -141,6 +143,46 @@ def test_an_event_is_found_by_everything_that_it_speaks_of(sealed: Runtime, oper
     assert numbers("other:a", since=newest.at) == [7]
 
 
+def test_a_bare_name_is_that_of_each_kind_and_finds_each_event_once(sealed: Runtime, operator: Actor) -> None:
+    with sealed.begin(operator) as uow:
+        uow.record(SomethingHappened(subject="table:ada", number=8))
+        uow.record(SomethingHappened(subject="bucket:ada", number=9, owner="ada"))
+    with sealed.begin(operator) as uow:
+        found = audit.read_trail(uow, subject="ada")
+        assert [entry.as_json()["facts"]["number"] for entry in found] == [9, 8, 5]
+        newest = audit.read_trail(uow, subject="ada", limit=2)
+        assert [entry.id for entry in newest] == [entry.id for entry in found[:2]]
+        rest = audit.read_trail(uow, subject="ada", before=(newest[-1].at, newest[-1].id))
+        assert [entry.id for entry in rest] == [found[2].id]
+        assert audit.read_trail(uow, subject="table:table:ada") == []
+
+
+def test_what_an_operator_did_as_somebody_is_found_under_both(sealed: Runtime, operator: Actor) -> None:
+    as_ada = Actor("person:ada", ActorKind.PERSON, operator="operator:olaf")
+    for number, actor in ((11, as_ada), (12, Actor("operator:olaf", ActorKind.OPERATOR)), (13, operator)):
+        with sealed.begin(actor) as uow:
+            uow.record(SomethingHappened(subject="thing:9", number=number))
+    with sealed.begin(operator) as uow:
+
+        def numbers(**asked: Any) -> list[int]:  # Any: arguments of a verb
+            return [entry.as_json()["facts"]["number"] for entry in audit.read_trail(uow, **asked)]
+
+        assert numbers(actor="operator:olaf") == numbers(actor="operator:olaf", subject="thing:9") == [12, 11]
+        assert numbers(actor="operator:olaf", limit=1) == [12]
+        assert numbers(actor="ada") == numbers(actor="person:ada") == [11]
+        assert numbers(actor="operator:olaf", code="audit.trail_read") == []
+
+
+def test_every_kind_of_thing_that_a_subject_may_be_is_looked_for() -> None:
+    """Where events are made, and where the policy is asked, whose refusals are events."""
+    rooms = Path(audit.__file__).parents[1]
+    written = r'(?:subject=f?|Resource\(\s*|resource_for_path\(|return f(?="[a-z_]+:\{self\.))"([a-z_-]+)(?::|")'
+    found = {kind for path in rooms.rglob("*.py") for kind in re.findall(written, path.read_text(encoding="utf-8"))}
+    told = {kind for code in event_codes() for kind in event_class(code).speaks_of.values()}
+    assert {"table", "object", "request", "crawler"} <= found
+    assert (found | told) - set(KINDS) - {"other", "thing"} == set()
+
+
 def test_each_search_of_a_long_trail_is_an_index_scan(rt: Runtime, operator: Actor) -> None:
     """Nothing is sorted or passed over: what is wanted is read in the order of time, whichever plan is kept."""
     with rt.begin(operator) as uow:
@@ -157,13 +199,17 @@ def test_each_search_of_a_long_trail_is_an_index_scan(rt: Runtime, operator: Act
     with rt.begin(operator) as uow:
         uow.execute("ANALYZE audit_event")
         uow.execute("ANALYZE audit_about")
-        asked = {"subject": "table:t", "code": "c1", "actor": "person:p1", "since": uow.now, "limit": 50}
-        for given in ({"subject"}, {"actor"}, {"code"}, {"since"}, set[str]()):
-            sql = search_of(given)
+        asked = {"table": "table:t", "job": "job:t", "code": "c1", "actor": "person:p1", "since": uow.now, "limit": 50}
+        asked["operator"] = "operator:o"
+        searches: list[tuple[set[str], list[str]]]
+        searches = [({"operator"}, []), ({"actor"}, []), ({"code"}, []), ({"since"}, []), (set(), [])]
+        searches += [(set(), ["table"]), (set(), ["table", "job"])]
+        for given, kinds in searches:
+            sql = search_of(given, kinds)
             plan = "\n".join(row["QUERY PLAN"] for row in uow.rows(f"EXPLAIN (COSTS OFF) {sql}", asked))
             assert "Seq Scan" not in plan, plan
             assert "Bitmap" not in plan, plan
-            assert plan.count("->  Sort") <= 1, "of as many as are shown, where two searches become one"
+            assert plan.count("->  Sort") <= max(1, len(kinds)), "of as many as are shown, where searches become one"
 
 
 def test_a_chain_rewritten_with_right_hashes_does_not_agree_with_the_signed_heads(

@@ -44,10 +44,10 @@ class Asked:
     until: date | None = None
 
     def as_arguments(self) -> dict[str, Any]:  # Any: the arguments of a verb
-        """As the trail is asked: a person's name without its kind is a person's; the last day counts whole."""
+        """As the trail is asked: the last day counts whole."""
         until = self.until + timedelta(days=1) if self.until and self.until < date.max else None
         return {
-            "by": (self.by if ":" in self.by else f"person:{self.by}") if self.by else None,
+            "by": self.by or None,
             "subject": self.subject or None,
             "code": DENIALS if self.denials else self.code or None,
             "since": _beginning(self.since),
