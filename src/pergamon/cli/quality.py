@@ -170,7 +170,10 @@ def _echo_profile(told: Json) -> None:
     echo_table(
         ("column", "type", "nulls", "empty", "distinct", "what is known"),
         (
-            (c["name"], c["type"], c["nulls"], c["empty"], _distinct(c), _known(c["values"]) or c["withheld"])
+            (
+                *(c["name"], c["type"], _count(told, c["nulls"]), _count(told, c["empty"])),
+                *(_distinct(told, c), _known(c["values"]) or c["withheld"]),
+            )
             for c in told["columns"]
         ),
     )
@@ -181,7 +184,10 @@ def _echo_profile(told: Json) -> None:
         echo_table(
             ("rule", "dimension", "outcome", "judged", "failed", "why"),
             (
-                (r["name"], r["dimension"], r["outcome"], r["judged"], r["failed"], r["reason"] or r["description"])
+                (
+                    *(r["name"], r["dimension"], r["outcome"]),
+                    *(_count(told, r["judged"]), _count(told, r["failed"]), r["reason"] or r["description"]),
+                )
                 for r in told["rules"]
             ),
         )
@@ -189,10 +195,16 @@ def _echo_profile(told: Json) -> None:
         click.echo("a newer profile is being made", err=True)
 
 
-def _distinct(column: Json) -> str | None:
-    if column["distinct"] is None:
-        return None
-    return f"{column['distinct']:,}" if column["distinct_is_exact"] else f"about {column['distinct']:,}"
+def _count(told: Json, count: int | None) -> str | None:
+    """A count of a profile; one that is rounded to nothing says below what it is."""
+    if count == 0 and told["zero_is_below"] > 1:
+        return f"< {told['zero_is_below']}"
+    return None if count is None else f"{count:,}"
+
+
+def _distinct(told: Json, column: Json) -> str | None:
+    count = _count(told, column["distinct"])
+    return count if not column["distinct"] or column["distinct_is_exact"] else f"about {count}"
 
 
 def _known(values: Json) -> str:

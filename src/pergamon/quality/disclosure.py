@@ -25,6 +25,8 @@ MOST_BUCKETS = 20
 SMALLEST = 1e-290
 """What is nearer to nought is not told apart from it."""
 ROUNDED_TO = 10
+LEAST_TOLD = 5
+"""The smallest count that is not told as 0."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_S = 86_400
@@ -130,7 +132,7 @@ def rounded(value: float, grain: float) -> float:
 
 def rounded_count(count: int) -> int:
     """A count as it is told to who may not read the rows: the nearest multiple of 10, halves up."""
-    return (count + ROUNDED_TO // 2) // ROUNDED_TO * ROUNDED_TO
+    return (count + ROUNDED_TO - LEAST_TOLD) // ROUNDED_TO * ROUNDED_TO
 
 
 def time_text(seconds: float, *, days_only: bool) -> str:

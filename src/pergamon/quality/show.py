@@ -7,7 +7,7 @@ from typing import Any
 from pergamon import catalog, lake
 from pergamon.lake import TableId
 from pergamon.quality import tables
-from pergamon.quality.disclosure import FEWEST_ROWS, ROUNDED_TO, rounded_count
+from pergamon.quality.disclosure import FEWEST_ROWS, LEAST_TOLD, ROUNDED_TO, rounded_count
 from pergamon.quality.model import ColumnProfile, NoProfile, Profile, RuleResult, State
 from pergamon.quality.rules import AnyRule
 from pergamon.quality.score import coarse
@@ -36,6 +36,7 @@ class ProfileView:
             "columns_left_out": profile.left_out,
             "rules": [_rule(result, exact=exact) for result in profile.results],
             "counts_rounded_to": 1 if exact else ROUNDED_TO,
+            "zero_is_below": 1 if exact else LEAST_TOLD,
             "pending": self.pending,
         }
 

@@ -42,6 +42,7 @@ def test_who_sees_counts_and_who_sees_values(measured: World, name: str | None, 
         assert (ward["nulls"], ward["values"]["codes"]) == (7, [{"value": "Ward A", "rows": 30}])
     else:
         assert (ward["nulls"], ward["values"], told["counts_rounded_to"]) == (10, {}, 10)
+        assert told["zero_is_below"] == 5
         assert "Ward A" not in json.dumps(told)
 
 

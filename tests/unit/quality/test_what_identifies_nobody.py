@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pergamon.quality.disclosure import (
     FEWEST_ROWS,
+    LEAST_TOLD,
     MOST_BUCKETS,
     Bucket,
     blurred,
@@ -115,4 +116,5 @@ def test_a_rounded_count_tells_no_few_rows_apart(count: int) -> None:
     near = rounded_count(count)
     assert near % 10 == 0
     assert abs(near - count) <= 5
+    assert (near == 0) is (count < LEAST_TOLD)
     assert rounded_count(count) <= rounded_count(count + 1)
