@@ -42,6 +42,7 @@ from pergamon.kernel import (
     SystemClock,
     make_durable_directory,
     require,
+    size_text,
     tell_incident,
 )
 from pergamon.policy import Action, Resource, decide
@@ -87,12 +88,16 @@ LATE_ENTRIES = 1_000
 
 @dataclass(frozen=True)
 class Component:
-    """A part of the installation. state: `good`, `warn`, `bad`. told: what there is to say of it."""
+    """A part of the installation.
+
+    state: `good`, `warn`, `bad`. told: what there is to say of it. figures: the numbers in that, as they are.
+    """
 
     kind: str
     name: str
     state: str
     told: str
+    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -510,8 +515,8 @@ class Runtime:
         row = uow.row(
             "SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size_bytes"
         )
-        told = f"version {row['version']}, {row['size_bytes'] / 1e6:,.0f} MB" if row else ""
-        return Component("database", "postgresql", "good", told)
+        told = f"version {row['version']}, {size_text(row['size_bytes'])}" if row else ""
+        return Component("database", "postgresql", "good", told, {"size_bytes": row["size_bytes"]} if row else {})
 
     def _worker_health(self, uow: UnitOfWork) -> Component:
         if pipeline.has_living_worker(uow):
@@ -522,17 +527,18 @@ class Runtime:
     def _trail_health(self, uow: UnitOfWork) -> Component:
         newest, chained = self.head_file.newest(), audit.current_head(uow).length
         sealed = newest.length if newest else 0
-        told = f"{chained} entries in the chain, {sealed} of them signed"
-        return Component("trail", "trail", "good" if sealed <= chained < sealed + LATE_ENTRIES else "bad", told)
+        told = f"{chained:,} entries in the chain, {sealed:,} of them signed"
+        state = "good" if sealed <= chained < sealed + LATE_ENTRIES else "bad"
+        return Component("trail", "trail", state, told, {"chained": chained, "signed": sealed})
 
     def _disk_health(self) -> Component:
         disk = shutil.disk_usage(self.settings.lake)
         state = (
             "bad" if disk.free < objects.UploadLimits().spare_bytes else "warn" if disk.free < disk.total / 10 else ""
         )
-        return Component(
-            "disk", "lake", state or "good", f"{disk.free / 1e9:,.1f} GB of {disk.total / 1e9:,.1f} GB free"
-        )
+        told = f"{size_text(disk.free)} of {size_text(disk.total)} free"
+        figures = {"free_bytes": disk.free, "total_bytes": disk.total}
+        return Component("disk", "lake", state or "good", told, figures)
 
     @property
     def head_file(self) -> audit.HeadFile:
@@ -554,8 +560,10 @@ class Runtime:
 
 def _task_health(status: replicate.TaskStatus) -> Component:
     state = {"failed": "bad", "parked": "bad", "stopped": "warn"}.get(status.state.value, "good")
-    told = f"{status.state.value}, {status.lag_bytes} bytes behind" + (f": {status.message}" if status.message else "")
-    return Component("replication", status.name, "warn" if status.warnings and state == "good" else state, told)
+    behind, why = size_text(status.lag_bytes), f": {status.message}" if status.message else ""
+    state = "warn" if status.warnings and state == "good" else state
+    told = f"{status.state.value}, {behind} behind{why}"
+    return Component("replication", status.name, state, told, {"lag_bytes": status.lag_bytes})
 
 
 def _user_name() -> str:

@@ -20,7 +20,7 @@ import click
 from pergamon import starter_kits
 from pergamon.cli.configuration_options import directory_option, domain_option, env_option
 from pergamon.cli.context import CliContext, counted, echo_json, json_option
-from pergamon.kernel import Actor, Invalid, LoadedWhenUsed, Unavailable, durable_write
+from pergamon.kernel import Actor, Invalid, LoadedWhenUsed, Unavailable, durable_write, size_text
 from pergamon.runtime import Runtime, inspect_postgres, make_private_home, without_password
 from pergamon.store import UnitOfWork
 
@@ -294,7 +294,7 @@ def _report(directory: Path, found: deploy.FoundSource, choices: list[deploy.Cho
     rows: list[tuple[str, ...]] = [("table", "size", "rows", "key", "versioning")]
     for choice in choices:
         table = choice.table
-        size, count = deploy.size_text(table.size_bytes), deploy.rows_text(table.rows)
+        size, count = size_text(table.size_bytes), deploy.rows_text(table.rows)
         rows.append((table.full_name, size, count, ", ".join(choice.keys) or "-", choice.versioning or "left out"))
     for line in deploy.table_lines(rows):
         click.echo(line)

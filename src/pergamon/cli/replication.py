@@ -11,6 +11,7 @@ import click
 from pergamon import replicate
 from pergamon.cli.catalog import Door, Json, answering, in_path
 from pergamon.cli.context import CliContext, counted, echo_json, json_option, tell
+from pergamon.kernel import size_text
 from pergamon.runtime import Runtime
 from pergamon.store import UnitOfWork
 
@@ -111,7 +112,7 @@ def status_command(context: CliContext, task: str | None, as_json: bool) -> None
         click.echo(
             f"{status.name}: {status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}, "
             f"{counted(status.rows_landed, 'row')} landed up to {replicate.lsn_text(status.landed_lsn)}, "
-            f"{counted(status.lag_bytes, 'byte')} behind"
+            f"{size_text(status.lag_bytes)} behind"
         )
         for line in [status.message, *status.warnings]:
             if line:
@@ -120,7 +121,7 @@ def status_command(context: CliContext, task: str | None, as_json: bool) -> None
 
 def _echo_lag(points: list[Json]) -> None:
     for point in points:
-        behind, rows = counted(point["lag_bytes"], "byte"), counted(point["rows"], "row")
+        behind, rows = size_text(point["lag_bytes"]), counted(point["rows"], "row")
         click.echo(f"{datetime.fromisoformat(point['at']):%Y-%m-%d %H:%M}  {behind} behind, {rows} landed")
 
 

@@ -32,7 +32,6 @@ from pergamon.deploy.quickstart import (
     choose,
     quickstart_files,
     rows_text,
-    size_text,
     warnings_for,
 )
 from pergamon.deploy.schema import UnknownSchema, configuration_reference, json_schema, schema_names, schema_text
@@ -111,7 +110,6 @@ __all__ = [
     "schema_names",
     "schema_text",
     "set_secret",
-    "size_text",
     "source_problems",
     "step_line",
     "summary",

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pergamon.kernel import size_text
+
 Identity = Literal["default", "index", "full", "nothing"]
 ROOM = 1 << 20
 
@@ -259,16 +261,6 @@ def _text(value: str) -> str:
 def _comment(name: str) -> str:
     """A name that stays in its comment line."""
     return "".join(character if character.isprintable() else "?" for character in name)
-
-
-def size_text(size_bytes: int) -> str:
-    """`8.0 kB`, `1.2 GB`: powers of 1000."""
-    size, unit = float(size_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.1f} {unit}" if unit != "B" else f"{size_bytes} B"
 
 
 def rows_text(rows: int) -> str:

@@ -19,6 +19,7 @@ from pergamon.kernel.incident import keep_incident, tell_incident
 from pergamon.kernel.late import LoadedWhenUsed
 from pergamon.kernel.pieces import as_file
 from pergamon.kernel.require import require
+from pergamon.kernel.size import size_text
 
 __all__ = [
     "AccessDenied",
@@ -51,5 +52,6 @@ __all__ = [
     "publish",
     "require",
     "sha256_hex",
+    "size_text",
     "tell_incident",
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pergamon.deploy import FoundSource, FoundTable, checked_configuration, choose, quickstart_files, warnings_for
-from pergamon.deploy.quickstart import rows_text, size_text
+from pergamon.deploy.quickstart import rows_text
+from pergamon.kernel import size_text
 
 REASON = "Generated data only; no person is behind any row."
 

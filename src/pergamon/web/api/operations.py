@@ -17,12 +17,13 @@ LAG_KEPT_HOURS = 48
 
 
 class ComponentTold(BaseModel):
-    """A part of the installation. state: `good`, `warn` or `bad`."""
+    """A part of the installation. state: `good`, `warn` or `bad`. figures: the numbers in what is told."""
 
     kind: str
     name: str
     state: str
     told: str
+    figures: dict[str, int]
 
 
 class Health(BaseModel):
