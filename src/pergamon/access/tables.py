@@ -382,9 +382,9 @@ def live_grants_of_project(uow: UnitOfWork, project: str) -> list[Grant]:
 def subscriptions_of_projects(uow: UnitOfWork, projects: Collection[str]) -> list[DictRow]:
     """What grants give to these projects at this moment, by database and table."""
     return uow.rows(
-        "SELECT DISTINCT s.database, s.table_name, g.project, g.asset_id "
-        "FROM access_grant g JOIN access_subscription s USING (project, asset_id) WHERE g.project = ANY (%(projects)s) "
-        "AND " + _GIVES + "ORDER BY s.database, s.table_name",
+        "SELECT s.database, s.table_name, s.project, s.asset_id FROM access_subscription s "  # noqa: S608 - literals alone
+        "WHERE s.project = ANY (%(projects)s) AND EXISTS (SELECT FROM access_grant g "
+        "WHERE (g.project, g.asset_id) = (s.project, s.asset_id) AND " + _GIVES + ") ORDER BY s.database, s.table_name",
         {"projects": sorted(projects), "now": uow.now},
     )
 

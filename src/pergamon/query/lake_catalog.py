@@ -5,7 +5,7 @@ of which live grants give columns and rows; whoever may read it need not be able
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -35,7 +35,7 @@ class LakeCatalog:
             (resource, [TableName(database, name) for name in names])
             for resource, database, names in lake.resources_to_list(uow, uow.actor.roles)
         ]
-        return of_lake + [_listed(subscription) for subscription in access.list_subscriptions(uow)]
+        return of_lake + _listed(access.list_subscriptions(uow))
 
     def find(self, uow: UnitOfWork, name: TableName) -> GovernedTable | None:
         """The table of that name, or None; a name that no table can have is simply not found.
@@ -139,6 +139,9 @@ def _demanding(name: TableName, table: access.SubscribedTable) -> Resource:
     return Resource("table", str(name), readers=table.readers, obligations=obligations(table.rights, ids))
 
 
-def _listed(subscription: access.Subscription) -> tuple[Resource, list[TableName]]:
-    name = TableName(subscription.database, subscription.table)
-    return Resource("table", str(name), readers=subscription.readers), [name]
+def _listed(subscriptions: Iterable[access.Subscription]) -> list[tuple[Resource, list[TableName]]]:
+    """What was given to one project is alike to the policy: the same people use it."""
+    alike: dict[frozenset[str], list[TableName]] = {}
+    for one in subscriptions:
+        alike.setdefault(one.readers, []).append(TableName(one.database, one.table))
+    return [(Resource("table", str(names[0]), readers=readers), names) for readers, names in alike.items()]

@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from pergamon import catalog
+from pergamon import catalog, lake
 from pergamon import query as query_room
 from pergamon.kernel import PergamonError
 from pergamon.query import Column, HistoryEntry, ResultPage, StatementState, TableName
@@ -23,11 +23,13 @@ from pergamon.web.pages.genuine import page_router
 from pergamon.web.pages.language import Language
 from pergamon.web.pages.live import told_as_it_changes
 from pergamon.web.pages.page import Form, Page, PageDep
+from pergamon.web.pagination import After, cursor, moment_in
 
 router = page_router()
 
 QueryId = Annotated[str, Path(min_length=1, max_length=100)]
 TableWord = Annotated[str | None, Query(max_length=500)]
+SoughtText = Annotated[str, Query(max_length=query_room.LONGEST_TEXT, pattern=r"^[^\x00]*$")]
 Sql = Annotated[str, Field(max_length=65_536)]
 Place = Annotated[int, Query(ge=0, le=100_000)]
 ENDED = frozenset({StatementState.DONE, StatementState.FAILED, StatementState.CANCELLED, StatementState.ABANDONED})
@@ -38,7 +40,8 @@ TABLES_LISTED = 150
 TABLES_DESCRIBED = 4
 """So many tables are told with their columns at once, those first that the text names; of the others they are told when
 one is opened."""
-HISTORY_SHOWN = 100
+HISTORY_SHOWN = 50
+SAVED_SHOWN = 100
 RESULT = "query/_result.html"
 PATIENCE_S = 1.5
 """How long a run is waited for before the page is shown: most are done by then."""
@@ -220,13 +223,20 @@ def download(
 
 
 @router.get("/queries")
-def history(page: PageDep) -> Response:
-    """What one ran before, newest first, and what one has saved."""
+def history(page: PageDep, text: SoughtText = "", after: After = None) -> Response:
+    """What one ran before, newest first, or that in whose text something stands; and what one has saved."""
     with page.begin() as uow:
-        found = query_room.own_queries(uow, limit=HISTORY_SHOWN)
-        saved = query_room.saved_queries(uow, limit=HISTORY_SHOWN)
+        found = query_room.own_queries(uow, text=text.strip(), before=moment_in(after), limit=HISTORY_SHOWN + 1)
+        saved = query_room.saved_queries(uow, limit=SAVED_SHOWN)
+    shown = found[:HISTORY_SHOWN]
     return page.show(
-        "query/history.html", queries=[entry.as_json() for entry in found], saved=[entry.as_json() for entry in saved]
+        "query/history.html",
+        fragment="query/_ran.html",
+        queries=[entry.as_json() for entry in shown],
+        saved=[entry.as_json() for entry in saved],
+        text=text.strip(),
+        after=after,
+        more=cursor(shown[-1].submitted_at.isoformat(), shown[-1].id) if len(found) > HISTORY_SHOWN else None,
     )
 
 
@@ -338,18 +348,22 @@ def _wait_for(page: Page, query_id: str) -> None:
 def _schema(page: Page, uow: UnitOfWork, text: str) -> Schema:
     """The tables that the actor may use, those that the text names first, then those granted to projects; and how far
     one query may go."""
-    names = query_room.visible_tables(uow, page.rt.query_catalog)
-    named = {found.replace('"', "").casefold() for found in NAMES.findall(text)}
-
-    tables = {one.rpartition(".")[2] for one in named}
-
-    def place(name: TableName) -> tuple[bool, bool]:  # among thousands that are in order; few are named
-        is_named = name.table.casefold() in tables and str(name).casefold() in named
-        return not is_named, not name.database.endswith("_sub")
-
-    in_order = sorted(names, key=place)
+    in_order = _in_order(query_room.visible_tables(uow, page.rt.query_catalog), text)
     described = {str(one.name): one for one in _described(page, uow, in_order[:TABLES_DESCRIBED])}
     return Schema(in_order, described, query_room.usable_workgroups(uow))
+
+
+def _in_order(names: Sequence[TableName], text: str) -> list[TableName]:
+    """Those that are named first, then those granted; each part as it came. One look at each of thousands."""
+    named = {found.replace('"', "").lower() for found in NAMES.findall(text)}
+    tables = {one.rpartition(".")[2] for one in named}
+    first: list[TableName] = []
+    granted: list[TableName] = []
+    others: list[TableName] = []
+    for name in names:
+        is_named = name.table in tables and str(name) in named
+        (first if is_named else granted if name.database.endswith(lake.SUBSCRIPTIONS) else others).append(name)
+    return first + granted + others
 
 
 def _described(page: Page, uow: UnitOfWork, names: Sequence[TableName]) -> list[Described]:
