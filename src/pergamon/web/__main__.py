@@ -15,6 +15,10 @@ from pergamon.settings import settings_from_environment
 from pergamon.web import create_app
 from pergamon.web.server import server_config
 
+YOUNG = 20_000
+"""So many new objects are looked through for what can go. A page makes some thousands, and keeps none: with Python's
+own 700 it was stopped for that dozens of times, and every fifth page for a look through everything."""
+
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
@@ -23,6 +27,7 @@ from pergamon.web.server import server_config
 def serve(home: Path, port: int, *, without_landlock: bool) -> None:
     """Serve the portal and the API until told to stop."""
     gc.freeze()  # what is loaded stays
+    gc.set_threshold(YOUNG)
     settings = replace(settings_from_environment(home), without_landlock=without_landlock)
     try:
         with open_runtime(settings) as runtime, runtime.searching.following():
