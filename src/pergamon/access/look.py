@@ -21,7 +21,7 @@ from pergamon.access.rules import asking_resource, seen, shared_resource
 from pergamon.catalog import NOT_A_NAME, Asset, Place, resource_at
 from pergamon.identity import actions_of_roles
 from pergamon.policy import Action, as_text, mask_text, visible
-from pergamon.store import UnitOfWork
+from pergamon.store import UnitOfWork, asked_once
 
 REQUEST_ID, GRANT_ID = re.compile(r"request_[0-9a-f]{32}"), re.compile(r"grant_[0-9a-f]{32}")
 NO_REQUEST = "there is no such request"
@@ -255,6 +255,7 @@ def _require_seen(uow: UnitOfWork, kind: str, name: str, found: AccessRequest | 
 
 
 def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
+@asked_once
     """The projects that the actor sees the requests and grants of, and those for whose assets they see them."""
     places = catalog.standing_places(uow)
     owning = [shared_resource("request", place.project, project="", owner=place) for place in places]
@@ -263,6 +264,7 @@ def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
 
 
 def _using(uow: UnitOfWork) -> list[str]:
+@asked_once
     """The projects that the actor sees the requests and grants of."""
     nobody = Place("", "", "", frozenset(), frozenset())
     names = [place.project for place in catalog.standing_places(uow)]

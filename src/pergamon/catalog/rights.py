@@ -6,6 +6,7 @@ its projects and may take back what is published there, and does not see what is
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from pergamon.catalog.model import Asset, Place
@@ -29,6 +30,7 @@ def unit_team(unit: str) -> str:
     return f"unit:{unit}"
 
 
+@lru_cache(maxsize=10_000)
 def project_roles(project: str, *roles: str) -> frozenset[str]:
     """The roles that membership gives: `project:heart/owner`."""
     return frozenset(team_role(project_team(project), role) for role in roles)
