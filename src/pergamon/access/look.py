@@ -26,7 +26,8 @@ from pergamon.store import UnitOfWork, asked_once
 REQUEST_ID, GRANT_ID = re.compile(r"request_[0-9a-f]{32}"), re.compile(r"grant_[0-9a-f]{32}")
 NO_REQUEST = "there is no such request"
 NO_GRANT = "there is no such grant"
-MOST_AT_ONCE = 1_000
+MOST_AT_ONCE = 1_001
+"""One more than a page of the API, so that it is known whether there are more."""
 
 
 def read_request(uow: UnitOfWork, request_id: str) -> AccessRequest:
@@ -254,8 +255,8 @@ def _require_seen(uow: UnitOfWork, kind: str, name: str, found: AccessRequest | 
         raise UnknownGrant(NO_GRANT, hint="`pergamon grant ls` lists what you may see", decision=refused)
 
 
-def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
 @asked_once
+def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
     """The projects that the actor sees the requests and grants of, and those for whose assets they see them."""
     places = catalog.standing_places(uow)
     owning = [shared_resource("request", place.project, project="", owner=place) for place in places]
@@ -263,8 +264,8 @@ def _sides(uow: UnitOfWork) -> tuple[list[str], list[str]]:
     return _using(uow), [one.id for one in sees_owning]
 
 
-def _using(uow: UnitOfWork) -> list[str]:
 @asked_once
+def _using(uow: UnitOfWork) -> list[str]:
     """The projects that the actor sees the requests and grants of."""
     nobody = Place("", "", "", frozenset(), frozenset())
     names = [place.project for place in catalog.standing_places(uow)]

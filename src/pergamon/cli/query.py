@@ -24,6 +24,7 @@ from pergamon.kernel import Conflict, Invalid, NotFound, open_exclusive
 
 ROWS_ON_SCREEN = 100
 WIDEST_CELL = 80
+RECENT = 50
 
 server_option = click.option("--server", metavar="URL", help="Client mode: ask this server, with your token.")
 token_file_option = click.option(
@@ -112,7 +113,7 @@ def status_command(
 ) -> None:
     """Say where a statement of yours is; without an ID, where the newest are."""
     with statement_place(context, server, token_file) as place:
-        found = [place.state(query_id)] if query_id else place.recent()
+        found = [place.state(query_id)] if query_id else place.history("", RECENT)
     if as_json:
         echo_json(found[0] if query_id else found)
         return
@@ -120,6 +121,25 @@ def status_command(
         click.echo(_state_line(told))
     if query_id and found[0]["error_message"]:
         click.echo(one_line(f"  {found[0]['error_message']}"))
+
+
+@query_command.command("history")
+@click.argument("text", default="")
+@click.option("--limit", default=RECENT, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
+@place_options
+@json_option
+@click.pass_obj
+def history_command(
+    context: CliContext, *, text: str, limit: int, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """List what you ran, newest first; with TEXT, that in which it stands, in letters of either case."""
+    with statement_place(context, server, token_file) as place:
+        found = place.history(text, limit)
+    if as_json:
+        echo_json(found)
+        return
+    for told in found:
+        click.echo(one_line(f"{told['submitted_at'][:16]}  {told['id']}  {told['status']}  {told['sql']}"))
 
 
 @query_command.command("results")

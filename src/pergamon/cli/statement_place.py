@@ -26,7 +26,7 @@ class StatementPlace(Protocol):
 
     def submit(self, sql: str, workgroup: str | None) -> dict[str, Any]: ...
     def state(self, query_id: str) -> dict[str, Any]: ...
-    def recent(self) -> list[dict[str, Any]]: ...
+    def history(self, text: str, limit: int) -> list[dict[str, Any]]: ...
     def cancel(self, query_id: str) -> dict[str, Any]: ...
     def rows(self, query_id: str) -> dict[str, Any]: ...
     def file(self, query_id: str, form: str) -> Iterator[bytes]: ...
@@ -48,8 +48,8 @@ class AtServer:
     def state(self, query_id: str) -> dict[str, Any]:
         return dict(self.client.get(f"{STATEMENTS}/{_part(query_id)}"))
 
-    def recent(self) -> list[dict[str, Any]]:
-        return list(self.client.get("/api/v1/queries")["queries"])
+    def history(self, text: str, limit: int) -> list[dict[str, Any]]:
+        return list(self.client.get(f"/api/v1/queries?text={_part(text)}&limit={limit}")["queries"])
 
     def cancel(self, query_id: str) -> dict[str, Any]:
         return dict(self.client.post(f"{STATEMENTS}/{_part(query_id)}/cancel", {}))
@@ -118,11 +118,11 @@ class Here:
         with self.runtime.begin(self.actor) as uow:
             return query.own_statement(uow, query_id).as_json()
 
-    def recent(self) -> list[dict[str, Any]]:
+    def history(self, text: str, limit: int) -> list[dict[str, Any]]:
         from pergamon import query
 
         with self.runtime.begin(self.actor) as uow:
-            return [entry.as_json() for entry in query.own_queries(uow)]
+            return [entry.as_json() for entry in query.own_queries(uow, text=text, limit=limit)]
 
     def cancel(self, query_id: str) -> dict[str, Any]:
         from pergamon import query

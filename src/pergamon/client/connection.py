@@ -215,9 +215,12 @@ class Client:
         """
         return Statement(self._channel, self._got(f"/api/v1/statements/{_part(statement_id)}"))
 
-    def history(self, *, limit: int = 50) -> Found:
-        """Your queries, newest first."""
-        return Found(self._channel.told("GET", "/api/v1/queries", params={"limit": limit})["queries"])
+    def history(self, text: str = "", *, limit: int = 50) -> Found:
+        """Your queries, newest first; with a text, those in which it stands.
+
+        >>> site.history("encounters")
+        """
+        return Found(self._channel.told("GET", "/api/v1/queries", params={"text": text, "limit": limit})["queries"])
 
     # saved queries
 

@@ -15,7 +15,8 @@ from pergamon.quality.sight import Sight, sight_of
 from pergamon.quality.step import OWN_RULES
 from pergamon.store import UnitOfWork
 
-MOST_SHOWN = 1_000
+MOST_SHOWN = 1_001
+"""One more than a page of the API, so that it is known whether there are more."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pergamon.query.gate import (
     recordable,
 )
 from pergamon.query.governed_view import copies, governed_view
-from pergamon.query.history import own_queries, query_text, workgroup_queries
+from pergamon.query.history import LONGEST_TEXT, own_queries, query_text, workgroup_queries
 from pergamon.query.lake_catalog import LakeCatalog
 from pergamon.query.mask_sql import MaskSecrets, mask_secrets
 from pergamon.query.model import (
@@ -75,6 +75,7 @@ from pergamon.query.workgroups import drop_workgroup, put_workgroup, read_workgr
 __all__ = [
     "DEFAULT_WORKGROUP",
     "FORMS",
+    "LONGEST_TEXT",
     "MEDIA_TYPES",
     "WEEKS",
     "AssetBehind",

@@ -1,5 +1,7 @@
 """Who ran which query? People see their own, a workgroup's admins all but the texts, auditors a text, on the record."""
 
+from datetime import datetime
+
 from pergamon.identity import actions_of_roles
 from pergamon.policy import Action, Resource, decide
 from pergamon.query import tables
@@ -8,12 +10,21 @@ from pergamon.query.gate import NOT_A_NAME
 from pergamon.query.model import IDENTIFIER, HistoryEntry, UnknownQuery, UnknownWorkgroup, WorkgroupSpec
 from pergamon.store import UnitOfWork
 
-LONGEST_PAGE = 1000
+LONGEST_PAGE = 1001
+"""One more than a page of the API, so that it is known whether there are more."""
+LONGEST_TEXT = 200
+"""Characters that are looked for in texts."""
 
 
-def own_queries(uow: UnitOfWork, *, limit: int = 50) -> list[HistoryEntry]:
-    """The actor's own queries, newest first, with their texts."""
-    return tables.own_history(uow, uow.actor.id, min(limit, LONGEST_PAGE))
+def own_queries(
+    uow: UnitOfWork, *, text: str = "", before: tuple[datetime, str] | None = None, limit: int = 50
+) -> list[HistoryEntry]:
+    """The actor's own queries, newest first, with their texts.
+
+    text: only those in whose text this stands, as it is, in letters of either case. before: (time, id) of the last one
+    of the page before. Cost: of a text, all that the actor ever ran.
+    """
+    return tables.own_history(uow, uow.actor.id, text=text, before=before, limit=min(limit, LONGEST_PAGE))
 
 
 def workgroup_queries(uow: UnitOfWork, workgroup: str, *, limit: int = 50) -> list[HistoryEntry]:

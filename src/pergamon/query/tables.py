@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import LiteralString
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -273,10 +274,20 @@ def history(uow: UnitOfWork, workgroup: str, limit: int) -> list[HistoryEntry]:
     return [_entry(row, text=False) for row in rows]
 
 
-def own_history(uow: UnitOfWork, actor: str, limit: int) -> list[HistoryEntry]:
-    rows = uow.rows(
-        "SELECT * FROM query_history WHERE actor = %s ORDER BY submitted_at DESC, id DESC LIMIT %s", (actor, limit)
-    )
+_OWN: LiteralString = """
+    SELECT * FROM query_history WHERE actor = %(actor)s {fits} {older} ORDER BY submitted_at DESC, id DESC LIMIT %(limit)s
+"""
+
+
+def own_history(
+    uow: UnitOfWork, actor: str, *, text: str, before: tuple[datetime, str] | None, limit: int
+) -> list[HistoryEntry]:
+    """Of this actor alone."""
+    fits = "AND strpos(lower(sql_text), lower(%(text)s)) > 0" if text else ""
+    older = "AND (submitted_at, id) < (%(at)s, %(id)s)" if before else ""
+    at, query_id = before or (None, None)
+    asked = {"actor": actor, "text": text, "at": at, "id": query_id, "limit": limit}
+    rows = uow.rows(_OWN.format(fits=fits, older=older), asked)
     return [_entry(row, text=True) for row in rows]
 
 

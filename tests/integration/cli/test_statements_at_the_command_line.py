@@ -73,6 +73,9 @@ def test_texts_are_kept_under_names_and_run(server: str) -> None:
     assert short == long == [[2500]]
     assert "run-saved" in said("query", "--help")
     assert pergamon("query", "statsu", "query_1").exit_code == 2
+    assert said("query", "history", "COUNT(", *at).count(COUNT) == 2
+    assert said("query", "history", "no such text", *at) == ""
+    assert len(said("query", "history", "--limit", "1", *at).splitlines()) == 1
     said("query", "save", "how-many", "-", *at, stdin=COUNT)
     assert said("query", "saved", *at) == "how-many  person:ada\n"
     assert json.loads(said("query", "run-saved", "how-many", *at, "--json"))["rows"] == [[2500]]

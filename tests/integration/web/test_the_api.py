@@ -5,6 +5,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -115,9 +116,22 @@ def test_the_history_over_the_api(anyone: httpx.Client, world: GovernedLake) -> 
     query_id = ask(anyone, world.user.token, "SELECT 42").json()["query_id"]
     own = anyone.get("/api/v1/queries", headers=bearer(world.user.token)).json()["queries"]
     assert [(entry["id"], entry["sql"]) for entry in own] == [(query_id, "SELECT 42")]
+    for number in range(3):
+        ask(anyone, world.user.token, f"SELECT {number} AS Found")
+    ask(anyone, world.admin.token, "SELECT 7 AS found")
+
+    def listed(**asked: str | int) -> dict[str, Any]:  # Any: JSON
+        told: dict[str, Any] = anyone.get("/api/v1/queries", params=asked, headers=bearer(world.user.token)).json()
+        return told
+
+    first = listed(text="found", limit=2)
+    assert [entry["sql"] for entry in first["queries"]] == ["SELECT 2 AS Found", "SELECT 1 AS Found"]
+    rest = listed(text="found", limit=2, after=first["next"])
+    assert ([entry["sql"] for entry in rest["queries"]], rest["next"]) == (["SELECT 0 AS Found"], None)
+    assert listed(text="SELECT%")["queries"] == listed(text="7 AS")["queries"] == [], "of others, and by no pattern"
     of_all = "/api/v1/workgroups/default/queries"
     seen = anyone.get(of_all, headers=bearer(world.admin.token)).json()["queries"]
-    assert [(entry["id"], entry["sql"]) for entry in seen] == [(query_id, None)]
+    assert (seen[-1]["id"], {entry["sql"] for entry in seen}) == (query_id, {None})
     assert anyone.get(of_all, headers=bearer(world.user.token)).status_code == 404
     assert anyone.get(f"/api/v1/queries/{query_id}", headers=bearer(world.admin.token)).status_code == 404
 

@@ -10,9 +10,13 @@ from starlette.responses import JSONResponse, Response
 from pergamon import query
 from pergamon.web.authentication import ActorDep, RuntimeDep
 from pergamon.web.errors import NEVER_STORED
+from pergamon.web.pagination import After, Limit, cursor, moment_in, page
 
 router = APIRouter()
 
+TextQuery = Annotated[
+    str, Query(max_length=query.LONGEST_TEXT, pattern=r"^[^\x00]*$", description="What stands in it.")
+]
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -36,10 +40,14 @@ def run(
 
 
 @router.get("/api/v1/queries")
-def own(rt: RuntimeDep, actor: ActorDep, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
-    """One's own queries, newest first."""
+def own(
+    rt: RuntimeDep, actor: ActorDep, *, text: TextQuery = "", limit: Limit = 50, after: After = None
+) -> dict[str, Any]:
+    """One's own queries, newest first; with `text`, those in whose text it stands, in letters of either case."""
     with rt.begin(actor) as uow:
-        return {"queries": [entry.as_json() for entry in query.own_queries(uow, limit=limit)]}
+        found = query.own_queries(uow, text=text, before=moment_in(after), limit=limit + 1)
+    last = {entry.id: cursor(entry.submitted_at.isoformat(), entry.id) for entry in found}
+    return page("queries", [entry.as_json() for entry in found], limit, lambda one: last[one["id"]])
 
 
 @router.get("/api/v1/queries/{query_id}")

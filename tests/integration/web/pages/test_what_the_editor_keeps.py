@@ -1,5 +1,8 @@
 """A text that is kept for one's colleagues, and the rows of a result, turned to from wherever one is."""
 
+import html
+import re
+
 from tests.reference.portal import Portal
 
 from .conftest import Visit
@@ -23,6 +26,29 @@ def test_a_text_is_kept_for_the_members_of_a_project_and_for_nobody_else(portal:
     refused = eve.send("/query", "/saved-queries", **kept)
     assert refused.status_code == 422
     assert "SELECT 42" in refused.text, "what was written is still there"
+
+
+def test_what_one_ran_is_turned_through_and_searched_and_never_what_others_ran(portal: Portal, visit: Visit) -> None:
+    with portal.by() as uow:
+        for name in ("rena", "remy"):
+            uow.execute(
+                "INSERT INTO query_history (id, workgroup, actor, status, submitted_at, deadline_at, tables, "
+                "snapshots, sql_sha256, sql_text) SELECT 'query_' || %(name)s || n, 'default', 'person:' || %(name)s, 'done', "
+                "now() - n / 2 * interval '1 s', now(), '{}', '{}', '', 'SELECT ' || n || ' AS ' || %(name)s || '_N' "
+                "FROM generate_series(1, 120) n",
+                {"name": name},
+            )
+    rena, seen = visit("rena"), list[str]()
+    path: str | None = "/queries"
+    while path is not None:
+        page = rena.get(path).text
+        seen += re.findall(r'href="/query/query_rena(\d+)"', page)
+        assert "remy" not in page.split("<main")[1]
+        path = next((html.unescape(link) for link in re.findall(r'href="(/queries\?[^"]*after=[^"]*)"', page)), None)
+    assert len(seen) == len(set(seen)) == 120, "each once, also those of one moment"
+    found = rena.get("/queries?text=select+7_AS+".replace("_", "+"), **{"X-Fragment": "1"}).text
+    assert ("<html" in found, re.findall(r"query_(\w+)\"", found)) == (False, ["rena7"])
+    assert "In nothing that you ran." in rena.get("/queries?text=remy_n").text
 
 
 def test_rows_are_turned_to_by_their_number(visit: Visit) -> None:
