@@ -17,51 +17,71 @@ from pergamon.cli.short_help import short_help
 from pergamon.kernel import Kind, PergamonError, keep_incident
 from pergamon.settings import settings_from_environment
 
-COMMANDS = {
-    "init": "pergamon.cli.deploy:init_command",
-    "quickstart": "pergamon.cli.deploy:quickstart_command",
-    "ls": "pergamon.cli.ls:ls_command",
-    "synth": "pergamon.cli.deploy:synth_command",
-    "deploy": "pergamon.cli.deploy:deploy_command",
-    "diff": "pergamon.cli.deploy:diff_command",
-    "destroy": "pergamon.cli.deploy:destroy_command",
-    "schema": "pergamon.cli.deploy:schema_command",
-    "replication": "pergamon.cli.replication:replication_group",
-    "run": "pergamon.cli.run:run_command",
-    "runs": "pergamon.cli.run:runs_command",
-    "tracker": "pergamon.cli.run:tracker_group",
-    "crawl": "pergamon.cli.crawl:crawl_group",
-    "lineage": "pergamon.cli.lineage:lineage_group",
-    "query": "pergamon.cli.query:query_command",
-    "tables": "pergamon.cli.query:tables_command",
-    "request": "pergamon.cli.request:request_group",
-    "grant": "pergamon.cli.grant:grant_group",
-    "project": "pergamon.cli.project:project_group",
-    "data-source": "pergamon.cli.project:data_source_group",
-    "storage": "pergamon.cli.storage:storage_command",
-    "asset": "pergamon.cli.asset:asset_group",
-    "product": "pergamon.cli.asset:product_group",
-    "glossary": "pergamon.cli.glossary:glossary_group",
-    "quality": "pergamon.cli.quality:quality_group",
-    "search": "pergamon.cli.search:search_command",
-    "put": "pergamon.cli.objects:put_command",
-    "get": "pergamon.cli.objects:get_command",
-    "rm": "pergamon.cli.objects:rm_command",
-    "object": "pergamon.cli.objects:object_group",
-    "audit": "pergamon.cli.audit:audit_group",
-    "login": "pergamon.cli.login:login_command",
-    "logout": "pergamon.cli.login:logout_command",
-    "person": "pergamon.cli.person:person_group",
-    "token": "pergamon.cli.identity:token_group",
-    "secret": "pergamon.cli.secret:secret_group",
-    "sample": "pergamon.cli.sample:sample_group",
-    "up": "pergamon.cli.operate:up_command",
-    "down": "pergamon.cli.operate:down_command",
-    "status": "pergamon.cli.operate:status_command",
-    "health": "pergamon.cli.health:health_command",
-    "configuration": "pergamon.cli.configuration:configuration_group",
-    "demo": "pergamon.cli.demo:demo_command",
+COMMANDS_BY_PURPOSE = {
+    "Try it": {
+        "demo": "pergamon.cli.demo:demo_command",
+        "sample": "pergamon.cli.sample:sample_group",
+    },
+    "Describe the platform, and bring it about": {
+        "init": "pergamon.cli.deploy:init_command",
+        "quickstart": "pergamon.cli.deploy:quickstart_command",
+        "ls": "pergamon.cli.ls:ls_command",
+        "synth": "pergamon.cli.deploy:synth_command",
+        "schema": "pergamon.cli.deploy:schema_command",
+        "deploy": "pergamon.cli.deploy:deploy_command",
+        "diff": "pergamon.cli.deploy:diff_command",
+        "destroy": "pergamon.cli.deploy:destroy_command",
+        "configuration": "pergamon.cli.configuration:configuration_group",
+    },
+    "Bring data in": {
+        "replication": "pergamon.cli.replication:replication_group",
+        "tracker": "pergamon.cli.run:tracker_group",
+        "put": "pergamon.cli.objects:put_command",
+        "get": "pergamon.cli.objects:get_command",
+        "rm": "pergamon.cli.objects:rm_command",
+        "object": "pergamon.cli.objects:object_group",
+        "crawl": "pergamon.cli.crawl:crawl_group",
+        "data-source": "pergamon.cli.project:data_source_group",
+    },
+    "Make data of it": {
+        "run": "pergamon.cli.run:run_command",
+        "runs": "pergamon.cli.run:runs_command",
+    },
+    "Understand it": {
+        "search": "pergamon.cli.search:search_command",
+        "asset": "pergamon.cli.asset:asset_group",
+        "product": "pergamon.cli.asset:product_group",
+        "glossary": "pergamon.cli.glossary:glossary_group",
+        "lineage": "pergamon.cli.lineage:lineage_group",
+        "quality": "pergamon.cli.quality:quality_group",
+    },
+    "Ask for it, give it": {
+        "project": "pergamon.cli.project:project_group",
+        "request": "pergamon.cli.request:request_group",
+        "grant": "pergamon.cli.grant:grant_group",
+    },
+    "Query it": {
+        "query": "pergamon.cli.query:query_command",
+        "tables": "pergamon.cli.query:tables_command",
+    },
+    "Who may come in, and what was done": {
+        "login": "pergamon.cli.login:login_command",
+        "logout": "pergamon.cli.login:logout_command",
+        "person": "pergamon.cli.person:person_group",
+        "token": "pergamon.cli.identity:token_group",
+        "secret": "pergamon.cli.secret:secret_group",
+        "audit": "pergamon.cli.audit:audit_group",
+    },
+    "Keep it running": {
+        "up": "pergamon.cli.operate:up_command",
+        "down": "pergamon.cli.operate:down_command",
+        "status": "pergamon.cli.operate:status_command",
+        "health": "pergamon.cli.health:health_command",
+        "storage": "pergamon.cli.storage:storage_command",
+    },
 }
+"""What people do with it, along the way of the data; and where each command is."""
+COMMANDS = {name: at for commands in COMMANDS_BY_PURPOSE.values() for name, at in commands.items()}
 
 EXIT_CODES = {
     Kind.INVALID: 2,
@@ -92,11 +112,13 @@ class LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing one."""
-        room = formatter.width - 6 - max(map(len, COMMANDS))
-        with formatter.section("Commands"):
-            said = {name: click.Command(name, help=short_help(at)) for name, at in COMMANDS.items()}
-            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in said.items()])
+        """The commands by what people do, in columns that stand below each other; none is imported."""
+        widest = max(map(len, COMMANDS))
+        for purpose, commands in COMMANDS_BY_PURPOSE.items():
+            said = {name: click.Command(name, help=short_help(at)) for name, at in commands.items()}
+            room = formatter.width - 6 - widest
+            with formatter.section(purpose):
+                formatter.write_dl([(name.ljust(widest), one.get_short_help_str(room)) for name, one in said.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pergamon.cli.main import COMMANDS, group
+from pergamon.cli.main import COMMANDS, COMMANDS_BY_PURPOSE, group
 from pergamon.cli.short_help import short_help
 
 HEAVY = ("pyiceberg", "pyarrow", "pydantic", "psycopg", "fastapi", "httpx")
@@ -29,8 +29,14 @@ def test_a_command_is_listed_with_what_it_says_of_itself(name: str) -> None:
 
 
 def test_the_list_holds_every_command() -> None:
+    """Each once, below what it is for."""
     said = CliRunner().invoke(group, ["--help"]).output
-    assert [line.split()[0] for line in said.partition("Commands:")[2].splitlines() if line.strip()] == list(COMMANDS)
+    first = next(iter(COMMANDS_BY_PURPOSE))
+    listed = f"{first}:{said.partition(first + ':')[2]}".splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ")] == list(COMMANDS)
+    assert [line for line in listed if line and not line.startswith("  ")] == [f"{one}:" for one in COMMANDS_BY_PURPOSE]
+    assert sum(map(len, COMMANDS_BY_PURPOSE.values())) == len(COMMANDS)
+    assert group.list_commands(click.Context(group)) == list(COMMANDS), "which a shell completes"
 
 
 def test_the_list_of_commands_loads_no_engine_and_no_room() -> None:
