@@ -1,6 +1,7 @@
 """How a template becomes text: everything that comes from people or data is escaped, and a name that nobody gave is an
 error and no gap."""
 
+import re
 from functools import cache, partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from pergamon.web.pages.words import (
 )
 
 TEMPLATES = FOLDER.parent / "templates"
-LONGEST_LINE = 100
+NAME_PARTS = re.compile(r"[^._/]*[._/]|[^._/]+")
 
 
 @cache
@@ -64,6 +65,7 @@ def _filters(spoken: Language) -> dict[str, Any]:
         "size": spoken.size,
         "translated": spoken.text,
         "person": person,
+        "breakable": breakable,
         "marked": marked_up,
         "state": state_told,
         "mask": lambda mask: spoken.text(mask_told(mask)),
@@ -80,6 +82,13 @@ def _advice(error: PergamonError) -> Advice:
 def person(principal: str | None) -> str:
     """How somebody is called on a page: `person:ada` is ada."""
     return (principal or "").removeprefix("person:")
+
+
+def breakable(name: str) -> Markup:
+    """A name without spaces may be broken where its parts meet: `heart_study_sub.encounters`."""
+    if " " in name:
+        return Markup.escape(name)
+    return Markup("<wbr>").join(map(Markup.escape, NAME_PARTS.findall(name)))
 
 
 def marked_up(text: str, ranges: list[list[int]] | None) -> Markup:

@@ -119,7 +119,7 @@ def test_what_ran_is_shown_with_its_steps_attempts_and_reason(busy: Portal, visi
     assert "did not go through" in page
     assert "alert(1)" in page
     assert EVIL not in page
-    assert page.count("plot-cross") == 1, "a run that failed is told by a shape, not by a colour alone"
+    assert page.count("plot-mark") == 1, "a run that failed is told by a shape, not by a colour alone"
     runs = list(dict.fromkeys(re.findall(r'href="(/pipelines/runs/[^"]+)"', page)))
     texts = [engineer.get(path).text for path in runs]
     assert any("curated_db.v" in text and re.search(r'<td class="num"[^>]*>3</td>', text) for text in texts), (
