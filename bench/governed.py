@@ -41,6 +41,7 @@ from pergamon.query import (
     Reading,
     TableName,
     judge,
+    looked_for,
     mask_secrets,
 )
 from pergamon.query.mask_sql import mask_sql
@@ -130,9 +131,11 @@ def _governed(
     sql = statement.format(**{name: str(table.name) for name, table in tables.items()})
 
     def run() -> list[dict[str, Any]]:
-        named = judge(sql, sandbox.parse).tables
-        granted = tuple(table for table in tables.values() if table.name in named)
-        rows, _more = sandbox.run(QueryJob("query_bench", sql, granted, LIMITS))
+        judged = judge(sql, sandbox.parse)
+        granted = tuple(table for table in tables.values() if table.name in judged.tables)
+        sought = looked_for(judged, granted)
+        asked = tuple(replace(table, sought=sought[table.name]) for table in granted)
+        rows, _more = sandbox.run(QueryJob("query_bench", sql, asked, LIMITS))
         found: list[dict[str, Any]] = rows.to_pylist()
         return found
 

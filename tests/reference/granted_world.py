@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pergamon.kernel import Invalid, NotFound
 from pergamon.policy import (
     GrantRights,
     PolicyColumn,
@@ -33,7 +34,18 @@ from pergamon.policy import (
     united,
     with_row_fields,
 )
-from pergamon.query import Column, Reading, governed_view, mask_secrets
+from pergamon.query import (
+    Column,
+    GrantedTable,
+    Reading,
+    Sought,
+    TableName,
+    governed_view,
+    judge,
+    looked_for,
+    mask_secrets,
+)
+from pergamon.query.governed_view import given_columns
 from tests.reference import plain_rights
 from tests.reference.duckdb_rights import arrow_type
 
@@ -137,7 +149,8 @@ def granted_parts(way: str = WAYS[0]) -> tuple[GrantedPart, ...]:
     )  # fmt: skip
 
 
-Governed = Callable[[str, Reading], str]
+Governed = Callable[[str, Reading, Sought], str]
+"""The view of a table: its files, how they are read, and the rows of it that a statement looks for."""
 
 
 def opened(
@@ -152,13 +165,48 @@ def opened(
             pq.write_table(part.raw_arrow() if way else part.given_arrow(), files[part.name], row_group_size=40)
     allowed = ", ".join(f"'{file}'" for file in files.values())
     connection.execute(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false; CREATE SCHEMA {SCHEMA}")
-    for part in granted_parts(way or WAYS[0]):
-        scan = f"read_parquet('{files[part.name]}')"
-        source = view(scan, part.reading) if way else f"(SELECT * FROM {scan} OFFSET 0)"
-        connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
+    if way:
+        stand_for(connection, directory, way, view, {})
+    else:
+        for part in granted_parts():
+            source = f"(SELECT * FROM read_parquet('{files[part.name]}') OFFSET 0)"
+            connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
     if locked:
         connection.execute("SET lock_configuration = true")
     return connection
+
+
+def stand_for(
+    connection: duckdb.DuckDBPyConnection, directory: Path, way: str, view: Governed, sought: Mapping[str, Sought]
+) -> None:
+    """Make the views of the tables, for a statement that looks for these rows of them."""
+    for part in granted_parts(way):
+        source = view(
+            f"read_parquet('{directory / f'{part.name}.raw.parquet'}')", part.reading, sought.get(part.name, Sought())
+        )
+        connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
+
+
+def sought_by(connection: duckdb.DuckDBPyConnection, sql: str, way: str) -> dict[str, Sought]:
+    """What a statement looks for in each table, by the table's name; of one that the gate would refuse, all."""
+    try:
+        judged = judge(
+            sql, lambda text: str(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
+        )
+    except (Invalid, NotFound):
+        return {}
+    return {name.table: each for name, each in looked_for(judged, granted_tables(way)).items()}
+
+
+@cache
+def granted_tables(way: str) -> tuple[GrantedTable, ...]:
+    """The three tables as a statement is told of them."""
+    return tuple(
+        GrantedTable(
+            TableName(SCHEMA, part.name), None, "", (), given_columns(part.reading.columns, part.rights), part.reading
+        )
+        for part in granted_parts(way)
+    )
 
 
 def _columns(name: str) -> tuple[PolicyColumn, ...]:

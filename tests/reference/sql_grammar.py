@@ -144,6 +144,9 @@ class Statements:
     def _one(self, *options: str) -> str:
         return self.draw.choice(options)
 
+    def _one_of(self, *options: Source) -> Source:
+        return self.draw.choice(options)
+
     def _name(self, stem: str = "t") -> str:
         self._names += 1
         return f"{stem}{self._names}"
@@ -184,7 +187,15 @@ class Statements:
             columns, raw = dict(left.columns), dict(left.raw)
         if kind == "CROSS JOIN":
             return Source(f"{left.sql} CROSS JOIN {self._table('patients').sql}", dict(left.columns), dict(left.raw))
+        if kind == "JOIN" and self._often(0.3):
+            self._note("join using")
+            left, right = self._table("visits"), self._table("labs")
+            joined = f"{left.sql} JOIN {right.sql} USING ({self._one('patient', 'patient, amount', 'code')})"
+            return Source(joined, {**left.columns, **right.columns}, {**left.raw, **right.raw})
         on = f"{self._column(left, 'n')} = {self._column(right, 'n')}"
+        if self._often(0.2):
+            self._note("join with what is looked for")
+            on += f" AND {self._sought(self._one_of(left, right))}"
         if kind == "JOIN" and self._often(0.3):
             self._note("condition that fails on")
             on += f" AND {self._fragile_test(left)}"
@@ -242,6 +253,30 @@ class Statements:
         self._note(f"word {word[0]}")
         return word[1](inner)
 
+    def _sought(self, source: Source) -> str:
+        """A column that is given as it is, against constants: a condition that the barrier may take over."""
+        plain = [
+            (alias, column, kind)
+            for alias, (table,) in source.raw.items()
+            for column, kind, mask in COLUMNS[table]
+            if mask is None and kind in SOUGHT
+        ]
+        if not plain:
+            return self._condition(source, 0)
+        alias, column, kind = self.draw.choice(plain)
+        self._note(f"sought {kind}")
+        name = column if self._often(0.2) else f"{alias}.{column}"
+        constants = (*SOUGHT[kind], *TEXTS.get(column, ()) * 3)
+        one, other = self._one(*constants), self._one(*constants)
+        forms = [f"{name} {sign} {one}" for sign in ("=", "<", "<=", ">", ">=", "<>")]
+        forms += [f"{one} {self._one('=', '<', '>=')} {name}", f"{name} BETWEEN {one} AND {other}"]
+        forms += [f"{name} IN ({one}, {other})", f"({name} < {one} OR {name} = {other})"]
+        alike = [f"{alias}.{name}" for name, its, mask in COLUMNS[source.raw[alias][0]] if its == kind and mask is None]
+        forms += [f"{alias}.{column} {self._one('=', '<', '>=')} {self._one(*alike)}"]
+        if kind == "string":
+            forms += [f"{name} LIKE {self._one(*LIKE)}"] * 2
+        return self.draw.choice(forms)
+
     def _condition(self, source: Source, depth: int = 2) -> str:
         roll = self.draw.random()
         if roll < 0.2 and depth:
@@ -249,7 +284,7 @@ class Statements:
             one, other = self._condition(source, depth - 1), self._condition(source, depth - 1)
             return self._one(f"({one} AND {other})", f"({one} OR {other})", f"(NOT {one})")
         if roll < 0.45:
-            return self._fragile_test(source)
+            return self._sought(source) if roll > 0.37 else self._fragile_test(source)
         if roll < 0.6 and depth:
             return self._subquery_test(source)
         kind = self._one("n", "s", "d", "f")
@@ -282,7 +317,10 @@ class Statements:
                 return f"(SELECT count(*) FROM {inner.sql} WHERE {m} = {n} AND {where}) {self._one('>', '<=')} 1"
 
     def _where(self, source: Source) -> str:
-        return f" WHERE {self._condition(source)}" if self._often(0.75) else ""
+        if self._often(0.25):
+            self._note("sought and more")
+            return f" WHERE {self._sought(source)} AND {self._condition(source)}"
+        return f" WHERE {self._condition(source)}" if self._often(0.67) else ""
 
     def _shown(self, source: Source, most: int) -> list[tuple[str, str]]:
         """(kind, SQL) of some columns and expressions."""
@@ -491,6 +529,29 @@ class Statements:
         return f"SELECT {kind} AS o, {alias}.patient FROM {source.sql}{self._where(source)}"
 
 
+SOUGHT: Mapping[str, tuple[str, ...]] = {
+    "long": ("3", "17", "40", "-1", "2147483648", "2.5", "NULL"),
+    "int": ("3", "6", "11", "0", "70000000000"),
+    "string": ("''", "'5'", "'zz'", "'TOP-SECRET 7'"),
+    "date": ("DATE '2021-05-05'", "'2022-01-31'", "DATE '2020-06-30'", "TIMESTAMP '2021-01-01 10:00:00'"),
+    "timestamp": ("TIMESTAMP '2021-05-05 10:00:00'", "DATE '2022-01-01'", "'2020-12-31 23:59:59.5'", "'2021-07-01'"),
+    "double": ("2.5", "40", "75.25", "0.1", "1e3", "-1.5"),
+    "decimal(9,2)": ("1.25", "30", "55.5", "70.125"),
+    "boolean": ("true", "false"),
+}
+"""Constants for columns of each type; some are not values of it."""
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "site": ("'north'",),
+    "code": ("'0500'", "'4000'", "'50'"),
+    "pattern": ("'a+'", "'x|y'"),
+    "hexes": ("'4A'", "'414243'"),
+    "document": ("'[3, 4]'", "'{'"),
+    "day_text": ("'2021-05-05'", "'2023'"),
+    "kind": ("'glucose'", "'sodium'"),
+    "unit": ("'mmol/l'", "'mmol'"),
+}
+LIKE = ("'n%'", "'0%'", "'glu%'", "'%'", "'0_0%'", "'mmol/l'", "'TOP%'")
+
 CONSTANTS = {
     "n": "7", "s": "'north'", "d": "DATE '2021-05-05'", "t": "TIMESTAMP '2021-05-05 10:00:00'", "b": "true", "f": "2.5",
     "m": "CAST(1.25 AS DECIMAL(9,2))", "l": "['a', 'b']", "x": "0",
@@ -595,4 +656,5 @@ def all_constructs() -> set[str]:
     """Everything that `reached` may count of words and fragile families: what the meta-test demands."""
     words = {f"word {word}" for kind, every in WORDS.items() if kind != "x" for word, _ in every}
     fragile = {f"fragile {family}" for every in FRAGILE.values() for _, _, family in every}
+    fragile |= {f"sought {kind}" for kind in SOUGHT}
     return words | fragile | {shape.__name__.removeprefix("_") for shape in SHAPES}

@@ -39,12 +39,12 @@ def _source(table: GrantedTable) -> str:
         return _without_what_was_deleted(table, table.columns)
     if reading.rights.is_of_every_cell:
         return governed_view(_without_what_was_deleted(table, reading.columns), reading)
-    return governed_view(_scan(table, reading.columns), reading)
+    return governed_view(_scan(table, reading.columns), reading, table.sought)
 
 
 def _without_what_was_deleted(table: GrantedTable, columns: Sequence[Column]) -> str:
     scan = _scan(table, columns)
-    return copies(scan, columns) if table.has_deleted_rows else scan
+    return copies(scan, columns, sought=table.sought) if table.has_deleted_rows else scan
 
 
 def _scan(table: GrantedTable, columns: Sequence[Column]) -> str:

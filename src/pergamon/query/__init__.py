@@ -13,6 +13,7 @@ from pergamon.query.gate import (
 from pergamon.query.governed_view import copies, governed_view
 from pergamon.query.history import LONGEST_TEXT, own_queries, query_text, workgroup_queries
 from pergamon.query.lake_catalog import LakeCatalog
+from pergamon.query.looked_for import looked_for
 from pergamon.query.mask_sql import MaskSecrets, mask_secrets
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
@@ -35,6 +36,7 @@ from pergamon.query.model import (
     QueueFull,
     Reading,
     SandboxMissing,
+    Sought,
     TableNotReadable,
     UnknownQuery,
     UnknownWorkgroup,
@@ -115,6 +117,7 @@ __all__ = [
     "RunnerPlace",
     "SandboxMissing",
     "SavedQuery",
+    "Sought",
     "StatementAct",
     "StatementRunner",
     "StatementState",
@@ -138,6 +141,7 @@ __all__ = [
     "governed_view",
     "identifier",
     "judge",
+    "looked_for",
     "mask_secrets",
     "own_queries",
     "own_statement",

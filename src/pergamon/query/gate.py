@@ -67,7 +67,7 @@ class JudgedQuery:
     """A text that may be run, once every one of `tables` may be read.
 
     columns: the last part of every column reference, lower-case, for helpful messages. aliases: names given in the
-    text. inexact: what of the text makes an answer depend on chance: functions, and the word `sample`.
+    text. inexact: what of the text makes an answer depend on chance: functions, and the word `sample`. tree: DuckDB's.
     """
 
     sql: str
@@ -75,6 +75,7 @@ class JudgedQuery:
     columns: frozenset[str]
     aliases: frozenset[str]
     inexact: frozenset[str] = frozenset()
+    tree: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 def judge(sql: str, serialize: Serialize) -> JudgedQuery:
@@ -247,6 +248,7 @@ class _Walk:
             columns=frozenset(self.columns),
             aliases=frozenset(self.aliases),
             inexact=frozenset(self.inexact),
+            tree=tree,
         )
 
     def _look(self, kind: str, value: Any, scope: Scope) -> None:

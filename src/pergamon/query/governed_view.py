@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
-from pergamon.policy import ColumnRight, PolicyColumn, TableRights, is_nested, row_fields
+from pergamon.policy import ColumnRight, PolicyColumn, Predicate, TableRights, fields_of, is_nested, row_fields
 from pergamon.query.governed_cell import CellRights, given_type, rows_sql
-from pergamon.query.model import Column, Reading, TableNotReadable
+from pergamon.query.model import Column, Reading, Sought, TableNotReadable
 from pergamon.query.sql_literals import identifier, text_literal
 
 RAW = "raw"
@@ -26,11 +26,14 @@ BARRIER = "OFFSET 0"
 """Costs nothing while the order of rows is left open (`preserve_insertion_order`), which the sandbox does."""
 NEVER = "random() > 2"
 """What the engine cannot know beforehand."""
+ALL = Sought()
+SEVERAL = 2
 
 
-def governed_view(base: str, reading: Reading) -> str:
+def governed_view(base: str, reading: Reading, sought: Sought = ALL) -> str:
     """A SELECT in brackets over `base`, a source of all the table's columns.
 
+    sought: what the statement looks for; other rows may stay behind the barrier.
     Raises:
         TableNotReadable: none of the granted columns is there any more.
     """
@@ -44,7 +47,7 @@ def governed_view(base: str, reading: Reading) -> str:
     if not reading.rights.is_of_every_cell:
         shown |= {column: _alone(cell) for column, cell in shown.items() if _holds_lists(column)}
     selected = ", ".join(f"{cell} AS {identifier(column.name)}" for column, cell in shown.items())
-    return f"(SELECT {selected} FROM {_passing(base, reading, raw)} AS {RAW})"  # noqa: S608 - quoted
+    return f"(SELECT {selected} FROM {_passing(base, reading, sought)} AS {RAW})"  # noqa: S608 - quoted
 
 
 def given_columns(columns: Sequence[Column], rights: TableRights) -> tuple[Column, ...]:
@@ -59,17 +62,43 @@ def _is_given(column: Column, rights: Mapping[int, ColumnRight]) -> bool:
     return column.field_id in rights and given_type(column.type, rights) is not None
 
 
-def copies(base: str, columns: Sequence[Column], where: str = "true") -> str:
-    """The rows of `base` for which `where` holds, behind the barrier: nothing can be told of its other rows."""
+def copies(base: str, columns: Sequence[Column], given: Predicate | None = None, sought: Sought = ALL) -> str:
+    """The rows of `base` that are given, behind the barrier: nothing can be told of the others.
+
+    What a statement looks for is asked of given rows only, below a barrier of their own: how long that takes, too,
+    tells nothing of the others. It cannot fail, so nothing need be copied for it (ADR 0031).
+    """
     copied = ", ".join(f"{_copied(column)} AS {identifier(column.name)}" for column in columns)
-    return f"(SELECT {copied} FROM {base} AS {RAW} WHERE {where} {BARRIER})"  # noqa: S608 - quoted
+    raw = {number: sql for column in columns for number, sql in _values_of(column).items()}
+    passing = f"{base} AS {RAW} WHERE {_guessed(given, sought, raw)} {BARRIER}"
+    if looked_for := _looked_for(sought, raw):
+        passing = f"(SELECT * FROM {passing}) AS {RAW} WHERE {looked_for} {BARRIER}"  # noqa: S608 - quoted
+    return f"(SELECT {copied} FROM {passing})"  # noqa: S608 - quoted
 
 
-def _passing(base: str, reading: Reading, raw: Mapping[int, str]) -> str:
+def _guessed(given: Predicate | None, sought: Sought, raw: Mapping[int, str]) -> str:
+    """The rows that are given; twice, where a statement asks more of them than a scan would take over.
+
+    The engine guesses how many rows each side of a join has by the conditions of its scan and by those that stay above
+    it, and sees none of a statement's own through the barrier. A filter of several columns, in words that no scan takes
+    over, makes it guess as it would without one.
+    """
+    where = rows_sql(given, raw)
+    if given is None or not sought.and_more or len(fields_of(given)) < SEVERAL:
+        return where
+    return f"{where} AND NOT {where} IS NOT TRUE"
+
+
+def _looked_for(sought: Sought, raw: Mapping[int, str]) -> str:
+    pairs = [f"({raw[one]} {operator} {raw[other]})" for one, operator, other in sought.pairs]
+    return " AND ".join(([] if sought.rows is None else [rows_sql(sought.rows, raw)]) + pairs)
+
+
+def _passing(base: str, reading: Reading, sought: Sought) -> str:
     """The rows that are given, with every column. Where all cells are, there is nothing to keep apart."""
     if reading.rights.is_of_every_cell:
         return base
-    return copies(base, reading.columns, rows_sql(reading.rights.rows, raw))
+    return copies(base, reading.columns, reading.rights.rows, sought)
 
 
 def _values_of(column: Column) -> dict[int, str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pergamon.access import SubscribedTable
 from pergamon.kernel import Invalid, Kind, NotFound, PergamonError, Unavailable
 from pergamon.lake import TableRecord
-from pergamon.policy import Resource, TableRights
+from pergamon.policy import Predicate, Resource, TableRights
 from pergamon.query.gate import TableName
 from pergamon.query.json_values import as_json, values_in
 from pergamon.query.mask_sql import MaskSecrets
@@ -210,6 +210,19 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Sought:
+    """Which rows of a table a statement looks for (`looked_for.py`).
+
+    rows: TRUE for each row that may count for its answer; None: any may. pairs: columns by field id, with the sign
+    between them that holds in each such row. and_more: it asks something of each row that no scan would take over.
+    """
+
+    rows: Predicate | None = None
+    pairs: tuple[tuple[int, str, int], ...] = ()
+    and_more: bool = False
+
+
+@dataclass(frozen=True)
 class GrantedTable:
     """One snapshot of a table that may be read: every file that a reader must open, and no other.
 
@@ -235,6 +248,8 @@ class GrantedTable:
     """The lake's own name of a subscription's table; of a table of the lake, its name is that."""
     asset_id: str | None = None
     """The asset of which a grant gives it."""
+    sought: Sought = Sought()
+    """What the statement looks for in it."""
 
     @property
     def rights(self) -> TableRights | None:

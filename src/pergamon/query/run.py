@@ -10,7 +10,7 @@ import difflib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pergamon.identity import actions_of_roles
@@ -20,6 +20,7 @@ from pergamon.query import tables
 from pergamon.query.events import QueryAbandoned, QueryFailed, QueryRan, QueryStarted, QueryWasCancelled
 from pergamon.query.exact import require_exact
 from pergamon.query.gate import NOT_A_NAME, JudgedQuery, judge
+from pergamon.query.looked_for import looked_for
 from pergamon.query.model import (
     DEFAULT_WORKGROUP,
     IDENTIFIER,
@@ -217,7 +218,9 @@ def _admitted(
     granted = tuple(describe_table(uow, place.catalog, name) for name in sorted(judged.tables))
     require_exact(judged, granted)
     _require_in_reach(granted, spec)
-    return judged, QueryJob(id=query_id, sql=sql, tables=granted, limits=spec.limits)
+    sought = looked_for(judged, granted)
+    asked = tuple(replace(table, sought=sought[table.name]) for table in granted)
+    return judged, QueryJob(id=query_id, sql=sql, tables=asked, limits=spec.limits)
 
 
 def _require_in_reach(granted: tuple[GrantedTable, ...], spec: WorkgroupSpec) -> None:

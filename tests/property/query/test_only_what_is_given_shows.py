@@ -13,8 +13,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from pergamon.query import Reading, governed_view
-from tests.reference.granted_world import SECRET, WAYS, Governed, granted_parts, opened
+from pergamon.query import Reading, Sought, governed_view
+from tests.reference.granted_world import (
+    COLUMNS,
+    SECRET,
+    WAYS,
+    Governed,
+    granted_parts,
+    opened,
+    sought_by,
+    stand_for,
+)
 from tests.reference.sql_grammar import Statements, all_constructs
 
 SEED = 4
@@ -59,22 +68,30 @@ def test_most_statements_are_answered_with_rows_and_some_with_errors(directory: 
     assert len({kind for kind, _ in answers}) >= 5, "rows, and errors of several classes"
 
 
-def unguarded(base: str, reading: Reading) -> str:
+def unguarded(base: str, reading: Reading, sought: Sought) -> str:
     """The view as if DuckDB could be trusted with it: neither OFFSET nor copies."""
-    return without_copies(base, reading).replace(" OFFSET 0", "")
+    return without_copies(base, reading, sought).replace(" OFFSET 0", "")
 
 
-def without_copies(base: str, reading: Reading) -> str:
+def without_copies(base: str, reading: Reading, sought: Sought) -> str:
     """The view with its OFFSET, but the values as they come from the files."""
-    return re.sub(
-        r'COALESCE\((raw\."\w+"), CASE WHEN random\(\) > 2 THEN \1 END\)', r"\1", governed_view(base, reading)
-    )
+    view = governed_view(base, reading, sought)
+    return re.sub(r'COALESCE\((raw\."\w+"), CASE WHEN random\(\) > 2 THEN \1 END\)', r"\1", view)
 
 
 @pytest.mark.parametrize("view", [unguarded, without_copies])
 def test_without_its_barrier_the_view_does_tell(directory: Path, view: Governed) -> None:
     """What the suite is worth: it finds what DuckDB 1.5.5 does to a plain view, and to one with half a barrier."""
     assert any(True for _ in differing(directory, WAYS[3], SEED, A_SHARE, view))
+
+
+def test_many_statements_look_for_some_rows_only(directory: Path) -> None:
+    """What a statement does not look for stays behind the barrier (ADR 0031): that, too, must change no answer."""
+    statements = Statements(SEED)
+    with opened(directory, WAYS[0]) as governed:
+        sought = [sought_by(governed, statements.statement(), WAYS[0]) for _ in range(A_SHARE)]
+    assert sum(any(each.rows for each in found.values()) for found in sought) > 0.1 * A_SHARE
+    assert {name for found in sought for name, each in found.items() if each.rows} == set(COLUMNS)
 
 
 def test_the_copy_holds_no_secret_and_the_files_of_the_view_do(directory: Path) -> None:
@@ -94,6 +111,7 @@ def differing(
     with opened(directory, None) as copy, opened(directory, way, view) as governed:
         for _ in range(count):
             sql = statements.statement()
+            stand_for(governed, directory, way, view, sought_by(governed, sql, way))
             expected, found = answer(copy, sql), answer(governed, sql)
             if not same(expected, found) and not under_another_plan(directory, sql, expected, found):
                 yield sql, str(expected)[:500], str(found)[:500]
