@@ -46,18 +46,11 @@ def read_in_force(uow: UnitOfWork, kind: str, *, after: str = "", limit: int | N
     require_read(uow)
     if kind not in KINDS:
         raise NotFound(f"the configuration knows no {kind}", hint=f"there are {', '.join(sorted(KINDS))}")
-    brought = {item.name: item for item in tables.remembered_resources(uow) if item.kind == kind}
+    brought = tables.modules_of_resources(uow, kind)
     specs = KINDS[kind].read(uow)
-    return [
-        InForce(
-            kind,
-            name,
-            brought[name].deployment if name in brought else None,
-            brought[name].module if name in brought else None,
-            plain_spec(specs[name]),
-        )
-        for name in sorted(name for name in specs if name > after)[:limit]
-    ]
+    shown = sorted(name for name in specs if name > after)[:limit]
+    told = [(name, *brought.get(name, (None, None))) for name in shown]
+    return [InForce(kind, name, deployment, module, plain_spec(specs[name])) for name, deployment, module in told]
 
 
 def require_read(uow: UnitOfWork) -> None:

@@ -28,6 +28,12 @@ def remembered_resources(uow: UnitOfWork) -> list[Remembered]:
     return [Remembered(**row) for row in rows]
 
 
+def modules_of_resources(uow: UnitOfWork, kind: str) -> dict[str, tuple[str, str]]:
+    """Of one kind: which deployment made each of its resources, and which module."""
+    rows = uow.rows("SELECT name, deployment_id, module FROM deployment_resource WHERE kind = %s", (kind,))
+    return {row["name"]: (row["deployment_id"], row["module"]) for row in rows}
+
+
 def count_resources(uow: UnitOfWork) -> dict[str, int]:
     """Deployment -> how many resources it made, by name."""
     rows = uow.rows("SELECT deployment_id AS name, count(*) AS n FROM deployment_resource GROUP BY 1 ORDER BY 1")

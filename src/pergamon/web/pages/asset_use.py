@@ -14,7 +14,7 @@ from pergamon.kernel import PergamonError
 from pergamon.policy import Action
 from pergamon.query import TableName, UnknownQueryTable, WeekOfUse
 from pergamon.store import UnitOfWork
-from pergamon.web.pages.assets import AssetPath, around, standing_of
+from pergamon.web.pages.assets import AssetPath, around, grants_of
 from pergamon.web.pages.charts import Lines, lines
 from pergamon.web.pages.charts_of_results import is_number
 from pergamon.web.pages.genuine import page_router
@@ -82,7 +82,7 @@ def _names(uow: UnitOfWork, view: AssetView) -> Iterator[TableName]:
     """What projects were given is asked only of whom its own name does not open."""
     table = catalog.table_of(view.asset)
     yield TableName(table.database, table.name)
-    for grant in standing_of(uow, view).grants:
+    for grant in grants_of(uow, view):
         yield TableName(grant.database, grant.table)
 
 

@@ -115,9 +115,7 @@ def standing_of(uow: UnitOfWork, view: AssetView) -> Standing:
     members = assets_room.projects_of_roles(roles, *assets_room.PROJECT_ROLES)
     undecided = [one for state in UNDECIDED for one in access.list_requests(uow, asset=asset.id, state=state)]
     own = [one for one in undecided if one.project in members]
-    grants = [
-        grant for grant in access.list_grants(uow, asset=asset.id, state=GrantState.ACTIVE) if grant.project in members
-    ]
+    grants = grants_of(uow, view)
     can_be_asked = asset.kind is AssetKind.TABLE and asset.is_published and asset.retired_at is None
     taken = {one.project for one in own} | {grant.project for grant in grants}
     return Standing(
@@ -127,6 +125,13 @@ def standing_of(uow: UnitOfWork, view: AssetView) -> Standing:
         is_of_own_project=asset.place.project in members,
         waiting=len([one for one in undecided if one.project not in members]),
     )
+
+
+def grants_of(uow: UnitOfWork, view: AssetView) -> list[access.Grant]:
+    """What the actor's projects have of this asset now."""
+    members = assets_room.projects_of_roles(uow.actor.roles, *assets_room.PROJECT_ROLES)
+    found = access.list_grants(uow, asset=view.asset.id, state=GrantState.ACTIVE)
+    return [grant for grant in found if grant.project in members]
 
 
 def around(page: Page, view: AssetView) -> dict[str, Any]:
