@@ -151,12 +151,12 @@ def main() -> None:
     size = size_wanted()
     with served_portal(size, people=1) as portal:
         visitors = {name: portal.visitor(name) for name in (PERSON, ADMIN)}
-        plain = [_measured(portal, visitors[PERSON], path, _only(path)) for path in (BASELINE, static_path("app.css"))]
         pages = [
             _measured(portal, visitors[who], _name(route, who, path, size), path)
             for route, ways in _wanted()
             for who, path in ways
         ]
+        plain = [_measured(portal, visitors[PERSON], path, _only(path)) for path in (BASELINE, static_path("app.css"))]
     slow = [page.name for page in pages if page.median_s > GOAL_S]
     facts = {
         "assets": size.assets,
