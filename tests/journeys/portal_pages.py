@@ -43,6 +43,7 @@ PAGES = (
         ("sign-in", "", "/sign-in", "Sign in"),
         ("home", "rena", "/", "Home of a researcher"),
         ("home-of-an-owner", "hana", "/", "Home of a data owner"),
+        ("home-of-an-engineer", "ingrid", "/", "Home of who looks after the platform"),
         ("home-of-a-newcomer", "eve", "/", "Home of somebody new"),
         ("error", "rena", "/assets/no-such", "An address that is none"),
     ),

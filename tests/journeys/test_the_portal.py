@@ -33,7 +33,7 @@ def test_a_researcher_finds_asks_and_queries(open_as: Open) -> None:
     request = rena.url
 
     hana = open_as("hana")
-    hana.get_by_role("link", name="clinic_db.encounters").click()
+    hana.get_by_role("region", name="Waiting for you").get_by_role("link", name="Hospital stays").click()
     hana.get_by_role("button", name="Show what it gives").click()
     expect(hana.get_by_text("of 900 rows")).to_be_visible()
     hana.get_by_label("Why? Whoever asked reads it.").fill("The ethics board has agreed.")
