@@ -54,10 +54,14 @@ WRITTEN_AS = {
     "double": WHOLE_NUMBERS | {"DECIMAL"},
 }
 """The types of constants that the engine compares with a column as we do, once they are values of the column's type."""
+CAST_FROM_TEXT = frozenset({"DATE", "TIMESTAMP", "BOOLEAN", "UUID"})
+"""Types for which a cast of a text gives what the text says. A number is rounded: `CAST('5.5' AS INTEGER)` is 6."""
 EXACT_IN_DOUBLE = 2**53
 MOST_NESTED = 100
 MOST_TABLES = 8
 """In one condition: it is read once for each."""
+MOST_PLACES = 4
+"""Of one table, that look for different rows: in each of them, every row is asked for what all of them look for."""
 
 
 def looked_for(judged: JudgedQuery, granted: Sequence[GrantedTable]) -> dict[TableName, Sought]:
@@ -100,8 +104,9 @@ class _Scope:
         self._tables = {each.name: each for each in named}
         self._owners: dict[str, list[_Named]] = {}
         for each in named:
-            for column in each.columns.keys() - shadowed:
-                self._owners.setdefault(column, []).append(each)
+            for column in each.columns:
+                if column not in shadowed:
+                    self._owners.setdefault(column, []).append(each)
 
     def owner(self, reference: Node) -> _Named | None:
         """The table of which a reference certainly means a column."""
@@ -124,7 +129,7 @@ def _of_one_select(select: Node, tables: Mapping[TableName, Columns], aliases: N
     if select["sample"] or not all(map(_is_understood, joins)):
         return {}
     shared = {ascii_lower(name) for join in joins for name in join["using_columns"]}
-    scope = _Scope(_named_in(select["from_table"], tables), aliases | shared)
+    scope = _Scope(_named_in(select["from_table"], tables), aliases | shared if shared else aliases)
     said: dict[int, list[Sought]] = {}
     for condition, reached in _conditions(select, joins):
         for part in _parts(condition):
@@ -134,8 +139,9 @@ def _of_one_select(select: Node, tables: Mapping[TableName, Columns], aliases: N
 
 
 def _of_one_part(part: Node, scope: _Scope, reached: set[int]) -> Iterator[tuple[_Named, Sought]]:
-    """What one of the conditions that must hold says of each table."""
-    owners = {id(owner): owner for node in _nodes(part, "COLUMN_REF") for owner in [scope.owner(node)]}
+    """What one of the conditions that must hold says of each table; of one with a query in it, nothing is read."""
+    references = _references(part)
+    owners = {id(owner): owner for node in references or () for owner in [scope.owner(node)]}
     for of in owners.values() if len(owners) <= MOST_TABLES else ():
         if of is not None and id(of.node) in reached:
             find = partial(scope.column, of)
@@ -154,8 +160,9 @@ def _in_one_of(places: Sequence[Sought]) -> Sought:
     """A table that stands in several places: a row may count in any of them."""
     if len(places) == 1:
         return places[0]
-    known = [place.rows for place in places if place.rows is not None]
-    rows = any_of(known) if len(known) == len(places) else None
+    asked = dict.fromkeys(place.rows for place in places)
+    known = [rows for rows in asked if rows is not None]
+    rows = any_of(known) if len(known) == len(asked) <= MOST_PLACES else None
     return Sought(rows, and_more=all(place.and_more for place in places))
 
 
@@ -205,11 +212,11 @@ def _columns_of(table: GrantedTable) -> Columns:
     """What its reader is told of, by name."""
     rights = {right.field_id: right for right in table.rights.columns} if table.rights else {}
     bare = {one for one, right in rights.items() if (right.mask, right.own, right.only_where) == (None, None, None)}
-    names = Counter(ascii_lower(column.name) for column in table.columns)
+    names = [ascii_lower(column.name) for column in table.columns]
+    is_certain = len(set(names)) == len(names)  # else the engine renames some, perhaps to the name of another
     return {
-        name: _plain(column) if names[name] == 1 and (column.field_id in bare or not table.rights) else None
-        for column in table.columns
-        for name in [ascii_lower(column.name)]
+        name: _plain(column) if is_certain and (column.field_id in bare or not table.rights) else None
+        for name, column in zip(names, table.columns, strict=True)
     }
 
 
@@ -275,6 +282,8 @@ def _pair(node: Node, find: Find) -> tuple[int, str, int] | None:
 
 def _between(node: Node, find: Find) -> Predicate | None:
     """All three are brought to one type before they are compared, so both ends must be of the column's."""
+    if find(node["input"]) is None:
+        return None
     lower = _compared(node["input"], Operator.AT_LEAST, node["lower"], find)
     upper = _compared(node["input"], Operator.AT_MOST, node["upper"], find)
     return None if lower is None or upper is None else all_of([lower, upper])
@@ -311,15 +320,14 @@ def _value(node: Node, kind: ColumnType) -> Value | None:
 
 def _constant(node: Node) -> tuple[str, str | None]:
     """The type of a constant, and its text; no text where it is none."""
-    if node["class"] == "CAST" and not node["try_cast"]:
-        written, text = _constant(node["child"])
-        is_text = written == "VARCHAR" and node["child"]["class"] == "CONSTANT"
-        if node["cast_type"]["id"] == "BOOLEAN":
-            text = {"t": "true", "f": "false"}.get(text or "")
-        return node["cast_type"]["id"], text if is_text else None
-    if node["class"] != "CONSTANT" or node["value"]["is_null"]:
+    if node["class"] == "CONSTANT" and not node["value"]["is_null"]:
+        return node["value"]["type"]["id"], _text_of(node["value"])
+    if node["class"] != "CAST" or node["try_cast"] or node["cast_type"]["id"] not in CAST_FROM_TEXT:
         return "", None
-    return node["value"]["type"]["id"], _text_of(node["value"])
+    written, text = _constant(node["child"]) if node["child"]["class"] == "CONSTANT" else ("", None)
+    if node["cast_type"]["id"] == "BOOLEAN":
+        text = {"t": "true", "f": "false"}.get(text or "")
+    return node["cast_type"]["id"], text if written == "VARCHAR" else None
 
 
 def _text_of(constant: Node) -> str | None:
@@ -349,6 +357,23 @@ def _nodes(tree: Any, kind: str) -> Iterator[Node]:  # Any: DuckDB's tree
             todo.extend(item.values())
         elif isinstance(item, list):
             todo.extend(item)
+
+
+def _references(part: Node) -> list[Node] | None:
+    """The columns that an expression names; None: there is a query in it, which is a place of its own."""
+    found: list[Node] = []
+    todo: list[Any] = [part]  # Any: DuckDB's tree
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            if item.get("class") == "SUBQUERY":
+                return None
+            if item.get("class") == "COLUMN_REF":
+                found.append(item)
+            todo.extend(item.values())
+    return found
 
 
 def _nodes_of_from(item: Node, kind: str) -> Iterator[Node]:

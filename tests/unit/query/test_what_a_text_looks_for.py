@@ -1,8 +1,10 @@
 """Which rows of its tables does a text look for, at most (ADR 0031)? What is not certain leaves every row."""
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import duckdb
@@ -60,13 +62,13 @@ def granted() -> list[GrantedTable]:
     ]
 
 
-def found_by(sql: str) -> dict[TableName, Sought]:
+def found_by(sql: str, tables: Sequence[GrantedTable] = ()) -> dict[TableName, Sought]:
     with duckdb.connect() as connection:
 
         def serialize(text: str) -> str:
             return str(connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
 
-        return looked_for(judge(sql, serialize), granted())
+        return looked_for(judge(sql, serialize), tables or granted())
 
 
 def sought(sql: str) -> dict[str, str]:
@@ -118,7 +120,9 @@ def test_conditions_that_cannot_fail_are_taken(condition: str, expected: str) ->
         "seen = CAST('2020-01-01 10:00:00' AS DATE)", "weight = 1e3", "site IS NULL", "site IS NOT DISTINCT FROM 'x'",
         "id = (SELECT 1)", "study_sub.people.id = 1", "EXISTS (SELECT 1 WHERE id = 1)", "rowid = 1",
         "id NOT IN (1, 2)", "born NOT BETWEEN '1990-01-01' AND '1991-01-01'", "site = upper('x')",
-        "weight = 9007199254740993", "consent < true", "born > current_date",
+        "weight = 9007199254740993", "consent < true", "born > current_date", "cost = CAST('5.5' AS INTEGER)",
+        "weight = CAST('1.25' AS DECIMAL(4,1))", "weight = 0.00000000000000000000007", "5 BETWEEN cost AND weight",
+        "born = CAST('1990-01-01' AS VARCHAR)",
     ],
 )  # fmt: skip
 def test_what_is_not_certain_leaves_every_row(condition: str) -> None:
@@ -178,12 +182,39 @@ BOTH = {"people": "id = 1", "stays": "ward = 'A'"}
         (f"(SELECT * FROM {PEOPLE} WHERE p.id = 1) x WHERE x.site = 'x' AND site = 'y'", {"people": "id = 1"}),
         (f"{PEOPLE}, (SELECT 'x' AS site) x WHERE x.site = 'x' AND p.site = 'y'", {"people": "site = 'y'"}),
         (f"{PEOPLE} WHERE EXISTS (SELECT 1 FROM {STAY} WHERE s.id = 5 AND site = 'x')", {"stays": "id = 5"}),
+        (f"{PEOPLE} WHERE p.id = 1 OR p.id = 2 AND site IN (SELECT 'x')", {}),
         ("raw_db.stays WHERE ward = 'A' UNION ALL SELECT count(*) FROM study_sub.people WHERE site = 'x'",
          {"stays": "ward = 'A'", "people": "site = 'x'"}),
     ],
 )  # fmt: skip
 def test_each_table_is_asked_for_what_every_place_of_it_looks_for(rest: str, expected: dict[str, str]) -> None:
     assert sought(f"SELECT count(*) FROM {rest}") == expected
+
+
+def test_a_table_in_many_places_is_not_asked_in_each_of_them_for_what_all_look_for() -> None:
+    def places(count: int, different: int) -> dict[str, str]:
+        return sought(" UNION ALL ".join(f"SELECT id FROM {STAY} WHERE id = {n % different}" for n in range(count)))
+
+    assert places(20, 4) == {"stays": "id = 3 or id = 2 or id = 1 or id = 0"}
+    assert places(5, 5) == {}
+
+
+def test_columns_that_the_engine_renames_mean_nothing_certain() -> None:
+    """Of `id`, `ID` and `id_1` it makes `id`, `ID_1` and `id_1_1`."""
+    columns = tuple(Column(name, "long", number) for number, name in enumerate(("id", "ID", "id_1", "other"), 1))
+    table = GrantedTable(TableName("raw_db", "stays"), None, "", (), columns)
+    assert found_by("SELECT count(*) FROM raw_db.stays WHERE id_1 = 1 AND other = 2", [table]) == {
+        table.name: Sought(and_more=True)
+    }
+
+
+def test_a_long_text_is_read_in_a_moment() -> None:
+    """Queries in queries: no condition is read again for each query that stands around it."""
+    start = f"EXISTS (SELECT 1 FROM {PEOPLE} WHERE "
+    sql = f"SELECT 1 FROM {PEOPLE} WHERE " + start * 140 + " AND ".join(["p.id = 1"] * 4000) + ")" * 140
+    began = process_time()
+    assert sought(sql) == {}
+    assert process_time() - began < 2
 
 
 def test_a_name_that_may_be_an_alias_means_nothing_certain() -> None:
