@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyiceberg.catalog.memory import InMemoryCatalog
 
 from pergamon.kernel import Invalid, NotFound
 from pergamon.policy import (
@@ -48,6 +49,7 @@ from pergamon.query import (
 from pergamon.query.governed_view import given_columns
 from tests.reference import plain_rights
 from tests.reference.duckdb_rights import arrow_type
+from tests.reference.plain_engine import connected
 
 SCHEMA = "study_sub"
 KEY, SALT = bytes(range(32)), bytes(range(16))
@@ -62,8 +64,11 @@ WAYS = (
     "(ok = 1 or starts_with(mark, 'yes')) and mark is not null",
     "ok in (1, 2, 3, 4, 5) and not mark = 'no'",
     "starts_with(kept.inside.mark, 'yes')",
+    "amount >= 0 and amount < 1000 and small < 100 and code < 'A' and day_text < 'A' and weight >= 0 and weight < 1000 "
+    "and day < '9000-01-01' and at < '9000-01-01'",
 )
-"""Filters of `visits` that give the same rows; the engine moves and orders each in another way."""
+"""Filters of `visits`. The engine moves and orders each in another way; the last says of given columns how large their
+values are, and that there is one: where the engine takes note of it, it leaves the copying out."""
 
 COLUMNS = {
     "patients": (
@@ -154,26 +159,43 @@ Governed = Callable[[str, Reading, Sought], str]
 
 
 def opened(
-    directory: Path, way: str | None, view: Governed = governed_view, *, locked: bool = True
+    directory: Path, way: str | None, view: Governed = governed_view, *, given_by: str = WAYS[0], locked: bool = True
 ) -> duckdb.DuckDBPyConnection:
-    """A connection with the sandbox's settings and one view a table: governed by `way`, or over the copy (None)."""
-    connection = duckdb.connect(":memory:", config={"threads": "1", "temp_directory": ""})
+    """A connection with the sandbox's settings and one view a table: governed by `way`, or over a copy of what
+    `given_by` gives (None)."""
+    connection = connected(threads="1", temp_directory="")
     connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '400MB'; SET preserve_insertion_order = false")
-    files = {part.name: directory / f"{part.name}.{'raw' if way else 'given'}.parquet" for part in granted_parts()}
-    for part in granted_parts():
-        if not files[part.name].exists():
-            pq.write_table(part.raw_arrow() if way else part.given_arrow(), files[part.name], row_group_size=40)
-    allowed = ", ".join(f"'{file}'" for file in files.values())
-    connection.execute(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false; CREATE SCHEMA {SCHEMA}")
+    for part in granted_parts(way or given_by):
+        _ = metadata_of(directory, part) if way else _copy(directory, part, given_by)
+    connection.execute(f"SET allowed_directories = ['{directory}/']; SET enable_external_access = false")
+    connection.execute(f"CREATE SCHEMA {SCHEMA}")
     if way:
         stand_for(connection, directory, way, view, {})
-    else:
-        for part in granted_parts():
-            source = f"(SELECT * FROM read_parquet('{files[part.name]}') OFFSET 0)"
-            connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
+    for part in granted_parts(given_by) if way is None else ():
+        source = f"(SELECT * FROM read_parquet('{_copy(directory, part, given_by)}') OFFSET 0)"
+        connection.execute(f"CREATE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
     if locked:
         connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _copy(directory: Path, part: GrantedPart, way: str) -> Path:
+    """A file of exactly what is given."""
+    file = directory / f"{part.name}.given-{WAYS.index(way)}.parquet"
+    if not file.exists():
+        pq.write_table(part.given_arrow(), file, row_group_size=40)
+    return file
+
+
+def metadata_of(directory: Path, part: GrantedPart) -> Path:
+    """An Iceberg table of all rows, several row groups in one file."""
+    if not (found := list(directory.glob(f"lake/{part.name}/metadata/00001-*.json"))):
+        with InMemoryCatalog("lake", warehouse=f"file://{directory}") as catalog:
+            catalog.create_namespace_if_not_exists("lake")
+            name, rows = f"lake.{part.name}", part.raw_arrow()
+            catalog.create_table(name, rows.schema, properties={"write.parquet.row-group-limit": "40"}).append(rows)
+        found = list(directory.glob(f"lake/{part.name}/metadata/00001-*.json"))
+    return found[0]
 
 
 def stand_for(
@@ -181,9 +203,8 @@ def stand_for(
 ) -> None:
     """Make the views of the tables, for a statement that looks for these rows of them."""
     for part in granted_parts(way):
-        source = view(
-            f"read_parquet('{directory / f'{part.name}.raw.parquet'}')", part.reading, sought.get(part.name, Sought())
-        )
+        scan = f"iceberg_scan('{metadata_of(directory, part)}')"
+        source = view(scan, part.reading, sought.get(part.name, Sought()))
         connection.execute(f"CREATE OR REPLACE VIEW {SCHEMA}.{part.name} AS SELECT * FROM {source}")
 
 

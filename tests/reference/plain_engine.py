@@ -43,9 +43,10 @@ OF_A_VALUE = (
 TYPES: Mapping[str, str] = {"int": "INTEGER", "long": "BIGINT", "string": "VARCHAR", "timestamptz": "TIMESTAMPTZ"}
 
 
-def connected() -> duckdb.DuckDBPyConnection:
+def connected(**config: str) -> duckdb.DuckDBPyConnection:
     """A database of its own, with the extensions of the wheels loaded by path."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    no_others = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    connection = duckdb.connect(":memory:", config=no_others | config)
     for package, name in ((duckdb_extension_avro, "avro"), (duckdb_extension_iceberg, "iceberg")):
         directory = Path(package.__file__).parent / "extensions" / f"v{duckdb.__version__}"
         connection.execute(f"LOAD '{directory}/{name}.duckdb_extension'")
