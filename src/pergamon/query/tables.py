@@ -275,7 +275,8 @@ def history(uow: UnitOfWork, workgroup: str, limit: int) -> list[HistoryEntry]:
 
 
 _OWN: LiteralString = """
-    SELECT * FROM query_history WHERE actor = %(actor)s {fits} {older} ORDER BY submitted_at DESC, id DESC LIMIT %(limit)s
+    SELECT * FROM query_history WHERE actor = %(actor)s {fits} {older}
+    ORDER BY submitted_at DESC, id DESC LIMIT %(limit)s
 """
 
 
