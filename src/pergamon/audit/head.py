@@ -25,6 +25,9 @@ from pergamon.kernel import (
     sha256_hex,
 )
 
+TAIL_BYTES = 4_096
+"""A line has some 350."""
+
 
 class SigningKeyMissing(PergamonError):
     """Heads of the trail were signed with a key that is not there any more."""
@@ -61,11 +64,11 @@ class HeadFile:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            end = len("".join(f"{line}\n" for line in self._lines()).encode())
-            newest = self.newest()
+            previous, end = self._last_line()
+            newest = _head_in(previous)
             if newest is not None and newest.length >= head.length:
                 return
-            line = self._signed_line(head, at)
+            line = self._signed_line(head, at, previous)
             os.ftruncate(descriptor, end)
             os.pwrite(descriptor, line.encode(), end)
             os.fsync(descriptor)
@@ -73,24 +76,22 @@ class HeadFile:
             os.close(descriptor)
         fsync_directory(self._directory)
 
-    def _signed_line(self, head: Head, at: datetime) -> str:
-        lines = self._lines()
+    def _signed_line(self, head: Head, at: datetime, previous: str) -> str:
         body = {
             "length": head.length,
             "hash": head.hash,
             "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "previous": sha256_hex(lines[-1].encode()) if lines else "",
+            "previous": sha256_hex(previous.encode()) if previous else "",
         }
-        signature = self._key(may_make=not lines).sign(canonical_bytes(body)).hex()
+        signature = self._key(may_make=not previous).sign(canonical_bytes(body)).hex()
         return json.dumps({**body, "signature": signature}, sort_keys=True) + "\n"
 
     def newest(self) -> Head | None:
-        """The last head that was written, whether its signature holds or not; None when none was ever signed."""
-        lines = self._lines()
-        if not lines:
-            return None
-        body = json.loads(lines[-1])
-        return Head(length=body["length"], hash=body["hash"])
+        """The last head that was written, whether its signature holds or not; None when none was ever signed.
+
+        Cost: a look at the end of the file, which after years has some gigabytes.
+        """
+        return _head_in(self._last_line()[0])
 
     def heads(self) -> tuple[list[Head], str | None]:
         """Every head in order, and the first thing that is wrong with the file, if any."""
@@ -115,10 +116,26 @@ class HeadFile:
         """The verifying key, for an auditor to keep elsewhere."""
         return self._key(may_make=True).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 
+    def _last_line(self) -> tuple[str, int]:
+        """The newest complete line, and where it ends in the file; nothing, and its beginning, where there is none."""
+        try:
+            with self._path.open("rb") as file:
+                size, span = file.seek(0, os.SEEK_END), TAIL_BYTES
+                while True:
+                    start = max(0, size - span)
+                    file.seek(start)
+                    before, newline, cut_short = file.read(size - start).rpartition(b"\n")
+                    line = before.rstrip(b"\n").rpartition(b"\n")
+                    if line[1] or start == 0:
+                        return line[2].decode(errors="replace"), size - len(cut_short) if newline else 0
+                    span *= 8
+        except FileNotFoundError:
+            return "", 0
+
     def _lines(self) -> list[str]:
         """Complete lines; a line cut short by a crash was never answered for, and is left out."""
         try:
-            text = self._path.read_text()
+            text = self._path.read_text(errors="replace")
         except FileNotFoundError:
             return []
         return [line for line in text.split("\n")[:-1] if line]
@@ -135,3 +152,10 @@ class HeadFile:
         key = Ed25519PrivateKey.generate()
         durable_write(path, key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
         return key
+
+
+def _head_in(line: str) -> Head | None:
+    if not line:
+        return None
+    body = json.loads(line)
+    return Head(length=body["length"], hash=body["hash"])

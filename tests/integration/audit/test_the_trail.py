@@ -267,6 +267,19 @@ def test_a_line_that_a_crash_cut_short_does_not_spoil_the_next(sealed: Runtime, 
     assert _verify(sealed, operator).intact
 
 
+def test_the_newest_head_is_found_and_followed_without_reading_those_before(sealed: Runtime, operator: Actor) -> None:
+    path: Path = sealed.settings.audit / "heads.jsonl"
+    kept = path.read_bytes()
+    newest = sealed.head_file.newest()
+    path.write_bytes(b"\xff" * 100_000 + b"\n" + kept)
+    assert sealed.head_file.newest() == newest
+    _act(sealed, operator, 9)
+    assert sealed.seal_trail().length == 1 + (newest.length if newest else 0)
+    assert "signature" in _verify(sealed, operator).faults[0].what, "bytes that are no text are a fault like others"
+    path.write_bytes(path.read_bytes()[100_001:])
+    assert _verify(sealed, operator).intact
+
+
 def test_two_sealers_at_once_leave_one_chain_of_heads(sealed: Runtime, operator: Actor) -> None:
     for number in range(10, 20):
         _act(sealed, operator, number)
