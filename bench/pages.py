@@ -164,10 +164,10 @@ def main() -> None:
         "calls": rows_wanted("BENCH_CALLS", 40),
         "goal_s": GOAL_S,
         "slower": slow,
-        "not_measured": _not_measured(),
+        "not_measured": not_measured(),
     }
     report("pages", [*plain, *pages], BASELINE, facts)
-    print(f"  slower than {GOAL_S:.1f} s: {', '.join(slow) or 'none'}; not measured: {', '.join(_not_measured())}")
+    print(f"  slower than {GOAL_S:.1f} s: {', '.join(slow) or 'none'}; not measured: {', '.join(not_measured())}")
 
 
 def _wanted() -> Iterator[tuple[str, list[tuple[str, Path]]]]:
@@ -175,7 +175,7 @@ def _wanted() -> Iterator[tuple[str, list[tuple[str, Path]]]]:
     return ((route, ways) for route, ways in PAGES.items() if not chosen or route in chosen)
 
 
-def _not_measured() -> list[str]:
+def not_measured() -> list[str]:
     """Pages that come after this was written; files, streams and downloads, which are no pages."""
     return sorted(path for (method, path), _ in PAGE_PERMISSIONS.items() if method == "GET" and path not in PAGES)
 

@@ -1,8 +1,10 @@
-"""Every page of the portal has a line in the table of those that a browser opens, and its pictures in the documents."""
+"""Every page of the portal has a line in the table of those that a browser opens, in that of those whose time is taken,
+and its pictures in the documents."""
 
 import re
 
 import pytest
+from bench.pages import not_measured
 
 from pergamon.web.pages.static_files import FOLDER
 from pergamon.web.permissions import PAGE_PERMISSIONS
@@ -33,6 +35,10 @@ def test_what_is_looked_at_is_there() -> None:
     for one in PAGES:
         assert any(pattern_of(route).fullmatch(one.path.partition("?")[0]) for route in GIVEN), one.name
     assert set(GIVEN) >= NO_PAGES
+
+
+def test_the_time_of_every_page_is_taken() -> None:
+    assert set(not_measured()) == NO_PAGES
 
 
 def test_a_theme_changes_colours_and_nothing_else() -> None:
