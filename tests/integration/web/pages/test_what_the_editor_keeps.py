@@ -34,8 +34,8 @@ def test_what_one_ran_is_turned_through_and_searched_and_never_what_others_ran(p
             uow.execute(
                 "INSERT INTO query_history (id, workgroup, actor, status, submitted_at, deadline_at, tables, "
                 "snapshots, sql_sha256, sql_text) SELECT 'query_' || %(name)s || n, 'default', 'person:' || %(name)s, "
-                "'done', now() - n / 2 * interval '1 s', now(), '{}', '{}', '', 'SELECT ' || n || ' AS ' || %(name)s || '_N' "
-                "FROM generate_series(1, 120) n",
+                "'done', now() - n / 2 * interval '1 s', now(), '{}', '{}', '', 'SELECT ' || n || ' AS ' || %(name)s "
+                "|| '_N' FROM generate_series(1, 120) n",
                 {"name": name},
             )
     rena, seen = visit("rena"), list[str]()
