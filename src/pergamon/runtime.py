@@ -489,7 +489,9 @@ class Runtime:
         """Seal what was committed, recompute the whole chain and hold it against the signed heads."""
         with self.begin(actor) as uow:
             require(self.decide(uow, Action.AUDIT_VERIFY, TRAIL))
-        with suppress(audit.ChainBroken, audit.SigningKeyMissing):  # the verdict will say where
+        with suppress(
+            audit.ChainBroken, audit.SigningKeyMissing, audit.SignedHeadDamaged
+        ):  # the verdict will say where
             self.seal_trail()
         with self.begin(actor) as uow:
             require(self.decide(uow, Action.AUDIT_VERIFY, TRAIL))
@@ -525,7 +527,10 @@ class Runtime:
         return Component("worker", "worker", "bad" if waits else "warn", "no worker runs" + " and runs wait" * waits)
 
     def _trail_health(self, uow: UnitOfWork) -> Component:
-        newest, chained = self.head_file.newest(), audit.current_head(uow).length
+        try:
+            newest, chained = self.head_file.newest(), audit.current_head(uow).length
+        except audit.SignedHeadDamaged as damaged:
+            return Component("trail", "trail", "bad", damaged.message)
         sealed = newest.length if newest else 0
         told = f"{chained:,} entries in the chain, {sealed:,} of them signed"
         state = "good" if sealed <= chained < sealed + LATE_ENTRIES else "bad"

@@ -1,7 +1,7 @@
 """The trail: every act and every refusal, hash-chained, its head signed outside PostgreSQL."""
 
 from pergamon.audit.events import ActDenied, TrailRead, TrailVerified
-from pergamon.audit.head import Head, HeadFile, SigningKeyMissing
+from pergamon.audit.head import Head, HeadFile, SignedHeadDamaged, SigningKeyMissing
 from pergamon.audit.model import AuditSpec, AuditTrailSpec, TrailEntry
 from pergamon.audit.read import read_trail
 from pergamon.audit.record import record_events
@@ -17,6 +17,7 @@ __all__ = [
     "Fault",
     "Head",
     "HeadFile",
+    "SignedHeadDamaged",
     "SigningKeyMissing",
     "TrailEntry",
     "TrailRead",

@@ -35,6 +35,13 @@ class SigningKeyMissing(PergamonError):
     code, kind = "audit.signing_key_missing", Kind.UNAVAILABLE
 
 
+class SignedHeadDamaged(PergamonError):
+    """The newest signed head of the trail cannot be read."""
+
+    code, kind = "audit.signed_head_damaged", Kind.UNAVAILABLE
+    usual_hint = "run `pergamon audit verify`, which says which line it is, and bring the file back from a copy"
+
+
 @dataclass(frozen=True)
 class Head:
     """Length of the chain (entries) and the hash of its last entry (64 hexadecimal digits)."""
@@ -59,6 +66,7 @@ class HeadFile:
         One process at a time; a line that a crash cut short is taken away first.
         Raises:
             SigningKeyMissing: heads were signed before, and their key is gone.
+            SignedHeadDamaged: the newest of them cannot be read; nothing is written behind it.
         """
         make_durable_directory(self._directory)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -90,6 +98,8 @@ class HeadFile:
         """The last head that was written, whether its signature holds or not; None when none was ever signed.
 
         Cost: a look at the end of the file, which after years has some gigabytes.
+        Raises:
+            SignedHeadDamaged: it cannot be read.
         """
         return _head_in(self._last_line()[0])
 
@@ -157,5 +167,8 @@ class HeadFile:
 def _head_in(line: str) -> Head | None:
     if not line:
         return None
-    body = json.loads(line)
-    return Head(length=body["length"], hash=body["hash"])
+    try:
+        body = json.loads(line)
+        return Head(length=int(body["length"]), hash=str(body["hash"]))
+    except (ValueError, KeyError, TypeError):
+        raise SignedHeadDamaged("the last line of the signed heads of the trail is not one of ours") from None

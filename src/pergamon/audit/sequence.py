@@ -58,7 +58,7 @@ def seal(uow: UnitOfWork, head_file: HeadFile) -> Head:
 
     Raises:
         ChainBroken: the newest signed head is no longer in the chain; a broken chain gets no fresh signature.
-        SigningKeyMissing: heads were signed before, and their key is gone.
+        SigningKeyMissing, SignedHeadDamaged: nothing can be signed as things are.
     """
     head, signed = current_head(uow), head_file.newest()
     if signed is None or signed.length == 0:

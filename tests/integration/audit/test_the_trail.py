@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from pergamon import audit
+from pergamon.audit import SignedHeadDamaged
 from pergamon.audit.named import KINDS
 from pergamon.audit.read import search_of
 from pergamon.kernel import AccessDenied, Actor, ActorKind, Decision, Event, event_class, event_codes, require
@@ -278,6 +279,21 @@ def test_the_newest_head_is_found_and_followed_without_reading_those_before(seal
     assert "signature" in _verify(sealed, operator).faults[0].what, "bytes that are no text are a fault like others"
     path.write_bytes(path.read_bytes()[100_001:])
     assert _verify(sealed, operator).intact
+
+
+@pytest.mark.parametrize("last", ["no JSON", "[]", '{"length": 1}', '{"length": "one", "hash": ""}'])
+def test_a_newest_head_that_cannot_be_read_is_a_verdict_and_nothing_is_written_behind_it(
+    sealed: Runtime, operator: Actor, last: str
+) -> None:
+    path: Path = sealed.settings.audit / "heads.jsonl"
+    path.write_text(path.read_text() + last + "\n")
+    damaged = path.read_bytes()
+    _act(sealed, operator, 9)
+    with pytest.raises(SignedHeadDamaged):
+        sealed.seal_trail()
+    assert "signature" in _verify(sealed, operator).faults[0].what
+    (trail,) = (component for component in sealed.health(operator) if component.kind == "trail")
+    assert (trail.state, path.read_bytes()) == ("bad", damaged)
 
 
 def test_two_sealers_at_once_leave_one_chain_of_heads(sealed: Runtime, operator: Actor) -> None:
