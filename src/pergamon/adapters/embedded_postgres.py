@@ -128,7 +128,7 @@ class EmbeddedPostgres:
                 return
             os.kill(pid, signal.SIGINT)
             deadline = time.monotonic() + STOP_TIMEOUT_S
-            while _is_alive(pid) and time.monotonic() < deadline:
+            while self.is_running() and time.monotonic() < deadline:
                 time.sleep(0.02)
 
     @contextmanager
@@ -354,7 +354,7 @@ def _postgres_below(pid: int) -> int | None:
     """The postmaster: the process itself, or the first child below the namespace's launcher."""
     try:
         if Path(f"/proc/{pid}/comm").read_text().strip() == "postgres":
-            return pid
+            return pid if _is_alive(pid) else None  # it has ended, and the launcher has not looked yet
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -125,10 +125,15 @@ def test_partition_values_and_field_ids_are_written(reader: LandlockedReader, tm
     assert [field.metadata for field in pq.read_schema(out / "ids")] == ids[:2]
 
 
+SLOW = "a,b\n" + "1,2\n" * 60_000
+"""Takes longer than the millisecond that it is given, also where nobody looks at the clock for a while; three are below
+a MiB, for which they would be given a second."""
+
+
 def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS, least_wall_s=0.001)
     path = tmp_path / "a.csv"
-    path.write_text("a,b\n1,2\n")
+    path.write_text(SLOW)
     (failed,) = reader.inspect([ReadRequest(path, "a.csv")])
     reader.close()
     assert isinstance(failed, Failed)
@@ -138,7 +143,7 @@ def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_files_that_take_long_leave_the_rest_for_another_call(tmp_path: Path) -> None:
     reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS, least_wall_s=0.001, patience_s=0)
     for name in "abc":
-        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
+        (tmp_path / f"{name}.csv").write_text(SLOW)
     found = reader.inspect([ReadRequest(tmp_path / f"{name}.csv", f"{name}.csv") for name in "abc"])
     reader.close()
     assert [one.request.path.name for one in found] == ["a.csv"]
@@ -148,7 +153,7 @@ def test_a_file_that_takes_long_to_write_leaves_the_rest_for_another_call(tmp_pa
     """Alone, or among those that share a file; what takes no time is all written, however long it takes together."""
     reader = LandlockedReader(tmp_path, tmp_path / "log", LIMITS)
     for name in "abc":
-        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
+        (tmp_path / f"{name}.csv").write_text(SLOW)
     found = reader.inspect([ReadRequest(tmp_path / f"{name}.csv", f"{name}.csv") for name in "abc"])
     parts = [one.parts[0] for one in found if isinstance(one, Inspected)]
     out = tmp_path / "out"
