@@ -53,7 +53,7 @@ PAGES = (
         ("nothing-found", "rena", "/catalog?text=zzzzzz", "Nothing found"),
         ("asset", "rena", "/assets/{encounters}", "An asset"),
         ("asset-of-mine", "hana", "/assets/{patients}", "An asset, for its owner"),
-        ("sample", "rena", "/assets/{encounters}/sample", "Some of its rows, as one may read them"),
+        ("sample", "rena", "/assets/{encounters}/sample", "Some of its rows, for who asks for them"),
         ("quality", "rena", "/assets/{encounters}/quality", "Its quality"),
         ("lineage", "hana", "/assets/{lab_results}/lineage", "Its lineage"),
         ("versions", "hana", "/assets/{encounters}/versions?of=2", "Its versions"),

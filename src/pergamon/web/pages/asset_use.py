@@ -31,19 +31,28 @@ MEASURES = (marked("Queries"), marked("People who queried"))
 
 @router.get("/assets/{asset}/sample")
 def sample(asset: AssetPath, page: PageDep) -> Response:
+    """Under which name one may read some of its rows. They are read by who asks for them, not by who follows a link."""
+    view, name = _readable(page, asset)
+    return _show(page, view, name)
+
+
+@router.post("/assets/{asset}/sample")
+def read_sample(asset: AssetPath, page: PageDep) -> Response:
     """Some rows, masked as they are given; a governed query like any other, which the trail tells of."""
-    with page.begin() as uow:
-        view = catalog.read_asset(uow, asset)
-        name = _name_to_read(page, uow, view)
-    shown: dict[str, Any] = {"table": str(name) if name else None, "rows": None, "failure": None}
-    if name is not None:
-        try:
-            found = page.rt.run_query(page.actor, f"SELECT * FROM {spelt(str(name))} LIMIT {SAMPLE_ROWS}")  # noqa: S608 - quoted
-            shown["rows"] = found.as_json()
-            shown["numbers"] = {one["name"] for one in shown["rows"]["columns"] if is_number(one)}
-        except PergamonError as error:
-            shown["failure"] = error
-    return page.show("assets/sample.html", **around(page, view), sample=shown)
+    view, name = _readable(page, asset)
+    if name is None:
+        return _show(page, view, name)
+    try:
+        found = page.rt.run_query(page.actor, f"SELECT * FROM {spelt(str(name))} LIMIT {SAMPLE_ROWS}")  # noqa: S608 - quoted
+        rows = found.as_json()
+    except PergamonError as error:
+        return _show(page, view, name, failure=error)
+    return _show(page, view, name, rows=rows, numbers={one["name"] for one in rows["columns"] if is_number(one)})
+
+
+def _show(page: Page, view: AssetView, name: TableName | None, **found: Any) -> Response:
+    told = {"table": str(name) if name else None, "most": SAMPLE_ROWS, "rows": None, "failure": None, **found}
+    return page.show("assets/sample.html", **around(page, view), sample=told)
 
 
 @router.get("/assets/{asset}/use")
@@ -64,6 +73,12 @@ def use(asset: AssetPath, page: PageDep) -> Response:
         chart=_chart(page, weeks or []),
         most=max((one.queries for one in weeks or []), default=0),
     )
+
+
+def _readable(page: Page, asset: str) -> tuple[AssetView, TableName | None]:
+    with page.begin() as uow:
+        view = catalog.read_asset(uow, asset)
+        return view, _name_to_read(page, uow, view)
 
 
 def _name_to_read(page: Page, uow: UnitOfWork, view: AssetView) -> TableName | None:

@@ -20,20 +20,33 @@ def column_of(page: str, name: str) -> list[str]:
 
 def test_a_sample_is_what_one_may_read_of_it(portal: Portal, visit: Visit) -> None:
     address = f"/assets/{portal.assets['encounters']}/sample"
-    rena = visit("rena")
+    rena, eve = visit("rena"), visit("eve")
     assert "Its rows are not yours to read" in rena.get(address).text
-    own = column_of(visit("hana").get(address).text, "patient")
+    own = column_of(visit("hana").send(address, address).text, "patient")
     assert len(own) == 20
     patients = {f"P{n:05}" for n in range(1, 301)}
     assert set(own) <= patients | {"empty"}
     portal.approve(portal.ask(rows="ward = 'surgery'").id)
-    page = rena.get(address).text
+    page = rena.send(address, address).text
     assert "heart_study_sub.encounters" in page
     assert column_of(page, "ward") == ["surgery"] * 20
     assert not set(column_of(page, "patient")) & patients, "pseudonyms"
-    assert visit("eve").get(address).status_code == 200, "eve finds it, and reads nothing"
-    assert "grid" not in visit("eve").get(address).text
+    assert eve.get(address).status_code == 200, "eve finds it, and reads nothing"
+    assert "grid" not in eve.get(address).text
+    assert "grid" not in eve.post(address, {"form_token": eve.form("/", "/sign-out")["form_token"]}).text
     assert rena.get("/assets/no-such/sample").status_code == 404
+
+
+def test_who_follows_a_link_to_a_sample_has_read_nothing(portal: Portal, visit: Visit) -> None:
+    """A link on another site is followed by whoever is signed in; a form is sent from here alone."""
+    address, hana = f"/assets/{portal.assets['encounters']}/sample", visit("hana")
+    with portal.rt.begin(portal.rt.operator()) as uow:
+        before = uow.rows("SELECT id FROM audit_event WHERE code = 'query.started'")
+    assert "grid" not in hana.get(address).text
+    assert hana.post(address, {"form_token": "made up"}).status_code == 403
+    assert hana.post(address, hana.form(address, address), Origin="https://elsewhere.example").status_code == 403
+    with portal.rt.begin(portal.rt.operator()) as uow:
+        assert uow.rows("SELECT id FROM audit_event WHERE code = 'query.started'") == before
 
 
 def test_who_gives_it_sees_how_much_it_is_queried_and_others_their_own_grants_alone(
