@@ -166,7 +166,10 @@ def opened(
     connection = connected(threads="1", temp_directory="")
     connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '400MB'; SET preserve_insertion_order = false")
     for part in granted_parts(way or given_by):
-        _ = metadata_of(directory, part) if way else _copy(directory, part, given_by)
+        if way:
+            metadata_of(directory, part)
+        else:
+            _copy(directory, part, given_by)
     connection.execute(f"SET allowed_directories = ['{directory}/']; SET enable_external_access = false")
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
     if way:
